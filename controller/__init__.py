@@ -1,0 +1,1 @@
+"""The running system: loop, plants, policies, rollout, store, operator interfaces."""

@@ -1,0 +1,1 @@
+"""The operator console, rendered on the server."""

@@ -1,0 +1,1 @@
+"""Training and export of bundles. The only package that may import torch."""

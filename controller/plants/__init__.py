@@ -1,0 +1,1 @@
+"""Plant ports: what is controlled, real or simulated, behind one protocol."""

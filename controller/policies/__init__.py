@@ -1,0 +1,1 @@
+"""Those who propose: incumbents, and candidates served from signed ONNX bundles."""

@@ -1,0 +1,1 @@
+"""Staged rollout: spec, state and evidence; gates; breakers; assignment of control."""

@@ -1,0 +1,1 @@
+"""Durable records: the local spool, shipping, and the SQL store behind it."""

@@ -1,0 +1,1 @@
+"""Real-time bidding: campaigns, impressions, market prices, auctions, ledgers."""

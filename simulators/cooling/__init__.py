@@ -1,0 +1,1 @@
+"""Data-centre cooling: zones, coils, chilled water, chillers, tower, weather, IT load."""

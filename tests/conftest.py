@@ -1,0 +1,37 @@
+"""What every test shares: the meaning of `needs`, and nothing else."""
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+PRESENT = {
+    "chromium": lambda: shutil.which(os.environ.get("UNDERSTUDY_CHROMIUM", "chromium")) is not None,
+    "prometheus": lambda: shutil.which("prometheus") is not None and shutil.which("promtool") is not None,
+    "shared": SHARED.is_dir,
+    "torch": lambda: importlib.util.find_spec("torch") is not None,
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what cannot run here; under UNDERSTUDY_REQUIRE_ALL=1 that is a failure, except for `shared`."""
+    for marker in item.iter_markers("needs"):
+        for what in marker.args:
+            if PRESENT[what]():
+                continue
+            if os.environ.get("UNDERSTUDY_REQUIRE_ALL") == "1" and what != "shared":
+                pytest.fail(f"needs `{what}`, which is absent, and UNDERSTUDY_REQUIRE_ALL=1 forbids skipping")
+            pytest.skip(f"needs `{what}`, which is absent")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real traces that lies beside a development checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("needs `shared`, which is absent")
+    return SHARED

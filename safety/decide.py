@@ -1,0 +1,265 @@
+"""The decision: the ladder, what binds each of its rungs, and how one rule is judged. This page is the meaning.
+
+`decide` is pure. Every proposal is judged on every tick, whole, by every rule that binds its rung, without short circuit;
+then the highest rung that has authority and an accepting verdict is taken. Nothing is repaired.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import inf, isfinite, nan
+
+from safety.conditions import Names
+from safety.envelope import Envelope
+from safety.memory import aged, latched, remembered
+from safety.ramp import Ramped, ramp
+from safety.rules import POLICY, US_PER_S, Bound, CommandRule, FailSafe, Situation
+from safety.values import (
+    Authority,
+    Command,
+    Finding,
+    Judgement,
+    Memory,
+    Observation,
+    Outcome,
+    Proposal,
+    Ruling,
+    Rung,
+    Setpoints,
+    Source,
+    Status,
+    Tier,
+    Verdict,
+)
+
+# Which tiers bind which rung. The fail-safe is bound by T0 and the static part of T1; the rest is recorded as waived.
+BINDS: Mapping[Rung, tuple[Tier, ...]] = {
+    Rung.CANDIDATE: (Tier.T0, Tier.T1, Tier.T2, Tier.T3, Tier.T4, Tier.T5),
+    Rung.OPERATOR: (Tier.T0, Tier.T1, Tier.T2, Tier.T3, Tier.T4),
+    Rung.INCUMBENT: (Tier.T0, Tier.T1, Tier.T2, Tier.T3, Tier.T4),
+    Rung.HOLD: (Tier.T0, Tier.T1, Tier.T2),
+    Rung.FAILSAFE: (Tier.T0, Tier.T1),
+    Rung.RELINQUISH: (),
+}
+RUNG = {Source.CANDIDATE: Rung.CANDIDATE, Source.OPERATOR: Rung.OPERATOR, Source.INCUMBENT: Rung.INCUMBENT}
+
+
+def decide(
+    observation: Observation,
+    proposals: Mapping[Source, Proposal],
+    assigned: Source,
+    envelope: Envelope,
+    memory: Memory,
+    *,
+    elapsed_us: int,
+    epoch: int,
+    without: frozenset[Source] = frozenset(),
+) -> Ruling:
+    """Judge every proposal, then take the highest rung that may act: assigned, incumbent, hold, fail-safe, relinquish.
+
+    `elapsed_us` is monotonic time since `memory` was last aged; `without` names sources a guard has removed.
+    """
+    memory, state = observe(observation, envelope, memory, elapsed_us)
+    removed = authority_removed(observation, envelope, memory, state) | without
+    now = situation(observation, memory, envelope)
+    judged = {}
+    for source in (
+        Source.INCUMBENT,
+        Source.CANDIDATE,
+        Source.OPERATOR,
+    ):  # the incumbent's step is the others' reference
+        if source in proposals:
+            judged[source] = judge_proposal(proposals[source], RUNG[source], now, envelope)
+            if source is Source.INCUMBENT and judged[source].verdict.accepted:
+                now = replace(now, reference=judged[source].step)
+    chosen = next(
+        (
+            judged[s]
+            for s in (assigned, Source.INCUMBENT)
+            if s in judged and s not in removed and judged[s].verdict.accepted
+        ),
+        None,
+    )
+    failsafe = None
+    if chosen is None:
+        chosen, failsafe = last_resort(observation, now, envelope, memory)
+    command = Command.from_judgement(chosen, valid_for_us=envelope.valid_for_us, epoch=epoch)
+    after = remembered(memory, envelope, now.last, command, failsafe)
+    return Ruling(command, chosen, tuple(judged.values()), tuple(sorted(removed)), state, after, now.dt_s)
+
+
+def judge_rule(rule: CommandRule, proposed: Setpoints, now: Situation, about: str, waived: frozenset[str]) -> Finding:
+    """Ask one rule. It accepts only on a margin >= 0: NaN refuses, and a rule that errors refuses."""
+    try:
+        margin = rule.margin(proposed, now)
+        if margin >= 0:
+            return Finding(rule.id, rule.tier, Outcome.OK, margin, about, "")
+        gave_way = rule.tier >= Tier.T3 and waived.issuperset(rule.setpoints)
+        return Finding(
+            rule.id, rule.tier, Outcome.WAIVED if gave_way else Outcome.VETO, margin, about, rule.explain(proposed, now)
+        )
+    except Exception as error:  # an unknown limit is not a wide limit
+        return Finding(
+            rule.id, rule.tier, Outcome.ERROR, nan, about, f"the rule failed: {type(error).__name__}: {error}"
+        )
+
+
+def judge(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelope: Envelope) -> Verdict:
+    """Judge target and step by all rules that bind the rung. The target is free of slew, dwell and trust region."""
+    findings = []
+    for rule in envelope.command_rules:
+        if rule.tier not in BINDS[rung] or (rule.applies_to == POLICY and rung is not Rung.CANDIDATE):
+            continue
+        if not rule.step_only:
+            findings.append(judge_rule(rule, target, now, "target", frozenset()))
+        findings.append(judge_rule(rule, ramped.step, now, "step", ramped.waived))
+    return verdict_of(findings, envelope)
+
+
+def verdict_of(findings: list[Finding], envelope: Envelope) -> Verdict:
+    """Accepted unless something refuses; the order in which rules were asked cannot matter."""
+    margins: dict[str, float] = {}
+    for finding in findings:
+        margins[finding.rule] = _smaller(finding.margin, margins.get(finding.rule, inf))
+    told = sorted((f for f in findings if f.outcome is not Outcome.OK), key=lambda f: (f.tier, f.rule, f.about))
+    first = next((f.rule for f in told if f.refuses), "")
+    return Verdict(not first, tuple(told), margins, first, envelope.digest)
+
+
+def judge_proposal(proposal: Proposal, rung: Rung, now: Situation, envelope: Envelope) -> Judgement:
+    """T0 first, for nothing else can be asked of a target that is not there; then ramp, then target and step."""
+    malformed = _malformed(proposal, envelope)
+    if malformed is not None:
+        return Judgement(rung, proposal.targets, {}, verdict_of([malformed], envelope))
+    ramped = ramp(proposal.targets, now, envelope.ramp_plan)
+    verdict = judge(proposal.targets, ramped, rung, now, envelope)
+    if not verdict.accepted and any(f.about == "step" and f.refuses for f in verdict.findings):
+        # No permitted step under the new discrete values: keep the old ones and wait.
+        waiting = ramp(proposal.targets, now, envelope.ramp_plan, keep_discrete=True)
+        if waiting.waiting != ramped.waiting:
+            ramped, verdict = waiting, judge(proposal.targets, waiting, rung, now, envelope)
+    return Judgement(rung, proposal.targets, ramped.step, verdict, ramped.waiting)
+
+
+def last_resort(
+    observation: Observation, now: Situation, envelope: Envelope, memory: Memory
+) -> tuple[Judgement, str | None]:
+    """Hold the last command while it may be held, else the fail-safe list, else relinquish. Also names the entry taken."""
+    if observation.authority is Authority.LOCAL:
+        return _relinquish(envelope), None
+    if memory.failsafe is None and memory.last is not None and memory.held_us < envelope.hold_max_us:
+        verdict = judge(memory.last, Ramped(memory.last), Rung.HOLD, now, envelope)
+        if verdict.accepted:
+            return Judgement(Rung.HOLD, memory.last, memory.last, verdict), None
+    for entry in envelope.failsafe:
+        if memory.failsafe not in (None, entry.id) or (memory.failsafe is None and not _applies(entry, now)):
+            continue
+        if entry.vector is None:
+            return _relinquish(envelope), entry.id
+        verdict = _judge_failsafe(entry.vector, now, envelope)
+        if verdict.accepted:
+            return Judgement(Rung.FAILSAFE, entry.vector, entry.vector, verdict), entry.id
+    return _relinquish(envelope), memory.failsafe
+
+
+def observe(
+    observation: Observation, envelope: Envelope, memory: Memory, elapsed_us: int
+) -> tuple[Memory, tuple[Finding, ...]]:
+    """Age the memory, ask the state rules, and latch what latches. Returns the findings that are not well."""
+    memory = aged(memory, envelope, observation, elapsed_us)
+    findings = []
+    for rule in envelope.state_rules:
+        state = memory.rules.get(rule.id, ())
+        try:
+            margin = rule.margin(observation, state)
+            if margin >= 0:
+                continue
+            finding = Finding(rule.id, rule.tier, Outcome.VETO, margin, "state", rule.explain(observation, state))
+        except Exception as error:  # an unknown limit is not a wide limit
+            finding = Finding(
+                rule.id, rule.tier, Outcome.ERROR, nan, "state", f"the rule failed: {type(error).__name__}: {error}"
+            )
+        findings.append(finding)
+    told = tuple(sorted(findings, key=lambda f: (f.tier, f.rule)))
+    return latched(memory, envelope, told), told
+
+
+def authority_removed(
+    observation: Observation, envelope: Envelope, memory: Memory, state: tuple[Finding, ...]
+) -> frozenset[Source]:
+    """The sources that may not act: by a state rule, by a latch, or because the local system has the plant."""
+    if observation.authority is Authority.LOCAL:
+        return frozenset(Source)
+    unwell = {finding.rule for finding in state}
+    removed = {source for rule in envelope.state_rules if rule.id in unwell for source in rule.removes}
+    return frozenset(removed | ({Source.CANDIDATE} if memory.latches else set()))
+
+
+def situation(observation: Observation, memory: Memory, envelope: Envelope) -> Situation:
+    """What command rules may look at. The step's time is at most one period, however long the gap was."""
+    dt_s = min(memory.since_us, envelope.period_us) / US_PER_S
+    return Situation(observation.signals, _last(observation, memory, envelope), None, dt_s, memory.rules)
+
+
+def _last(observation: Observation, memory: Memory, envelope: Envelope) -> Setpoints | None:
+    """The command in force; without one of ours, what the plant reads back, if that is complete and finite."""
+    if memory.last is not None:
+        return memory.last
+    readback = observation.readback or {}
+    if all(isfinite(readback.get(name, nan)) for name in envelope.names):
+        return {spec.name: readback[spec.name] for spec in envelope.setpoints}
+    return None
+
+
+def _applies(entry: FailSafe, now: Situation) -> bool:
+    """Whether a fail-safe entry is for this situation; an unknown condition counts as active."""
+    return entry.when is None or entry.when.holds(Names(now.signals, now.last or {})) is not False
+
+
+def _judge_failsafe(vector: Setpoints, now: Situation, envelope: Envelope) -> Verdict:
+    """Bound by static T1; every other rule it breaks is recorded as waived, for there is nothing better to command."""
+    findings = []
+    for rule in envelope.command_rules:
+        if rule.tier is Tier.T5 or rule.applies_to == POLICY:
+            continue
+        finding = judge_rule(rule, vector, now, "step", frozenset())
+        binding = rule.tier <= Tier.T1 and isinstance(rule, Bound)
+        if finding.refuses and not binding:
+            finding = replace(finding, outcome=Outcome.WAIVED)
+        findings.append(finding)
+    return verdict_of(findings, envelope)
+
+
+def _relinquish(envelope: Envelope) -> Judgement:
+    """The last rung: no command of ours; the plant's local system resumes. Always available."""
+    return Judgement(Rung.RELINQUISH, {}, {}, Verdict(True, (), {}, "", envelope.digest))
+
+
+def _smaller(one: float, other: float) -> float:
+    """The smaller margin; an unknown one is the smallest there is."""
+    return one if one != one or one < other else other
+
+
+def _malformed(proposal: Proposal, envelope: Envelope) -> Finding | None:
+    """The T0 finding on a proposal that is no complete vector of finite numbers in range, or None."""
+    if proposal.status is not Status.OK:
+        return Finding(
+            f"T0-{proposal.status}",
+            Tier.T0,
+            Outcome.VETO,
+            nan,
+            "target",
+            proposal.detail or f"the {proposal.source} gave no answer: {proposal.status}",
+        )
+    if proposal.targets.keys() != envelope.names:
+        wrong = sorted(proposal.targets.keys() ^ envelope.names)
+        return Finding(
+            "T0-schema", Tier.T0, Outcome.VETO, nan, "target", f"setpoints missing or not known: {', '.join(wrong)}"
+        )
+    unfit = [
+        f"`{s.name}` {proposal.targets[s.name]:g}" for s in envelope.setpoints if not s.fits(proposal.targets[s.name])
+    ]
+    if unfit:
+        return Finding(
+            "T0-range", Tier.T0, Outcome.VETO, nan, "target", f"not a finite value of its range: {', '.join(unfit)}"
+        )
+    return None

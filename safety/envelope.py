@@ -1,0 +1,87 @@
+"""An envelope: the setpoints and signals of one plant, the rules that judge them, and the ladder's last resorts.
+
+Built by `safety.spec` from `envelope.toml`; its digest names it in every decision. It has no switch to turn it off.
+"""
+
+from dataclasses import dataclass, field
+from math import inf
+
+from safety.ramp import RampPlan, plan_ramp
+from safety.rules import Bound, CommandRule, Dwell, FailSafe, Interlock, Rule, Situation, StateRule
+from safety.values import Memory, Permitted, Setpoints
+
+
+@dataclass(frozen=True, slots=True)
+class SetpointSpec:
+    """A commanded value: its unit, its physical range, the values it may take if discrete, and its veto group."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    values: tuple[float, ...] | None = None
+    group: str = "plant"
+
+    def fits(self, value: float) -> bool:
+        """Whether the value is a finite number of this setpoint's range and, if discrete, one of its values."""
+        return self.low <= value <= self.high and (self.values is None or value in self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSpec:
+    """A measured value: its unit and the domain over which the envelope is proven."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """All that judges one plant. Immutable; `digest` is over its canonical text."""
+
+    plant: str
+    setpoints: tuple[SetpointSpec, ...]
+    signals: tuple[SignalSpec, ...]
+    command_rules: tuple[CommandRule, ...]
+    state_rules: tuple[StateRule, ...]
+    failsafe: tuple[FailSafe, ...]
+    period_us: int
+    guard_period_us: int
+    valid_for_us: int
+    hold_max_us: int
+    digest: str
+    ramp_plan: RampPlan = field(init=False)
+    names: frozenset[str] = field(init=False)
+    rules: tuple[Rule, ...] = field(init=False)
+    stateful: tuple[Rule, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ramp_plan", plan_ramp(self.setpoints, self.command_rules))
+        object.__setattr__(self, "names", frozenset(spec.name for spec in self.setpoints))
+        object.__setattr__(self, "rules", (*self.command_rules, *self.state_rules))
+        object.__setattr__(self, "stateful", tuple(rule for rule in self.rules if rule.fresh()))
+
+
+def permitted(envelope: Envelope, now: Situation) -> dict[str, Permitted]:
+    """What each setpoint may be set to now: the box of bounds and interlocks in force, discrete values, timers left."""
+    return {spec.name: _permitted(spec, envelope, now) for spec in envelope.setpoints}
+
+
+def _permitted(spec: SetpointSpec, envelope: Envelope, now: Situation) -> Permitted:
+    low, high, wait_us = spec.low, spec.high, 0.0
+    standing: Setpoints = now.last or {}
+    for rule in envelope.ramp_plan.by_setpoint[spec.name]:
+        if isinstance(rule, Bound | Interlock):
+            rule_low, rule_high = rule.box(standing, now)
+            low, high = max(low, rule_low), min(high, rule_high)
+        elif isinstance(rule, Dwell) and now.last is not None:
+            moves = [{**now.last, spec.name: value} for value in spec.values or () if value != now.last[spec.name]]
+            wait_us = max(wait_us, min((rule.wait_us(move, now) for move in moves), default=-inf))
+    return Permitted(low, high, spec.values, int(max(0.0, wait_us)))
+
+
+def fresh_memory(envelope: Envelope) -> Memory:
+    """The memory of a plant nothing is remembered of: every timer at zero, no command of ours in force."""
+    return Memory(rules={rule.id: rule.fresh() for rule in envelope.stateful})

@@ -1,0 +1,56 @@
+"""Between decisions: judge the command in force again, as of now, and only ever take authority away.
+
+A five-minute loop alone cannot promise anything: with its fans lost a hall gains 6 K in three minutes.
+"""
+
+from dataclasses import dataclass
+
+from safety.decide import authority_removed, judge, observe, situation
+from safety.envelope import Envelope
+from safety.ramp import Ramped
+from safety.values import Finding, Memory, Observation, Rung, Setpoints, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """What a guard found. `decide_now` asks the loop for a decision at once, without the sources in `removed`."""
+
+    decide_now: bool
+    removed: frozenset[Source]
+    findings: tuple[Finding, ...]
+    memory: Memory
+
+
+def guard(
+    observation: Observation, standing_command: Setpoints | None, envelope: Envelope, memory: Memory, *, elapsed_us: int
+) -> Guarded:
+    """Re-judge T0-T2 of the command in force against the present signals, and ask the state rules.
+
+    Invents no command. A source that stands behind the command loses it when a state rule takes its authority, or when
+    the command no longer stands; the incumbent is then asked afresh rather than removed, for its next answer is judged.
+    """
+    memory, state = observe(observation, envelope, memory, elapsed_us)
+    removed = authority_removed(observation, envelope, memory, state)
+    findings: tuple[Finding, ...] = state
+    broken = False
+    if standing_command:
+        now = situation(observation, memory, envelope)
+        verdict = judge(standing_command, Ramped(standing_command), Rung.HOLD, now, envelope)
+        broken = not verdict.accepted
+        findings += verdict.findings
+    behind = _source_behind(memory.rung)
+    if broken and behind is Source.CANDIDATE:
+        removed |= {Source.CANDIDATE}
+    return Guarded(broken or behind in removed, removed, findings, memory)
+
+
+def _source_behind(rung: Rung | None) -> Source | None:
+    return (
+        {
+            Rung.CANDIDATE: Source.CANDIDATE,
+            Rung.OPERATOR: Source.OPERATOR,
+            Rung.INCUMBENT: Source.INCUMBENT,
+        }.get(rung)
+        if rung is not None
+        else None
+    )

@@ -84,7 +84,14 @@ class RuleModel(_Model):
     def common(self) -> dict[str, Any]:
         tier = Tier[self.tier]
         applies_to = POLICY if tier is Tier.T5 else self.applies_to
-        return dict(id=self.id, tier=tier, applies_to=applies_to, hazard=self.hazard, basis=self.basis, unit=self.unit)
+        return {
+            "id": self.id,
+            "tier": tier,
+            "applies_to": applies_to,
+            "hazard": self.hazard,
+            "basis": self.basis,
+            "unit": self.unit,
+        }
 
 
 class BoundModel(RuleModel):

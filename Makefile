@@ -1,0 +1,48 @@
+# Two commands do all set-up: `make run` and `make test`. The rest is for those who work on it.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SITE   ?= deploy/sites/demo
+ARGS   ?=
+
+.PHONY: run test check docs soak clean
+
+run: $(VENV)/.service ## install the service (no torch) and run the demo site
+	@$(BIN)/understudy run --site $(SITE) $(ARGS)
+
+test: $(VENV)/.test ## install training and test extras and pass the tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: $(VENV)/.dev ## formatting, lint, types, import directions, docs
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_layout.py tests/docs
+
+soak: $(VENV)/.test ## the long campaigns; their tables are committed under docs/reference
+	@$(BIN)/python -m benchmarks.campaigns
+
+$(VENV)/bin/python:
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade pip -c constraints.txt
+
+# Each level of installation is a stamp, so that a second `make run` starts at once.
+$(VENV)/.service: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing the service"
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing training and test extras (torch is 200 MB)"
+	@$(PIP) install -c constraints.txt -e '.[test,train]'
+	@touch $@ $(VENV)/.service
+
+$(VENV)/.dev: $(VENV)/.test
+	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean: ## forget the virtual environment and every run's state
+	rm -rf $(VENV) .understudy

@@ -1,0 +1,129 @@
+"""The arrows of the architecture hold: who may import whom, and what the kernel and the service may touch."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = ("controller", "safety", "shadow", "simulators", "migrations")
+MAY_IMPORT = {
+    "safety": {"safety"},
+    "simulators": {"simulators"},
+    "shadow": {"shadow", "safety"},
+    "migrations": {"migrations", "controller", "shadow"},
+    "controller": set(OURS),
+}
+KERNEL = ("values", "conditions", "rules", "ramp", "envelope", "memory", "decide", "guard")
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path, *, at_import: bool = False) -> Iterator[str]:
+    """Full names imported by a file; with `at_import` only those outside functions and TYPE_CHECKING blocks."""
+    tree = ast.parse(path.read_text())
+    nodes = list(_outside_functions(tree)) if at_import else list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def _outside_functions(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        yield node
+        yield from _outside_functions(node)
+
+
+@pytest.mark.parametrize("package", OURS)
+def test_packages_import_only_downwards(package: str) -> None:
+    for path in modules(package):
+        for name in imported(path):
+            top = name.split(".")[0]
+            if top in OURS:
+                assert top in MAY_IMPORT[package], f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_shadow_sees_nothing_of_safety_but_its_values() -> None:
+    for path in modules("shadow"):
+        for name in imported(path):
+            assert not name.startswith("safety") or name == "safety.values", f"{path.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize("module", KERNEL)
+def test_the_kernel_imports_the_standard_library_and_itself_only(module: str) -> None:
+    for name in imported(ROOT / "safety" / f"{module}.py"):
+        top = name.split(".")[0]
+        if top == "safety":
+            assert name.split(".")[1] in KERNEL, f"safety/{module}.py imports {name}"
+        else:
+            assert top in sys.stdlib_module_names, f"safety/{module}.py imports {name}"
+
+
+def test_torch_is_imported_only_where_learning_happens() -> None:
+    for package in OURS:
+        for path in modules(package):
+            inside_learning = path.is_relative_to(ROOT / "controller" / "learning")
+            for name in imported(path, at_import=package == "simulators"):
+                if name.split(".")[0] in ("torch", "stable_baselines3", "onnx", "onnxscript"):
+                    assert inside_learning, f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_no_module_reads_the_environment_at_import() -> None:
+    for package in OURS:
+        for path in modules(package):
+            for node in _outside_functions(ast.parse(path.read_text())):
+                text = ast.unparse(node) if isinstance(node, ast.Attribute | ast.Call) else ""
+                assert not text.startswith(("os.environ", "os.getenv")), f"{path.relative_to(ROOT)}: {text}"
+
+
+def test_modules_do_not_import_each_other_in_circles() -> None:
+    graph = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for package in OURS
+        for path in modules(package)
+    }
+    edges = {name: {other for other in _targets(path, graph) if other != name} for name, path in graph.items()}
+    assert _cycle(edges) is None, " -> ".join(_cycle(edges) or [])
+
+
+def _targets(path: Path, graph: dict[str, Path]) -> set[str]:
+    found = set()
+    tree = ast.parse(path.read_text())
+    for node in _outside_functions(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name in graph}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name for name in inner if name in graph} or ({node.module} & graph.keys())
+    return found
+
+
+def _cycle(edges: dict[str, set[str]]) -> list[str] | None:
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> list[str] | None:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done:
+            return None
+        for other in sorted(edges.get(name, ())):
+            if (found := visit(other, [*path, name])) is not None:
+                return found
+        done.add(name)
+        return None
+
+    return next((found for name in sorted(edges) if (found := visit(name, [])) is not None), None)
+
+
+def test_there_is_no_utils() -> None:
+    assert not [
+        path for package in OURS for path in modules(package) if path.stem in ("utils", "helpers", "misc", "common")
+    ]

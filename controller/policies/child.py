@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -80,11 +81,17 @@ def load(message: wire.Load) -> Run:
 
 def rss_bytes() -> int:
     """Resident memory of this process now; 0 where the system does not tell."""
+    statm = _statm()
+    return 0 if statm is None else int(os.pread(statm, 64, 0).split()[1]) * _PAGE_BYTES
+
+
+@cache
+def _statm() -> int | None:
+    """The kernel's file on this process' memory, kept open: it is read after every answer."""
     try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * _PAGE_BYTES
+        return os.open("/proc/self/statm", os.O_RDONLY)
     except OSError:
-        return 0
+        return None
 
 
 if __name__ == "__main__":

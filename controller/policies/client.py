@@ -12,6 +12,7 @@ then killed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
@@ -88,7 +89,7 @@ class ChildCandidate:
                 proposals.append(None)
             except MissingInputError as error:
                 proposals.append(_without(Status.ABSENT, str(error)))
-        answered = iter(self._ask(np.stack(rows)) if rows else ())
+        answered = iter(self._ask(rows) if rows else ())
         return [proposal or next(answered) for proposal in proposals]
 
     def close(self) -> None:
@@ -99,14 +100,14 @@ class ChildCandidate:
             self._link.close()
         self._link = self._start = None
 
-    def _ask(self, rows: np.ndarray) -> list[Proposal]:
+    def _ask(self, rows: list[np.ndarray]) -> list[Proposal]:
         """One round trip and what became of it, per row."""
         link = self._up()
         if link is None:
             return [_without(Status.FAILED, f"policy child is {self.health.state}: {self._why}")] * len(rows)
         self._asked += 1
         try:
-            said = link.ask(wire.Ask(self._asked, len(rows), rows.tobytes()), self._within_s)
+            said = link.ask(wire.Ask(self._asked, len(rows), b"".join([row.tobytes() for row in rows])), self._within_s)
         except wire.WireTimeoutError:
             proposal = _without(Status.LATE, f"no answer within {self._within_s * 1e3:g} ms: child killed")
         except wire.WireError as error:
@@ -136,10 +137,9 @@ class ChildCandidate:
         return [self._proposal(row.tolist()) for row in values]
 
     def _proposal(self, row: list[float]) -> Proposal:
-        wanted = targets(self._bundle.manifest.outputs, row)
-        if not np.isfinite(row).all():
+        if not all(map(isfinite, row)):
             return _without(Status.NOT_FINITE, f"answered {row}")
-        return Proposal(Source.CANDIDATE, wanted)
+        return Proposal(Source.CANDIDATE, targets(self._bundle.manifest.outputs, row))
 
     def _up(self) -> ChildLink | None:
         """The child if it can be asked now; otherwise bring it a step closer to that."""

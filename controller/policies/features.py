@@ -12,7 +12,7 @@ from math import cos, isfinite, pi, sin
 import numpy as np
 
 from controller.policies.manifest import CALENDAR, Manifest, OutputSpec
-from safety.values import Observation, Setpoints
+from safety.values import Observation, Quality, Setpoints
 
 DAY_US = 86_400_000_000
 YEAR_US = 31_556_952_000_000  # the mean Gregorian year, so that the phase never jumps at New Year
@@ -71,7 +71,7 @@ class FeatureBuilder:
         for kind, name in self._getters:
             if kind == "signal":
                 signal = signals.get(name)
-                if signal is None or not signal.good:
+                if signal is None or signal.quality is not Quality.GOOD:
                     raise MissingInputError(
                         f"signal `{name}` is {'missing' if signal is None else signal.quality.value}"
                     )
@@ -104,7 +104,7 @@ class FeatureBuilder:
 
 def targets(outputs: Sequence[OutputSpec], answer: Sequence[float]) -> Setpoints:
     """Engineering units of one row of the graph's output: centre + scale * y; discrete ones by their thresholds."""
-    return {spec.setpoint: _target(spec, float(y)) for spec, y in zip(outputs, answer, strict=True)}
+    return {spec.setpoint: _target(spec, y) for spec, y in zip(outputs, answer, strict=True)}
 
 
 def _target(spec: OutputSpec, y: float) -> float:

@@ -25,6 +25,7 @@ class ChildLink:
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
         self._sock, theirs = socket.socketpair()
+        self._within_s = 0.0
         with theirs:
             try:
                 self._process: subprocess.Popen[bytes] = subprocess.Popen(
@@ -42,7 +43,8 @@ class ChildLink:
         """Hand over the graph and wait until it is loaded. Raises RefusedError, WireTimeoutError or WireError."""
         manifest = bundle.manifest
         load = wire.Load(bundle.policy, manifest.input_width, len(manifest.outputs))
-        wire.send(self._sock, load, within_s=within_s)
+        wire.limit(self._sock, within_s)
+        wire.send(self._sock, load)
         said = wire.receive_answer(self._sock, within_s=within_s)
         if isinstance(said, wire.Refused):
             raise RefusedError(said.detail)
@@ -52,7 +54,10 @@ class ChildLink:
 
     def ask(self, message: wire.Ask, within_s: float) -> wire.Answer | wire.Failed:
         """One round trip. Raises WireTimeoutError, or WireError if the child is gone or says anything but the answer to this."""
-        wire.send(self._sock, message, within_s=within_s)
+        if within_s != self._within_s:
+            wire.limit(self._sock, within_s)
+            self._within_s = within_s
+        wire.send(self._sock, message)
         said = wire.receive_answer(self._sock, within_s=within_s)
         if not isinstance(said, wire.Answer | wire.Failed) or said.id != message.id:
             raise wire.WireError("the child did not answer what it was asked")

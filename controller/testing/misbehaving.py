@@ -72,7 +72,7 @@ class Misbehaviours:
     def stale(self, zeros: np.ndarray) -> np.ndarray:
         """Send an answer to the ask before this one first, as a late child would."""
         wire.send(self._sock, wire.Answer(-1, zeros.shape, zeros.tobytes(), 1, 1))
-        return zeros
+        return self.hang(zeros)
 
 
 def main(how: str, good_asks: int) -> int:

@@ -78,6 +78,7 @@ class _WireMemory(msgspec.Struct, array_like=True, frozen=True):
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Wire)
+_MEMORY_DECODER = msgspec.msgpack.Decoder(_WireMemory)
 
 
 def encode(decision: Decision) -> bytes:
@@ -135,6 +136,16 @@ def decode(record: bytes) -> Decision:
         if isinstance(error, RecordError):
             raise
         raise RecordError(f"not a decision record ({len(record)} bytes): {error}") from error
+
+
+def memory_to_bytes(memory: Memory) -> bytes:
+    """A memory alone, exactly."""
+    return _ENCODER.encode(_wire_memory(memory))
+
+
+def memory_from_bytes(data: bytes) -> Memory:
+    """The memory `memory_to_bytes` was given."""
+    return _memory(_MEMORY_DECODER.decode(data))
 
 
 def ruling_digest(ruling: Ruling) -> str:

@@ -112,7 +112,7 @@ class ControlSystem:
         self.incumbent = _incumbent(loaded)
         self.hall = CoolingHall.open(loaded.site, loaded.envelope, seed=options.seed, snapshot=state / "plant.sqlite")
         self.operators = Operators(loaded.envelope.plant, IntentBook(state / "intents.sqlite"), state)
-        companions = Twins(self.hall, loaded.envelope, loaded.bundle, _incumbent(loaded))
+        companions = Twins(self.hall, loaded.envelope, _incumbent(loaded), self.hall.settings.best_static)
         live = LiveStatus(
             self.spool, loaded.envelope, loaded.spec, self.operators, self._about(), self.hall.lanes, self._policy
         )

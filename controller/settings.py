@@ -34,6 +34,7 @@ class CoolingSettings(_Model):
     hard_low_c: Number
     hard_high_c: Number
     soft_high_c: Number
+    best_static: dict[str, Number]
 
     @field_validator("start")
     @classmethod

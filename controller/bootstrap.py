@@ -24,12 +24,13 @@ from controller.policies.incumbent import TrimAndRespond
 from controller.policies.trust import TrustStore
 from controller.ports import Candidate, Incumbent
 from controller.report import report_of
-from controller.rollout import RolloutSpec, check_against, load_spec, start
+from controller.rollout.spec import RolloutSpec, check_against, load_spec
+from controller.rollout.transitions import start
 from controller.settings import Site, load_site
 from controller.store.intents import IntentBook
 from controller.store.spool import SqliteSpool
 from safety.envelope import Envelope, fresh_memory
-from safety.kernel import check_installation, kernel_digest
+from safety.kernel import verify_kernel, verify_packages
 from safety.spec import load_envelope
 from shadow.evidence import Evidence
 
@@ -63,7 +64,8 @@ class Loaded:
 
 def load(folder: Path, candidate: str = "") -> Loaded:
     """Everything a site consists of. Raises an error of one sentence that says what to do."""
-    check_installation()
+    verify_packages()
+    kernel_digest = verify_kernel()
     site = load_site(folder)
     envelope = load_envelope(site.folder / "envelope.toml")
     spec = _load_spec(site)
@@ -76,7 +78,7 @@ def load(folder: Path, candidate: str = "") -> Loaded:
         raise SettingsError(
             f"`rollout.toml` has a period of {spec.period_s} s, `envelope.toml` of {envelope.period_us // 1_000_000} s: mend one"
         )
-    return Loaded(site, envelope, spec, bundle, kernel_digest())
+    return Loaded(site, envelope, spec, bundle, kernel_digest)
 
 
 def _load_spec(site: Site) -> RolloutSpec:

@@ -3,7 +3,8 @@
 from controller.decision import Decision
 from controller.loopstate import LoopState
 from controller.ports import Outcome
-from controller.rollout import RolloutSpec, assign
+from controller.rollout.blocks import assign
+from controller.rollout.spec import RolloutSpec
 from safety.values import Judgement, Ruling, Rung, Source, Status, Tier
 from shadow.evidence import TickEvidence
 

@@ -12,7 +12,10 @@ from controller.loop import Watcher, is_driving
 from controller.loopstate import LoopState
 from controller.operate import Operators
 from controller.ports import Event
-from controller.rollout import RolloutSpec, block_of, judge, read_breakers
+from controller.rollout.blocks import block_of
+from controller.rollout.breakers import read_breakers
+from controller.rollout.gates import judge
+from controller.rollout.spec import RolloutSpec
 from controller.rollout.state import LATCHED, Status
 from safety.envelope import Envelope
 from safety.values import Judgement, Ruling, Rung

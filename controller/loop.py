@@ -15,7 +15,9 @@ from controller.evidence import evidence_of
 from controller.loopstate import LoopState, decode_state, encode_state
 from controller.ports import Candidate, Event, Incumbent, Outcome, Plant, Spool, TickEntry
 from controller.record import ruling_digest
-from controller.rollout import RolloutSpec, advance, assign, block_of
+from controller.rollout.advance import advance
+from controller.rollout.blocks import assign
+from controller.rollout.spec import RolloutSpec
 from controller.rollout.state import Status
 from safety.decide import decide, situation
 from safety.envelope import Envelope, permitted
@@ -82,7 +84,11 @@ class PlantLoop:
         if last is None or checkpoint is None:
             return cls(parts, fresh)
         state = decode_state(
-            checkpoint, last.memory_after, rollout_id=fresh.rollout.rollout_id, now_us=last.observation.taken_at
+            checkpoint,
+            last.memory_after,
+            parts.spec,
+            rollout_id=fresh.rollout.rollout_id,
+            now_us=last.observation.taken_at,
         )
         loop = cls(parts, state)
         loop._aged_at_us, loop._recovered = last.observation.taken_at, last
@@ -295,4 +301,4 @@ def is_driving(state: LoopState) -> bool:
     return state.rollout.status in (Status.RUNNING, Status.WAITING_APPROVAL, Status.COMPLETED)
 
 
-__all__ = ["Companions", "Parts", "PlantLoop", "Watcher", "block_of", "is_driving"]
+__all__ = ["Companions", "Parts", "PlantLoop", "Watcher", "is_driving"]

@@ -8,6 +8,7 @@ import msgspec
 
 from controller.errors import StateError
 from controller.rollout import state as rollout_state
+from controller.rollout.spec import RolloutSpec
 from controller.rollout.state import RolloutState
 from safety.values import Memory, Setpoints
 from shadow.evidence import Evidence, from_plain, to_plain
@@ -101,7 +102,7 @@ def encode_state(state: LoopState) -> bytes:
     )
 
 
-def decode_state(checkpoint: bytes, memory: Memory, *, rollout_id: str, now_us: int) -> LoopState:
+def decode_state(checkpoint: bytes, memory: Memory, spec: RolloutSpec, *, rollout_id: str, now_us: int) -> LoopState:
     """The loop's state of a checkpoint. A rollout that cannot be read is TRIPPED; anything else unreadable is refused."""
     try:
         stored = _DECODER.decode(checkpoint)
@@ -110,7 +111,7 @@ def decode_state(checkpoint: bytes, memory: Memory, *, rollout_id: str, now_us: 
     return LoopState(
         memory=memory,
         incumbent=stored.incumbent,
-        rollout=rollout_state.from_plain(stored.rollout, rollout_id=rollout_id, now_us=now_us),
+        rollout=rollout_state.from_plain(stored.rollout, spec, rollout_id, now_us),
         evidence=from_plain(stored.evidence),
         override=stored.override,
         counters=stored.counters,

@@ -8,27 +8,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from controller.errors import IntentRefusedError
 from controller.loopstate import LoopState, Override
 from controller.ports import Event
-from controller.rollout import (
-    Aborted,
-    ApprovalWanted,
-    Completed,
-    Effect,
-    Held,
-    RolloutSpec,
-    StageEntered,
-    Tripped,
-    acts,
-)
-from controller.rollout.errors import ActRefused
-from controller.store.intents import Intent, read_stop, write_stop, clear_stop
+from controller.rollout import acts
+from controller.rollout.effects import Aborted, ApprovalWanted, Completed, Effect, Held, StageEntered, Tripped
+from controller.rollout.errors import ActRefusedError
+from controller.rollout.spec import RolloutSpec
+from controller.store.intents import Intent
+from controller.store.stop import clear_stop, stop_path, write_stop
 from safety.envelope import Envelope
 from safety.memory import reset as reset_latch
-from safety.rules import Bound
+from safety.command_rules import Bound
 from safety.values import Observation, Proposal, Source, Status
 
 LATCH = "latch:"
@@ -41,7 +34,9 @@ class Intents(Protocol):
 
     def pending(self, plant: str) -> list[Intent]: ...
 
-    def resolve(self, id: str, outcome: str, detail: str, version: int) -> None: ...
+    def resolve(
+        self, intent_id: str, outcome: Literal["applied", "refused", "stale"], detail: str, version: int | None
+    ) -> None: ...
 
 
 class Operators:
@@ -51,6 +46,7 @@ class Operators:
         self.plant = plant
         self.intents = intents
         self.state_dir = state_dir
+        self._stop_file = stop_path(state_dir)
         self.monotonic_s = monotonic_s
         self.stopped = False
         self._looked_s = float("-inf")
@@ -63,7 +59,7 @@ class Operators:
         self, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
     ) -> tuple[LoopState, tuple[Event, ...]]:
         """Carry out what is pending; return the new state and what is to be recorded."""
-        was_stopped, self.stopped = self.stopped, read_stop(self.state_dir) is not None
+        was_stopped, self.stopped = self.stopped, self._stop_file.exists()
         events: tuple[Event, ...] = ()
         if self.stopped != was_stopped:
             events = (self._event(seen.taken_at, "stop", "system", "STOP is set" if self.stopped else "STOP is cleared", 0),)
@@ -85,7 +81,7 @@ class Operators:
             return state, ()
         try:
             after, effects = self._act(intent, state, envelope, spec, seen)
-        except (IntentRefusedError, ActRefused, ValueError) as error:
+        except (IntentRefusedError, ActRefusedError, ValueError) as error:
             self.intents.resolve(intent.id, "refused", str(error), version)
             return state, (self._event(seen.taken_at, "intent", intent.actor, f"{intent.kind} refused: {error}", n),)
         text = f"{intent.kind}: {intent.payload.get('reason', '')}"
@@ -103,7 +99,7 @@ class Operators:
             case "pause":
                 changed = acts.pause(rollout, now_us, who, reason)
             case "resume":
-                changed = acts.resume(spec, rollout, evidence, now_us, who, reason)
+                changed = acts.resume(spec, rollout, now_us, who, reason)
             case "promote" | "approve":
                 changed = acts.promote(spec, rollout, evidence, now_us, who, reason)
             case "abort":

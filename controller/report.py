@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.loopstate import LoopState
-from controller.rollout import RolloutSpec
+from controller.rollout.spec import RolloutSpec
 from controller.rollout.state import Status
 
 

@@ -5,7 +5,7 @@ must always be no; the report counts it as `escapes`.
 """
 
 from safety.envelope import Envelope
-from safety.rules import Bound, Slew
+from safety.command_rules import Bound, Slew
 from safety.values import Outcome, Ruling, Rung, Setpoints, Tier
 
 

@@ -15,7 +15,8 @@ from rich.console import Console
 from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption, operator, running_state, state_dir
 from controller.errors import IntentRefusedError, SettingsError
 from controller.settings import load_site
-from controller.store.intents import Intent, IntentBook, write_stop
+from controller.store.intents import Intent, IntentBook
+from controller.store.stop import write_stop
 
 WAIT_S = 10.0
 console = Console()

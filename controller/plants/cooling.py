@@ -6,6 +6,7 @@ a guard changes the command in between, it is integrated again from there.
 """
 
 import sqlite3
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,28 @@ class _Snapshot(msgspec.Struct, array_like=True):
     twins: dict[str, tuple[bytes, dict[str, Any]]]
 
 
+class SignalRow(Mapping[str, Signal]):
+    """One row of readings as signals, made when looked up: a guard looks at a few of forty, ten times a period."""
+
+    __slots__ = ("_columns", "_made", "_values")
+
+    def __init__(self, columns: Mapping[str, int], values: list[float]) -> None:
+        self._columns, self._values = columns, values
+        self._made: dict[str, Signal] = {}
+
+    def __getitem__(self, name: str) -> Signal:
+        signal = self._made.get(name)
+        if signal is None:
+            signal = self._made[name] = Signal(self._values[self._columns[name]])
+        return signal
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+
 class CoolingHall:
     """A simulated hall and its twins. Implements `ports.Plant`; `command` and `observation` are for the twins' lanes."""
 
@@ -95,7 +118,8 @@ class CoolingHall:
         scenario = Scenario(f"{site.settings.name}-run", site=cooling.weather, zones=cooling.zones)
         self._specs = setpoint_specs(cooling.zones)
         self._check_names(envelope)
-        self._signal_names = [spec.name for spec in signal_specs(cooling.zones)]
+        self._columns = {spec.name: column for column, spec in enumerate(signal_specs(cooling.zones))}
+        self._setpoint_names = [spec.name for spec in self._specs]
         self._ready = prepare(scenario.params(), SUB_STEP_S, len(LANES))
         same = np.zeros(len(LANES), dtype=np.int64)  # every lane lives through the noise of lane 0
         self._source = DisturbanceSource(scenario, seed, same, same)
@@ -127,9 +151,9 @@ class CoolingHall:
             plant=self.name,
             subject="",
             taken_at=self.now_us,
-            signals={name: Signal(value) for name, value in zip(self._signal_names, values, strict=True)},
+            signals=SignalRow(self._columns, values),
             applied=applied,
-            readback={spec.name: value for spec, value in zip(self._specs, does, strict=True)},
+            readback=dict(zip(self._setpoint_names, does, strict=True)),
             authority=Authority.OURS,
         )
 
@@ -141,7 +165,7 @@ class CoolingHall:
             return Receipt(decision, self._lease.setpoints, None, self.now_us, accepted=False, detail=str(error))
         self._set(0, self._lease.setpoints)
         _, does = self._read(0)
-        told = {spec.name: value for spec, value in zip(self._specs, does, strict=True)}
+        told = dict(zip(self._setpoint_names, does, strict=True))
         return Receipt(decision, self._lease.setpoints, told, self.now_us, accepted=True)
 
     def command(self, lane: int, setpoints: Setpoints | None) -> None:

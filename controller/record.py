@@ -5,6 +5,7 @@ Fields are positional and only ever appended, with a default, so that every old 
 """
 
 import hashlib
+from numbers import Real
 from typing import Any
 
 import msgspec
@@ -76,7 +77,14 @@ class _WireMemory(msgspec.Struct, array_like=True, frozen=True):
     latches: list[tuple[str, _WireFinding]]
 
 
-_ENCODER = msgspec.msgpack.Encoder()
+def _plain(value: Any) -> Any:
+    """A number of an array library as the float it stands for."""
+    if isinstance(value, Real):
+        return float(value)
+    raise TypeError(f"a record holds plain values, not {type(value).__name__}")
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
 _DECODER = msgspec.msgpack.Decoder(_Wire)
 _MEMORY_DECODER = msgspec.msgpack.Decoder(_WireMemory)
 

@@ -37,14 +37,14 @@ class Linear:
     constant: float = 0.0
 
     def value(self, names: Names) -> float | None:
-        """The sum, or None if any name in it is unknown."""
+        """The sum, or None if any name in it is unknown or the sum is not finite."""
         total = self.constant
         for name, coefficient in self.terms:
             value = names.value(name)
             if value is None:
                 return None
             total += coefficient * value
-        return total
+        return total if isfinite(total) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,16 @@
 then the highest rung that has authority and an accepting verdict is taken. Nothing is repaired.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf, isfinite, nan
 
+from safety.command_rules import Bound
 from safety.conditions import Names
-from safety.envelope import Envelope
+from safety.envelope import Envelope, SetpointSpec
 from safety.memory import aged, latched, remembered
 from safety.ramp import Ramped, ramp
-from safety.rules import POLICY, US_PER_S, Bound, CommandRule, FailSafe, Situation
+from safety.rules import US_PER_S, CommandRule, FailSafe, Situation
 from safety.values import (
     Authority,
     Command,
@@ -31,16 +32,10 @@ from safety.values import (
     Verdict,
 )
 
-# Which tiers bind which rung. The fail-safe is bound by T0 and the static part of T1; the rest is recorded as waived.
-BINDS: Mapping[Rung, tuple[Tier, ...]] = {
-    Rung.CANDIDATE: (Tier.T0, Tier.T1, Tier.T2, Tier.T3, Tier.T4, Tier.T5),
-    Rung.OPERATOR: (Tier.T0, Tier.T1, Tier.T2, Tier.T3, Tier.T4),
-    Rung.INCUMBENT: (Tier.T0, Tier.T1, Tier.T2, Tier.T3, Tier.T4),
-    Rung.HOLD: (Tier.T0, Tier.T1, Tier.T2),
-    Rung.FAILSAFE: (Tier.T0, Tier.T1),
-    Rung.RELINQUISH: (),
-}
 RUNG = {Source.CANDIDATE: Rung.CANDIDATE, Source.OPERATOR: Rung.OPERATOR, Source.INCUMBENT: Rung.INCUMBENT}
+# The incumbent first: its step is what the policy's is compared with.
+_ASKED = (Source.INCUMBENT, Source.CANDIDATE, Source.OPERATOR)
+_NOTHING: frozenset[str] = frozenset()
 
 
 def decide(
@@ -61,24 +56,14 @@ def decide(
     memory, state = observe(observation, envelope, memory, elapsed_us)
     removed = authority_removed(observation, envelope, memory, state) | without
     now = situation(observation, memory, envelope)
-    judged = {}
-    for source in (
-        Source.INCUMBENT,
-        Source.CANDIDATE,
-        Source.OPERATOR,
-    ):  # the incumbent's step is the others' reference
+    judged: dict[Source, Judgement] = {}
+    for source in _ASKED:
         if source in proposals:
             judged[source] = judge_proposal(proposals[source], RUNG[source], now, envelope)
             if source is Source.INCUMBENT and judged[source].verdict.accepted:
                 now = replace(now, reference=judged[source].step)
-    chosen = next(
-        (
-            judged[s]
-            for s in (assigned, Source.INCUMBENT)
-            if s in judged and s not in removed and judged[s].verdict.accepted
-        ),
-        None,
-    )
+    may_act = (judged[s] for s in (assigned, Source.INCUMBENT) if s in judged and s not in removed)
+    chosen = next((judgement for judgement in may_act if judgement.verdict.accepted), None)
     failsafe = None
     if chosen is None:
         chosen, failsafe = last_resort(observation, now, envelope, memory)
@@ -87,40 +72,48 @@ def decide(
     return Ruling(command, chosen, tuple(judged.values()), tuple(sorted(removed)), state, after, now.dt_s)
 
 
-def judge_rule(rule: CommandRule, proposed: Setpoints, now: Situation, about: str, waived: frozenset[str]) -> Finding:
-    """Ask one rule. It accepts only on a margin >= 0: NaN refuses, and a rule that errors refuses."""
+def judge_rule(
+    rule: CommandRule, proposed: Setpoints, now: Situation, about: str, waived: frozenset[str]
+) -> tuple[float, Finding | None]:
+    """Ask one rule: its margin, and what is to be told unless it is well.
+
+    It accepts only on a margin >= 0: NaN refuses, and a rule that errors refuses. Slew and dwell (T3, T4) give way on
+    the setpoints that had to enter the permitted set.
+    """
+    if rule.needs_last and now.last is None:
+        return inf, Finding(rule.id, rule.tier, Outcome.SKIPPED, inf, about, "no command in force and none read back")
     try:
         margin = rule.margin(proposed, now)
         if margin >= 0:
-            return Finding(rule.id, rule.tier, Outcome.OK, margin, about, "")
-        gave_way = rule.tier >= Tier.T3 and waived.issuperset(rule.setpoints)
-        return Finding(
-            rule.id, rule.tier, Outcome.WAIVED if gave_way else Outcome.VETO, margin, about, rule.explain(proposed, now)
-        )
+            return margin, None
+        gave_way = rule.step_only and rule.tier < Tier.T5 and waived.issuperset(rule.setpoints)
+        outcome = Outcome.WAIVED if gave_way else Outcome.VETO
+        return margin, Finding(rule.id, rule.tier, outcome, margin, about, rule.explain(proposed, now))
     except Exception as error:  # an unknown limit is not a wide limit
-        return Finding(
-            rule.id, rule.tier, Outcome.ERROR, nan, about, f"the rule failed: {type(error).__name__}: {error}"
-        )
+        return nan, _fault(rule.id, rule.tier, about, error)
 
 
 def judge(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelope: Envelope) -> Verdict:
     """Judge target and step by all rules that bind the rung. The target is free of slew, dwell and trust region."""
-    findings = []
-    for rule in envelope.command_rules:
-        if rule.tier not in BINDS[rung] or (rule.applies_to == POLICY and rung is not Rung.CANDIDATE):
-            continue
+    judged: list[tuple[str, float, Finding | None]] = []
+    arrived = ramped.step == target
+    for rule in envelope.binding[rung]:
         if not rule.step_only:
-            findings.append(judge_rule(rule, target, now, "target", frozenset()))
-        findings.append(judge_rule(rule, ramped.step, now, "step", ramped.waived))
-    return verdict_of(findings, envelope)
+            judged.append((rule.id, *judge_rule(rule, target, now, "target", _NOTHING)))
+        if rule.step_only or not arrived:
+            judged.append((rule.id, *judge_rule(rule, ramped.step, now, "step", ramped.waived)))
+    return verdict_of(judged, envelope)
 
 
-def verdict_of(findings: list[Finding], envelope: Envelope) -> Verdict:
+def verdict_of(judged: Sequence[tuple[str, float, Finding | None]], envelope: Envelope) -> Verdict:
     """Accepted unless something refuses; the order in which rules were asked cannot matter."""
     margins: dict[str, float] = {}
-    for finding in findings:
-        margins[finding.rule] = _smaller(finding.margin, margins.get(finding.rule, inf))
-    told = sorted((f for f in findings if f.outcome is not Outcome.OK), key=lambda f: (f.tier, f.rule, f.about))
+    told: list[Finding] = []
+    for rule, margin, finding in judged:
+        margins[rule] = _smaller(margin, margins[rule]) if rule in margins else margin
+        if finding is not None:
+            told.append(finding)
+    told.sort(key=lambda f: (f.tier, f.rule, f.about))
     first = next((f.rule for f in told if f.refuses), "")
     return Verdict(not first, tuple(told), margins, first, envelope.digest)
 
@@ -129,15 +122,20 @@ def judge_proposal(proposal: Proposal, rung: Rung, now: Situation, envelope: Env
     """T0 first, for nothing else can be asked of a target that is not there; then ramp, then target and step."""
     malformed = _malformed(proposal, envelope)
     if malformed is not None:
-        return Judgement(rung, proposal.targets, {}, verdict_of([malformed], envelope))
-    ramped = ramp(proposal.targets, now, envelope.ramp_plan)
-    verdict = judge(proposal.targets, ramped, rung, now, envelope)
-    if not verdict.accepted and any(f.about == "step" and f.refuses for f in verdict.findings):
-        # No permitted step under the new discrete values: keep the old ones and wait.
-        waiting = ramp(proposal.targets, now, envelope.ramp_plan, keep_discrete=True)
-        if waiting.waiting != ramped.waiting:
-            ramped, verdict = waiting, judge(proposal.targets, waiting, rung, now, envelope)
-    return Judgement(rung, proposal.targets, ramped.step, verdict, ramped.waiting)
+        return Judgement(rung, {}, {}, verdict_of([(malformed.rule, nan, malformed)], envelope))
+    target = {name: float(value) for name, value in proposal.targets.items()}
+    try:
+        ramped = ramp(target, now, envelope.ramp_plan)
+        verdict = judge(target, ramped, rung, now, envelope)
+        if _refuses_step(verdict) and envelope.ramp_plan.discrete:
+            # No permitted step under the new discrete values: keep the old ones and wait.
+            kept = ramp(target, now, envelope.ramp_plan, keep_discrete=True)
+            if kept.waiting != ramped.waiting:
+                ramped, verdict = kept, judge(target, kept, rung, now, envelope)
+    except Exception as error:  # a rule that cannot answer the ramp has no answer for the judge either
+        fault = _fault("T0-ramp", Tier.T0, "step", error)
+        return Judgement(rung, target, {}, verdict_of([(fault.rule, nan, fault)], envelope))
+    return Judgement(rung, target, ramped.step, verdict, ramped.waiting)
 
 
 def last_resort(
@@ -150,23 +148,24 @@ def last_resort(
         verdict = judge(memory.last, Ramped(memory.last), Rung.HOLD, now, envelope)
         if verdict.accepted:
             return Judgement(Rung.HOLD, memory.last, memory.last, verdict), None
+    kept = memory.failsafe if memory.failsafe in envelope.failsafe_ids else None
     for entry in envelope.failsafe:
-        if memory.failsafe not in (None, entry.id) or (memory.failsafe is None and not _applies(entry, now)):
+        if entry.id != kept and (kept is not None or not _applies(entry, now)):
             continue
         if entry.vector is None:
             return _relinquish(envelope), entry.id
         verdict = _judge_failsafe(entry.vector, now, envelope)
         if verdict.accepted:
             return Judgement(Rung.FAILSAFE, entry.vector, entry.vector, verdict), entry.id
-    return _relinquish(envelope), memory.failsafe
+    return _relinquish(envelope), kept
 
 
 def observe(
     observation: Observation, envelope: Envelope, memory: Memory, elapsed_us: int
 ) -> tuple[Memory, tuple[Finding, ...]]:
     """Age the memory, ask the state rules, and latch what latches. Returns the findings that are not well."""
-    memory = aged(memory, envelope, observation, elapsed_us)
-    findings = []
+    memory, faults = aged(memory, envelope, observation, elapsed_us)
+    findings = [_fault(rule.id, rule.tier, "state", error) for rule, error in faults]
     for rule in envelope.state_rules:
         state = memory.rules.get(rule.id, ())
         try:
@@ -175,9 +174,7 @@ def observe(
                 continue
             finding = Finding(rule.id, rule.tier, Outcome.VETO, margin, "state", rule.explain(observation, state))
         except Exception as error:  # an unknown limit is not a wide limit
-            finding = Finding(
-                rule.id, rule.tier, Outcome.ERROR, nan, "state", f"the rule failed: {type(error).__name__}: {error}"
-            )
+            finding = _fault(rule.id, rule.tier, "state", error)
         findings.append(finding)
     told = tuple(sorted(findings, key=lambda f: (f.tier, f.rule)))
     return latched(memory, envelope, told), told
@@ -202,11 +199,11 @@ def situation(observation: Observation, memory: Memory, envelope: Envelope) -> S
 
 def _last(observation: Observation, memory: Memory, envelope: Envelope) -> Setpoints | None:
     """The command in force; without one of ours, what the plant reads back, if that is complete and finite."""
-    if memory.last is not None:
+    if memory.last is not None and memory.last.keys() == envelope.names:
         return memory.last
     readback = observation.readback or {}
     if all(isfinite(readback.get(name, nan)) for name in envelope.names):
-        return {spec.name: readback[spec.name] for spec in envelope.setpoints}
+        return {spec.name: float(readback[spec.name]) for spec in envelope.setpoints}
     return None
 
 
@@ -217,16 +214,14 @@ def _applies(entry: FailSafe, now: Situation) -> bool:
 
 def _judge_failsafe(vector: Setpoints, now: Situation, envelope: Envelope) -> Verdict:
     """Bound by static T1; every other rule it breaks is recorded as waived, for there is nothing better to command."""
-    findings = []
-    for rule in envelope.command_rules:
-        if rule.tier is Tier.T5 or rule.applies_to == POLICY:
-            continue
-        finding = judge_rule(rule, vector, now, "step", frozenset())
-        binding = rule.tier <= Tier.T1 and isinstance(rule, Bound)
-        if finding.refuses and not binding:
+    judged: list[tuple[str, float, Finding | None]] = []
+    for rule in envelope.binding[Rung.INCUMBENT]:
+        margin, finding = judge_rule(rule, vector, now, "step", _NOTHING)
+        binds = rule.tier <= Tier.T1 and isinstance(rule, Bound)
+        if finding is not None and finding.refuses and not binds:
             finding = replace(finding, outcome=Outcome.WAIVED)
-        findings.append(finding)
-    return verdict_of(findings, envelope)
+        judged.append((rule.id, margin, finding))
+    return verdict_of(judged, envelope)
 
 
 def _relinquish(envelope: Envelope) -> Judgement:
@@ -239,27 +234,33 @@ def _smaller(one: float, other: float) -> float:
     return one if one != one or one < other else other
 
 
+def _refuses_step(verdict: Verdict) -> bool:
+    return not verdict.accepted and any(f.about == "step" and f.refuses for f in verdict.findings)
+
+
+def _fault(rule: str, tier: Tier, about: str, error: Exception) -> Finding:
+    return Finding(rule, tier, Outcome.ERROR, nan, about, f"the rule failed: {type(error).__name__}: {error}")
+
+
 def _malformed(proposal: Proposal, envelope: Envelope) -> Finding | None:
     """The T0 finding on a proposal that is no complete vector of finite numbers in range, or None."""
     if proposal.status is not Status.OK:
-        return Finding(
-            f"T0-{proposal.status}",
-            Tier.T0,
-            Outcome.VETO,
-            nan,
-            "target",
-            proposal.detail or f"the {proposal.source} gave no answer: {proposal.status}",
-        )
+        detail = proposal.detail or f"the {proposal.source} gave no answer: {proposal.status}"
+        return _refused(f"T0-{proposal.status}", detail)
     if proposal.targets.keys() != envelope.names:
-        wrong = sorted(proposal.targets.keys() ^ envelope.names)
-        return Finding(
-            "T0-schema", Tier.T0, Outcome.VETO, nan, "target", f"setpoints missing or not known: {', '.join(wrong)}"
-        )
+        wrong = sorted(map(str, proposal.targets.keys() ^ envelope.names))
+        return _refused("T0-schema", f"setpoints missing or not known: {', '.join(wrong)}")
     unfit = [
-        f"`{s.name}` {proposal.targets[s.name]:g}" for s in envelope.setpoints if not s.fits(proposal.targets[s.name])
+        f"`{s.name}` {proposal.targets[s.name]!r}" for s in envelope.setpoints if not _fits(proposal.targets[s.name], s)
     ]
     if unfit:
-        return Finding(
-            "T0-range", Tier.T0, Outcome.VETO, nan, "target", f"not a finite value of its range: {', '.join(unfit)}"
-        )
+        return _refused("T0-range", f"not a finite value of its range: {', '.join(unfit)}")
     return None
+
+
+def _fits(value: object, spec: SetpointSpec) -> bool:
+    return isinstance(value, float | int) and spec.fits(value)
+
+
+def _refused(rule: str, detail: str) -> Finding:
+    return Finding(rule, Tier.T0, Outcome.VETO, nan, "target", detail)

@@ -3,12 +3,24 @@
 Built by `safety.spec` from `envelope.toml`; its digest names it in every decision. It has no switch to turn it off.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 
+from safety.command_rules import Bound, Dwell, Interlock
 from safety.ramp import RampPlan, plan_ramp
-from safety.rules import Bound, CommandRule, Dwell, FailSafe, Interlock, Rule, Situation, StateRule
-from safety.values import Memory, Permitted, Setpoints
+from safety.rules import POLICY, CommandRule, FailSafe, Rule, Situation, StateRule
+from safety.values import Memory, Permitted, Rung, Setpoints, Tier
+
+# Which tiers bind which rung. The fail-safe is bound by T0 and the static part of T1; the rest is recorded as waived.
+BINDS: Mapping[Rung, tuple[Tier, ...]] = {
+    Rung.CANDIDATE: (Tier.T0, Tier.T1, Tier.T2, Tier.T3, Tier.T4, Tier.T5),
+    Rung.OPERATOR: (Tier.T0, Tier.T1, Tier.T2, Tier.T3, Tier.T4),
+    Rung.INCUMBENT: (Tier.T0, Tier.T1, Tier.T2, Tier.T3, Tier.T4),
+    Rung.HOLD: (Tier.T0, Tier.T1, Tier.T2),
+    Rung.FAILSAFE: (Tier.T0, Tier.T1),
+    Rung.RELINQUISH: (),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +68,30 @@ class Envelope:
     names: frozenset[str] = field(init=False)
     rules: tuple[Rule, ...] = field(init=False)
     stateful: tuple[Rule, ...] = field(init=False)
+    binding: Mapping[Rung, tuple[CommandRule, ...]] = field(init=False)
+    failsafe_ids: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ramp_plan", plan_ramp(self.setpoints, self.command_rules))
         object.__setattr__(self, "names", frozenset(spec.name for spec in self.setpoints))
         object.__setattr__(self, "rules", (*self.command_rules, *self.state_rules))
         object.__setattr__(self, "stateful", tuple(rule for rule in self.rules if rule.fresh()))
+        object.__setattr__(self, "failsafe_ids", frozenset(entry.id for entry in self.failsafe))
+        object.__setattr__(self, "binding", {rung: _binding(rung, self.command_rules) for rung in Rung})
+
+
+def _binding(rung: Rung, rules: tuple[CommandRule, ...]) -> tuple[CommandRule, ...]:
+    """The rules that bind a rung: those of its tiers, without the policy's own unless it is the policy's rung."""
+    return tuple(
+        rule for rule in rules if rule.tier in BINDS[rung] and (rule.applies_to != POLICY or rung is Rung.CANDIDATE)
+    )
 
 
 def permitted(envelope: Envelope, now: Situation) -> dict[str, Permitted]:
-    """What each setpoint may be set to now: the box of bounds and interlocks in force, discrete values, timers left."""
+    """What each setpoint may be set to now: the box of bounds and interlocks in force, discrete values, timers left.
+
+    A limit that is unknown now is not in the box: whatever is proposed under it will be refused.
+    """
     return {spec.name: _permitted(spec, envelope, now) for spec in envelope.setpoints}
 
 

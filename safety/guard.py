@@ -5,10 +5,10 @@ A five-minute loop alone cannot promise anything: with its fans lost a hall gain
 
 from dataclasses import dataclass
 
-from safety.decide import authority_removed, judge, observe, situation
+from safety.decide import RUNG, authority_removed, judge, observe, situation
 from safety.envelope import Envelope
 from safety.ramp import Ramped
-from safety.values import Finding, Memory, Observation, Rung, Setpoints, Source
+from safety.values import Authority, Finding, Memory, Observation, Rung, Setpoints, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +29,23 @@ def guard(
     Invents no command. A source that stands behind the command loses it when a state rule takes its authority, or when
     the command no longer stands; the incumbent is then asked afresh rather than removed, for its next answer is judged.
     """
+    latches = memory.latches
     memory, state = observe(observation, envelope, memory, elapsed_us)
     removed = authority_removed(observation, envelope, memory, state)
     findings: tuple[Finding, ...] = state
-    broken = False
-    if standing_command:
+    broken = memory.rung is Rung.HOLD and memory.held_us >= envelope.hold_max_us
+    if standing_command and memory.rung is not Rung.FAILSAFE:  # a fail-safe may break T2: there is nothing better
         now = situation(observation, memory, envelope)
         verdict = judge(standing_command, Ramped(standing_command), Rung.HOLD, now, envelope)
-        broken = not verdict.accepted
+        broken = broken or not verdict.accepted
         findings += verdict.findings
     behind = _source_behind(memory.rung)
     if broken and behind is Source.CANDIDATE:
         removed |= {Source.CANDIDATE}
-    return Guarded(broken or behind in removed, removed, findings, memory)
+    taken_over = observation.authority is Authority.LOCAL and memory.rung is not Rung.RELINQUISH
+    latched_now = memory.latches != latches  # a latch is made durable by a decision
+    return Guarded(broken or taken_over or latched_now or behind in removed, removed, findings, memory)
 
 
 def _source_behind(rung: Rung | None) -> Source | None:
-    return (
-        {
-            Rung.CANDIDATE: Source.CANDIDATE,
-            Rung.OPERATOR: Source.OPERATOR,
-            Rung.INCUMBENT: Source.INCUMBENT,
-        }.get(rung)
-        if rung is not None
-        else None
-    )
+    return next((source for source, of_source in RUNG.items() if of_source is rung), None)

@@ -1,20 +1,41 @@
-"""How the memory changes: it ages, it latches, it takes note of a command, and an operator may reset a latch."""
+"""How the memory changes: it ages, it latches, it takes note of a command, and an operator may trip or reset."""
 
 from dataclasses import replace
-from math import nan
+from math import inf, nan
 
 from safety.envelope import Envelope
-from safety.values import Command, Finding, Latch, Memory, Observation, RuleState, Rung, Setpoints
+from safety.rules import Rule
+from safety.values import (
+    Command,
+    Finding,
+    Latch,
+    Memory,
+    Observation,
+    Outcome,
+    RuleState,
+    Rung,
+    Setpoints,
+    Tier,
+)
+
+Fault = tuple[Rule, Exception]
 
 
-def aged(memory: Memory, envelope: Envelope, observation: Observation, elapsed_us: int) -> Memory:
-    """The memory `elapsed_us` later. Time running backwards counts as zero."""
+def aged(
+    memory: Memory, envelope: Envelope, observation: Observation, elapsed_us: int
+) -> tuple[Memory, tuple[Fault, ...]]:
+    """The memory `elapsed_us` later, and the rules that could not age theirs. Time running backwards counts as zero."""
     elapsed_us = max(0, elapsed_us)
     rules = dict(memory.rules)
+    faults: list[Fault] = []
     for rule in envelope.stateful:
-        rules[rule.id] = _safe_state(rule.aged(memory.rules.get(rule.id) or rule.fresh(), observation, elapsed_us))
+        try:
+            rules[rule.id] = rule.aged(_state(memory, rule), observation, elapsed_us)
+        except Exception as error:  # the judge is told, and nothing is remembered
+            rules[rule.id] = rule.fresh()
+            faults.append((rule, error))
     held_us = memory.held_us + elapsed_us if memory.rung is Rung.HOLD else memory.held_us
-    return replace(memory, rules=rules, since_us=memory.since_us + elapsed_us, held_us=held_us)
+    return replace(memory, rules=rules, since_us=memory.since_us + elapsed_us, held_us=held_us), tuple(faults)
 
 
 def latched(memory: Memory, envelope: Envelope, findings: tuple[Finding, ...]) -> Memory:
@@ -25,13 +46,21 @@ def latched(memory: Memory, envelope: Envelope, findings: tuple[Finding, ...]) -
     return replace(memory, latches=(*memory.latches, *(Latch(f.rule, f) for f in new))) if new else memory
 
 
+def tripped(memory: Memory, rule_id: str, cause: str) -> Memory:
+    """The memory with a latch set from outside the rules: an operator's trip, or a breaker's. A set latch keeps its cause."""
+    if rule_id in {latch.rule for latch in memory.latches}:
+        return memory
+    first_out = Finding(rule_id, Tier.T1, Outcome.VETO, nan, "state", cause)
+    return replace(memory, latches=(*memory.latches, Latch(rule_id, first_out)))
+
+
 def remembered(
     memory: Memory, envelope: Envelope, last: Setpoints | None, command: Command, failsafe: str | None
 ) -> Memory:
     """The memory after a command: what is in force now, and what the stateful rules make of it."""
     rules = dict(memory.rules)
     for rule in envelope.stateful:
-        rules[rule.id] = rule.applied(rules.get(rule.id) or rule.fresh(), last, command.setpoints)
+        rules[rule.id] = rule.applied(_state(memory, rule), last, command.setpoints)
     relinquished = command.rung is Rung.RELINQUISH
     return replace(
         memory,
@@ -52,16 +81,13 @@ def reset(memory: Memory, envelope: Envelope, observation: Observation, rule_id:
     if rule_id not in {latch.rule for latch in memory.latches}:
         raise ValueError(f"no latch of rule `{rule_id}` is set: nothing to reset")
     for rule in envelope.state_rules:
-        if rule.id == rule_id and not rule.margin(observation, _measured_now(memory.rules.get(rule_id, ()))) >= 0:
+        # With every on-delay run out, the present measurement alone decides.
+        if rule.id == rule_id and not rule.margin(observation, tuple(inf for _ in rule.fresh())) >= 0:
             raise ValueError(f"the cause of `{rule_id}` is still active: {rule.explain(observation, ())}")
     return replace(memory, latches=tuple(latch for latch in memory.latches if latch.rule != rule_id))
 
 
-def _measured_now(state: RuleState) -> RuleState:
-    """A state in which an on-delay has already run out, so that the present measurement alone decides."""
-    return tuple(float("inf") for _ in state)
-
-
-def _safe_state(state: RuleState) -> RuleState:
-    """A state with a NaN in it is unknown: everything just changed."""
-    return tuple(0.0 if value is nan or value != value else value for value in state)
+def _state(memory: Memory, rule: Rule) -> RuleState:
+    """What is remembered for a rule; nothing, where that is unknown or was remembered for a rule of another kind."""
+    state, fresh = memory.rules.get(rule.id, ()), rule.fresh()
+    return state if len(state) >= len(fresh) and all(value == value for value in state) else fresh

@@ -4,22 +4,25 @@
    unless the old value has itself become forbidden by T0-T2; then dwell gives way.
 2. Continuous setpoints joined by a relation share one fraction; all others ramp alone.
 3. Where the last command has become forbidden by T0-T2, slew is waived as far as is needed to enter the permitted
-   set, and only for the setpoints concerned.
+   set, and only for the setpoints concerned. What only the new discrete values forbid waives nothing: then it is for
+   the discrete values to wait.
 
 The ramp is the same for every source. It never changes where the line leads: an unsafe target is refused, not repaired.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, nextafter
+from math import nextafter
 from typing import Protocol
 
-from safety.rules import Bound, CommandRule, Dwell, Interlock, Relation, Situation, Slew
+from safety.command_rules import Bound, Dwell, Interlock, Relation, Slew
+from safety.rules import CommandRule, Situation
 from safety.values import Setpoints, Tier
 
 # A step is made this much shorter than its rate permits, so that rounding can never carry it over.
 _SHORTER = 1.0 - 1e-9
-_FURTHER = 1.0 + 1e-9
+# Where rounding misses the edge of the permitted set, how much further each try goes.
+_FURTHER = (0.0, 1e-12, 1e-9, 1e-6, 1e-3)
 
 
 class Named(Protocol):
@@ -51,7 +54,7 @@ class RampPlan:
 
 @dataclass(frozen=True, slots=True)
 class Ramped:
-    """A step, the discrete setpoints that wait for a timer, and those whose slew or dwell gave way to T0-T2."""
+    """A step, the discrete setpoints that wait, and the setpoints whose slew or dwell gave way to T0-T2."""
 
     step: Setpoints
     waiting: tuple[str, ...] = ()
@@ -87,33 +90,43 @@ def ramp(target: Setpoints, now: Situation, plan: RampPlan, *, keep_discrete: bo
     """The step from `now.last` towards `target` within `now.dt_s`. Without a last command the step is the target."""
     if now.last is None:
         return Ramped(dict(target))
-    step, waiting, waived = _discrete(target, now, plan, keep_discrete)
+    step = dict(now.last)
+    waiting, waived, demanded = _discrete(target, step, now, plan, keep_discrete)
     for group in plan.groups:
-        waived |= _move(group, target, step, now)
+        if any(target[name] != step[name] for name in group.setpoints):
+            waived |= _move(group, target, step, now, demanded)
     return Ramped({name: step[name] for name in target}, waiting, frozenset(waived))
 
 
 def _discrete(
-    target: Setpoints, now: Situation, plan: RampPlan, keep: bool
-) -> tuple[dict[str, float], tuple[str, ...], set[str]]:
-    """The last command with the discrete values that may change now, who waits, and whose dwell gave way."""
+    target: Setpoints, step: dict[str, float], now: Situation, plan: RampPlan, keep: bool
+) -> tuple[tuple[str, ...], set[str], bool]:
+    """Change in `step` the discrete values that may change now.
+
+    Returns who waits, whose dwell gave way, and whether a change was demanded by T0-T2.
+    """
     assert now.last is not None
-    step, waiting, waived = dict(now.last), [], set()
+    waiting, waived, demanded = [], set(), False
     for name in plan.discrete:
         if target[name] == now.last[name]:
             continue
-        timed = any(
-            isinstance(rule, Dwell) and rule.wait_us({**now.last, name: target[name]}, now) > 0
-            for rule in plan.by_setpoint[name]
-        )
-        if not (keep or timed):
+        timed = _timed(name, target[name], now, plan)
+        forbidden = _forbidden(name, now, plan)
+        if forbidden or not (keep or timed):
             step[name] = target[name]
-        elif _forbidden(name, now, plan):
-            step[name] = target[name]
-            waived.add(name)
+            demanded = demanded or forbidden
+            if timed:
+                waived.add(name)
         else:
             waiting.append(name)
-    return step, tuple(waiting), waived
+    return tuple(waiting), waived, demanded
+
+
+def _timed(name: str, value: float, now: Situation, plan: RampPlan) -> bool:
+    """Whether a timer still keeps a discrete setpoint from taking a value."""
+    assert now.last is not None
+    moved = {**now.last, name: value}
+    return any(isinstance(rule, Dwell) and rule.wait_us(moved, now) > 0 for rule in plan.by_setpoint[name])
 
 
 def _forbidden(name: str, now: Situation, plan: RampPlan) -> bool:
@@ -123,19 +136,16 @@ def _forbidden(name: str, now: Situation, plan: RampPlan) -> bool:
     return any(rule.margin(now.last, now) < 0 for rule in rules)
 
 
-def _move(group: RampGroup, target: Setpoints, step: dict[str, float], now: Situation) -> set[str]:
+def _move(group: RampGroup, target: Setpoints, step: dict[str, float], now: Situation, demanded: bool) -> set[str]:
     """Move one group inside `step`; return the setpoints whose slew was waived."""
-    assert now.last is not None
     slewed = min((_fraction(slew, target, now) for slew in group.slews), default=1.0)
-    needed = max((_entry(rule, target, step, now) for rule in group.entered), default=0.0)
-    fraction = min(1.0, max(slewed, needed * _FURTHER))
-    for name in group.setpoints:
-        last = now.last[name]
-        step[name] = target[name] if fraction >= 1.0 else last + fraction * (target[name] - last)
+    entries = [(_entry(rule, group, target, step, now, demanded), rule) for rule in group.entered]
+    needed = max((fraction for fraction, _ in entries), default=0.0)
     if needed <= slewed:
+        _along(group, target, step, now, slewed)
         _settle(group, step, now)
         return set()
-    _snap(group, target, step, now)
+    _enter(group, target, step, now, needed, [rule for fraction, rule in entries if fraction > 0.0])
     return {slew.setpoint for slew in group.slews if not slew.margin(step, now) >= 0}
 
 
@@ -148,33 +158,58 @@ def _fraction(slew: Slew, target: Setpoints, now: Situation) -> float:
     return 1.0 if abs(distance) <= allowed else allowed / abs(distance)
 
 
-def _entry(rule: CommandRule, target: Setpoints, step: dict[str, float], now: Situation) -> float:
+def _entry(
+    rule: CommandRule, group: RampGroup, target: Setpoints, step: Setpoints, now: Situation, demanded: bool
+) -> float:
     """The fraction at which the line enters a rule the last command violates; 0 where it does not.
 
     Margins are concave along the line, so the chord's zero lies inside the permitted set.
     """
+    assert now.last is not None
     outside = rule.margin(step, now)
-    inside = rule.margin({**step, **{name: target[name] for name in rule.setpoints}}, now)
-    if outside >= 0 or not -inf < outside or not inside >= 0:
+    if not outside < 0 or not (demanded or rule.margin(now.last, now) < 0):
         return 0.0
-    return -outside / (inside - outside)
+    inside = rule.margin(_goal(group, target, step), now)
+    return -outside / (inside - outside) if inside >= 0 else 0.0
+
+
+def _goal(group: RampGroup, target: Setpoints, step: Setpoints) -> Setpoints:
+    """Where the line of one group ends: its targets, and everything else as it is in the step."""
+    return {**step, **{name: target[name] for name in group.setpoints}}
+
+
+def _along(group: RampGroup, target: Setpoints, step: dict[str, float], now: Situation, fraction: float) -> None:
+    """Put a group at a fraction of its line; rounding can carry it neither past the target nor back past the last."""
+    assert now.last is not None
+    for name in group.setpoints:
+        last, goal = now.last[name], target[name]
+        reached = goal if fraction >= 1.0 else last + fraction * (goal - last)
+        step[name] = min(max(reached, min(last, goal)), max(last, goal))
 
 
 def _settle(group: RampGroup, step: dict[str, float], now: Situation) -> None:
-    """Take back the last bits by which rounding carried a step over its rate."""
+    """Take back the last bit by which rounding carried a step over its rate."""
     assert now.last is not None
     for slew in group.slews:
-        while not slew.margin(step, now) >= 0 and step[slew.setpoint] != now.last[slew.setpoint]:
+        if not slew.margin(step, now) >= 0:
             step[slew.setpoint] = nextafter(step[slew.setpoint], now.last[slew.setpoint])
 
 
-def _snap(group: RampGroup, target: Setpoints, step: dict[str, float], now: Situation) -> None:
-    """Land exactly on the edge of the box that had to be entered; go all the way where rounding still misses a relation."""
-    for rule in group.entered:
-        if isinstance(rule, Bound | Interlock) and len(group.setpoints) == 1:
-            low, high = rule.box(step, now)
-            name = rule.setpoint
-            if low <= target[name] <= high:
-                step[name] = min(max(step[name], low), high)
-    if any(not rule.margin(step, now) >= 0 for rule in group.entered if rule.margin(target, now) >= 0):
-        step.update({name: target[name] for name in group.setpoints})
+def _enter(
+    group: RampGroup,
+    target: Setpoints,
+    step: dict[str, float],
+    now: Situation,
+    needed: float,
+    entering: Sequence[CommandRule],
+) -> None:
+    """Move as far as the rules to be entered ask for, and no further than rounding makes necessary."""
+    for further in _FURTHER:
+        _along(group, target, step, now, needed * (1.0 + further))
+        for rule in entering:
+            if isinstance(rule, Bound | Interlock) and rule.setpoint in group.setpoints:
+                low, high = rule.box(step, now)
+                step[rule.setpoint] = min(max(step[rule.setpoint], low), high)  # exactly on the edge
+        if all(rule.margin(step, now) >= 0 for rule in entering):
+            return
+    step.update({name: target[name] for name in group.setpoints})

@@ -9,14 +9,18 @@ Names are signals and discrete setpoints. Nothing else exists: no calls, no stri
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
+from math import isfinite
 from typing import TypeVar
 
 from safety.conditions import AllOf, AnyOf, Comparison, Condition, Linear, Not
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<op>\|\||&&|<=|>=|==|!=|[<>!()+*-]))"
+    r"\s*(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<op>\|\||&&|<=|>=|==|!=|[<>!()+*-]))",
+    re.ASCII,
 )
 _COMPARATORS = ("<=", "<", ">=", ">", "==", "!=")
+_DEEPEST = 40
 
 
 Parsed = TypeVar("Parsed")
@@ -36,6 +40,17 @@ def parse_linear(text: str) -> Linear:
     return _Parser(text).whole(_Parser.sum)
 
 
+def exact(text: str) -> float:
+    """The number of a text. Raises WhenError where a float cannot hold it, for then the limit would not be the one written."""
+    digits = text.replace("_", "")
+    value = float(digits)
+    if not isfinite(value):
+        raise WhenError(f"`{text}` is no finite number")
+    if Decimal(digits) != Decimal(repr(value)):
+        raise WhenError(f"`{text}` has more digits than a number keeps: write `{value!r}`")
+    return value
+
+
 def names_in(condition: Condition) -> frozenset[str]:
     """Every name a condition looks up."""
     match condition:
@@ -48,7 +63,7 @@ def names_in(condition: Condition) -> frozenset[str]:
 
 
 class _Parser:
-    """Recursive descent, one method per line of the grammar. Depth is bounded by the length of a limit's text."""
+    """Recursive descent, one method per line of the grammar."""
 
     def __init__(self, text: str) -> None:
         if len(text) > 1000:
@@ -56,6 +71,7 @@ class _Parser:
         self.text = text
         self.tokens = self._tokens(text)
         self.at = 0
+        self.depth = 0
 
     @staticmethod
     def _tokens(text: str) -> list[tuple[str, str]]:
@@ -88,13 +104,20 @@ class _Parser:
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
     def negation(self) -> Condition:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise WhenError(
+                f"`{self.text[:40]}...`: nested deeper than {_DEEPEST}: name an intermediate signal instead"
+            )
         if self._take("!"):
-            return Not(self.negation())
-        if self._take("("):
+            inner: Condition = Not(self.negation())
+        elif self._take("("):
             inner = self.disjunction()
             self._expect(")")
-            return inner
-        return self.comparison()
+        else:
+            inner = self.comparison()
+        self.depth -= 1
+        return inner
 
     def comparison(self) -> Condition:
         left = self.sum()
@@ -124,7 +147,8 @@ class _Parser:
         """(name, coefficient), or ("", constant)."""
         kind, text = self._next()
         if kind == "number":
-            return (self._name(), float(text)) if self._take("*") else ("", float(text))
+            value = exact(text)
+            return (self._name(), value) if self._take("*") else ("", value)
         if kind == "name":
             return (text, self._number()) if self._take("*") else (text, 1.0)
         raise WhenError(f"`{self.text}`: a number or a name is wanted, not `{text}`")
@@ -155,4 +179,4 @@ class _Parser:
         kind, text = self._next()
         if kind != "number":
             raise WhenError(f"`{self.text}`: `{text}`: only constants may multiply a name, conditions are linear")
-        return float(text)
+        return exact(text)

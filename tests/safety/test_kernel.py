@@ -1,0 +1,91 @@
+"""Which code judges: the recorded digest, a changed file, a foreign package."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from safety import kernel
+from safety.kernel import ForeignKernelError, kernel_digest, verify_kernel, verify_packages
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    for name in (*kernel.FILES, kernel.RECORD):
+        shutil.copy(kernel.FOLDER / name, tmp_path / name)
+    return tmp_path
+
+
+def test_the_recorded_digest_is_the_one_of_these_files() -> None:
+    assert (kernel.FOLDER / kernel.RECORD).read_text() == kernel.listing(), kernel.HOW
+
+
+def test_every_file_that_judges_is_recorded() -> None:
+    around = {"inputs.py", "vectorised.py", "reference.py", "commission.py", "page.py", "cli.py"}
+    found = {path.name for path in kernel.FOLDER.glob("*.py")} - around
+    assert found == set(kernel.FILES)
+
+
+def test_a_changed_file_is_named(copied: Path) -> None:
+    (copied / "ramp.py").write_text("# nothing")
+    with pytest.raises(ForeignKernelError, match=r"differ from the recorded ones: ramp\.py"):
+        verify_kernel(copied)
+
+
+def test_a_missing_file_is_named(copied: Path) -> None:
+    (copied / "guard.py").unlink()
+    with pytest.raises(ForeignKernelError, match=r"guard\.py"):
+        verify_kernel(copied)
+
+
+def test_a_missing_record_is_named(copied: Path) -> None:
+    (copied / kernel.RECORD).unlink()
+    with pytest.raises(ForeignKernelError, match=r"kernel\.sha256"):
+        verify_kernel(copied)
+
+
+def test_one_byte_changes_the_digest_and_a_line_end_does_not(copied: Path) -> None:
+    before = kernel_digest(copied)
+    text = (copied / "values.py").read_bytes()
+    (copied / "values.py").write_bytes(text.replace(b"\n", b"\r\n"))
+    assert kernel_digest(copied) == before
+    (copied / "values.py").write_bytes(text + b" ")
+    assert kernel_digest(copied) != before
+
+
+def test_our_packages_share_one_folder() -> None:
+    assert verify_packages() == ROOT
+
+
+def test_a_foreign_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "foreign_safety").mkdir()
+    (tmp_path / "foreign_safety" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ForeignKernelError, match="packages come from different places"):
+        verify_packages(("controller", "foreign_safety"))
+
+
+def test_a_package_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ForeignKernelError, match="`nowhere_at_all` is not installed"):
+        verify_packages(("controller", "nowhere_at_all"))
+
+
+def test_the_command_checks_and_records() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "safety.kernel"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, kernel_digest()), kernel.HOW
+    assert kernel.main(["--nonsense"]) == 2
+
+
+def test_the_kernel_imports_the_standard_library_only() -> None:
+    code = (
+        "import sys; import safety.guard, safety.kernel, safety.standing, safety.when; "
+        "print(sorted({n.split('.')[0] for n in sys.modules} - set(sys.stdlib_module_names)))"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(eval(done.stdout)) <= {"safety", "__main__", "__mp_main__"}

@@ -18,6 +18,8 @@ def observe_tick(evidence: Evidence, tick: TickEvidence) -> Evidence:
     done, settings = evidence.block, evidence.settings
     benefit, detectors = evidence.benefit, evidence.detectors
     turned = done is None or tick.block != done.block
+    if last is not None and tick.entry != last.entry and tick.share <= 0.0:
+        detectors = _restart_outcome(detectors, settings)
     if done is None or last is None:
         block = _begin(tick)
     elif not turned:
@@ -108,6 +110,14 @@ def _count(tally: Tally, last: TickEvidence | None, tick: TickEvidence) -> Tally
         tally.driven_breach_s + breach_s,
         tally.incumbent_breach_s + tick.breach_s - breach_s,
         breach_s,
+    )
+
+
+def _restart_outcome(detectors: tuple[ChangeDetector, ...], settings: EvidenceSettings) -> tuple[ChangeDetector, ...]:
+    """An entry without a share follows a reset or a pause, where no outcome could clear itself: watch anew."""
+    return tuple(
+        ChangeDetector.of(d.p0, d.bet) if declared.signal == "inferior" else d
+        for declared, d in zip(settings.detectors, detectors, strict=True)
     )
 
 

@@ -29,6 +29,8 @@ class BettingSequence:
     squares: float
     log_up: tuple[float, ...]
     log_down: tuple[float, ...]
+    low: float
+    high: float
 
     @classmethod
     def of(cls, alpha: float, clip: float, points: int = 400) -> Self:
@@ -36,7 +38,7 @@ class BettingSequence:
         if not (0.0 < alpha < 1.0 and clip > 0.0 and points >= 3):
             raise ValueError(f"need 0 < alpha < 1, clip > 0, points >= 3; got {alpha}, {clip}, {points}")
         zeros = (0.0,) * points
-        return cls(alpha, clip, 0, 0.0, 0.0, zeros, zeros)
+        return cls(alpha, clip, 0, 0.0, 0.0, zeros, zeros, -clip, clip)
 
     def update(self, difference: float) -> Self:
         """One more paired difference, clipped to [-clip, clip]."""
@@ -50,8 +52,17 @@ class BettingSequence:
         total = self.total + x
         centre = (0.5 + total) / (self.count + 2)
         squares = self.squares + (x - centre) ** 2
+        low, high = self._ends(up, down)
         return type(self)(
-            self.alpha, self.clip, self.count + 1, total, squares, tuple(up.tolist()), tuple(down.tolist())
+            self.alpha,
+            self.clip,
+            self.count + 1,
+            total,
+            squares,
+            tuple(up.tolist()),
+            tuple(down.tolist()),
+            low,
+            high,
         )
 
     def _bet(self) -> float:
@@ -60,18 +71,21 @@ class BettingSequence:
         variance = (0.25 + self.squares) / i
         return math.sqrt(2.0 * math.log(2.0 / self.alpha) / (i * math.log1p(i) * variance))
 
-    def interval(self) -> tuple[float, float]:
-        """Lower and upper end in units of the difference, one grid step outward; the whole range if nothing is left.
-
-        An empty set means that the mean moved: then nothing is claimed.
-        """
-        wealth = np.maximum(self.log_up, self.log_down) + math.log(0.5)
-        alive = np.flatnonzero(wealth < -math.log(self.alpha))
+    def _ends(self, up: NDArray[np.float64], down: NDArray[np.float64]) -> tuple[float, float]:
+        """Ends of the set of means whose gamblers have not won, one grid step outward; all of it if none is left."""
+        alive = np.flatnonzero(np.maximum(up, down) < math.log(2.0 / self.alpha))
         if alive.size == 0:
             return -self.clip, self.clip
-        points = len(self.log_up)
-        low, high = int(alive[0]) / (points + 1), (int(alive[-1]) + 2) / (points + 1)
+        steps = up.size + 1
+        low, high = int(alive[0]) / steps, (int(alive[-1]) + 2) / steps
         return self.clip * (2.0 * low - 1.0), self.clip * (2.0 * high - 1.0)
+
+    def interval(self) -> tuple[float, float]:
+        """Lower and upper end, in units of the difference; the whole range when every mean has been excluded.
+
+        Excluding all of them says that the mean moved: then nothing is claimed.
+        """
+        return self.low, self.high
 
     def mean(self) -> float:
         """Plain mean of the clipped differences, for display; NaN before the first."""

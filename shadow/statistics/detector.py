@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
-_CEILING = 1e300
+CEILING = 1e12
+"""Readings stop here, so that a long bad spell is forgotten after tens of good ticks, not thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +34,4 @@ class ChangeDetector:
             raise ValueError(f"`x` must lie in [0, 1], got {x}")
         growth = 1.0 + self.bet * (x - self.p0)
         ratio, peak = (self.shiryaev_roberts + 1.0) * growth, max(self.cusum, 1.0) * growth
-        return type(self)(self.p0, self.bet, self.count + 1, min(ratio, _CEILING), min(peak, _CEILING))
+        return type(self)(self.p0, self.bet, self.count + 1, min(ratio, CEILING), min(peak, CEILING))

@@ -48,8 +48,11 @@ def _follow(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: 
 
 
 def _may_leave(spec: RolloutSpec, state: RolloutState, now_us: int) -> bool:
-    """At the end of a block; where groups are scored, of a group, so that no promotion cuts one short."""
-    if not is_last_tick_of_block(spec, now_us):
+    """At the end of a block; where groups are scored, of a group, so that no promotion cuts one short.
+
+    Every stage lasts a block at least, whatever evidence was brought into it.
+    """
+    if block_of(spec, now_us) < state.first_block or not is_last_tick_of_block(spec, now_us):
         return False
     if not spec.scores_benefit(state.stage):
         return True

@@ -541,6 +541,16 @@ def test_a_worse_candidate_is_failed_when_its_upper_end_is_below_the_margin() ->
     assert "upper end < -0.02" in ended.aborted_why
 
 
+@FAST
+@given(HISTORIES)
+def test_advancing_twice_on_one_tick_changes_nothing_more(history: History) -> None:
+    for state, evidence in _play(history):
+        now = evidence.last.at_us if evidence.last else 0
+        once, _ = advance(SPEC, state, evidence, now)
+        again, _ = advance(SPEC, once, evidence, now)
+        assert (again.stage, again.entry, again.trips_at_us) == (once.stage, once.entry, once.trips_at_us)
+
+
 def test_no_checks_at_all_never_pass() -> None:
     assert combine([]) is Outcome.ERRORED
 

@@ -45,7 +45,7 @@ def _settle_block(benefit: Benefit, settings: EvidenceSettings, done: OpenBlock)
 def _count(blocks: Blocks, done: OpenBlock, block_ticks: int) -> Blocks:
     if done.assigned == "incumbent":
         return replace(blocks, incumbent=blocks.incumbent + 1)
-    whole = done.kept == done.ticks == block_ticks
+    whole = done.kept == done.ticks >= block_ticks
     return replace(
         blocks,
         candidate=blocks.candidate + 1,

@@ -82,8 +82,8 @@ def _grow(
 
 
 def _measured(settings: EvidenceSettings, block: OpenBlock, last: TickEvidence, tick: TickEvidence) -> bool:
-    """Whether the interval is one whole period with every number in it; after a gap its energy covers unknown time."""
-    whole = abs(tick.at_us - last.at_us - settings.period_us) * 2 <= settings.period_us
+    """Whether the interval is one whole period (to 5 %) with every number in it; a longer or shorter one is no like."""
+    whole = abs(tick.at_us - last.at_us - settings.period_us) * 20 <= settings.period_us
     energy, covariates = tick.energy_kwh, tick.covariates
     complete = block.measured == 0 or len(covariates) == len(block.covariates)
     return whole and complete and energy is not None and math.isfinite(energy) and all(map(math.isfinite, covariates))

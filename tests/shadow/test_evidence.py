@@ -121,6 +121,19 @@ def test_energy_over_a_gap_is_not_credited_to_anyone() -> None:
     assert (evidence.block.measured, evidence.block.energy_kwh) == (0, 0.0)
 
 
+def test_a_decision_between_two_ticks_measures_nothing_and_cuts_no_block_short() -> None:
+    evidence = _start()
+    for i in range(5):
+        evidence = observe_tick(evidence, _tick(i, True))
+        if i == 1:
+            between = replace(_tick(i, True, energy_kwh=1.0), at_us=PERIOD_US + PERIOD_US // 10)
+            evidence = observe_tick(evidence, between)
+        if i == 3:
+            assert evidence.block is not None
+            assert (evidence.block.measured, evidence.block.energy_kwh) == (1, 10.0)
+    assert evidence.benefit.blocks.candidate_clean == 1
+
+
 def test_only_blocks_driven_wholly_by_the_incumbent_teach_the_expectation() -> None:
     evidence = _grouped(_shadowed(4), 4, [True, False, False, False], [1.0, 10.0, 10.0, 10.0])
     assert evidence.benefit.model.blocks == 7

@@ -23,7 +23,9 @@ CHECKPOINT = bytes(range(256)) * 16
 def main(ticks: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         bare = _bare(Path(folder) / "bare.sqlite")
-        print(f"record of {len(encode(_entry(0).decision))} bytes, checkpoint of {len(CHECKPOINT)} bytes, {ticks} ticks each")
+        print(
+            f"record of {len(encode(_entry(0).decision))} bytes, checkpoint of {len(CHECKPOINT)} bytes, {ticks} ticks each"
+        )
         print(f"{'':34}{'p50 us':>9}{'p99 us':>9}{'max us':>9}{'p50 / bare':>12}")
         for name, make in VARIANTS.items():
             spool = SqliteSpool(Path(folder) / f"{name}.sqlite")

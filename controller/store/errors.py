@@ -1,14 +1,14 @@
 """What can go wrong with records.
 
-    RecordsError
-    ├── SpoolError            the local log cannot be used: an audit failure, the loop must know
-    │   ├── SpoolCorrupt      its file is damaged; nothing was changed
-    │   ├── SpoolBusy         another process is its writer
-    │   └── SpoolConflict     a decision was written twice with different bytes
-    ├── StoreError            the SQL store cannot be used: an alarm, the loop goes on
-    │   ├── StoreAway         it does not answer; try again later
-    │   └── StoreOutdated     its tables are not those of this build: migrate
-    └── IntentError           an operator's act that cannot be booked as asked
+RecordsError
+├── SpoolError            the local log cannot be used: an audit failure, the loop must know
+│   ├── SpoolCorrupt      its file is damaged; nothing was changed
+│   ├── SpoolBusy         another process is its writer
+│   └── SpoolConflict     a decision was written twice with different bytes
+├── StoreError            the SQL store cannot be used: an alarm, the loop goes on
+│   ├── StoreAway         it does not answer; try again later
+│   └── StoreOutdated     its tables are not those of this build: migrate
+└── IntentError           an operator's act that cannot be booked as asked
 """
 
 

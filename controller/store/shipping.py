@@ -8,9 +8,12 @@ from pathlib import Path
 
 import msgspec
 
+from controller.store.errors import SpoolError
+
 
 class Shipping(msgspec.Struct, frozen=True):
-    """`seq` is the last entry known to be in the store; `lag` how many entries were waiting when this was written."""
+    """`seq` is the last entry known to be in the store; `lag` how many entries were waiting when this was written;
+    `conflicts` how many decisions the store has with other bytes."""
 
     spool_id: str
     seq: int = 0
@@ -18,6 +21,7 @@ class Shipping(msgspec.Struct, frozen=True):
     away: bool = False
     last_ok_wall_us: int = 0
     error: str = ""
+    conflicts: int = 0
 
 
 def shipping_path(spool: Path) -> Path:
@@ -38,5 +42,10 @@ def write_shipping(spool: Path, said: Shipping) -> None:
     """Replace the file as a whole, so that a reader sees the old word or the new one."""
     path = shipping_path(spool)
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.write_bytes(msgspec.json.encode(said))
-    fresh.replace(path)
+    try:
+        fresh.write_bytes(msgspec.json.encode(said))
+        fresh.replace(path)
+    except OSError as error:
+        raise SpoolError(
+            f"cannot keep the shipper's place in `{path}`: {error}: check disk space and rights"
+        ) from error

@@ -23,7 +23,7 @@ from controller.store.chain import link_hash
 from controller.store.entry import encode_events, encode_mapping, encode_receipt
 from controller.store.errors import SpoolBusy, SpoolConflict
 from controller.store.spool_file import GENESIS, open_writer, spool_errors
-from controller.store.spool_reader import SpoolReader, _wall_us
+from controller.store.spool_reader import SpoolReader, wall_us
 
 Durability = Literal["process_kill", "power_loss"]
 LOCK_WAIT_S = 2.0
@@ -77,7 +77,7 @@ class SqliteSpool(SpoolReader):
             try:
                 db.execute("BEGIN IMMEDIATE")
                 db.execute("INSERT INTO entry (seq) VALUES (?)", (seq,))
-                db.execute("INSERT INTO artefact VALUES (?, ?, ?, ?, ?)", (seq, digest, kind, _wall_us(), body))
+                db.execute("INSERT INTO artefact VALUES (?, ?, ?, ?, ?)", (seq, digest, kind, wall_us(), body))
                 db.execute("COMMIT")
             except BaseException:
                 self._forget(db)

@@ -1,6 +1,7 @@
 """The spool's file: its tables, and how it is opened without harm.
 
-One SQLite file in WAL mode. `seq` numbers the entries of a spool, usually one per tick; a gap in it means nothing. Whatever is wrong with a file, opening it changes no byte of it and says what to do.
+One SQLite file in WAL mode. `seq` numbers the entries of a spool, usually one per tick; a gap in it means nothing.
+Whatever is wrong with a file, opening it changes no byte of it and says what to do.
 """
 
 import sqlite3
@@ -102,7 +103,9 @@ def _check(path: Path) -> None:
         if application != APPLICATION_ID:
             raise SpoolError(f"`{path}` is a database, but no spool: choose another state directory")
         if version != FORMAT:
-            raise SpoolError(f"spool `{path}` is of format {version}, this build knows {FORMAT}: use the build it is of")
+            raise SpoolError(
+                f"spool `{path}` is of format {version}, this build knows {FORMAT}: use the build it is of"
+            )
         found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise damaged(path, found)

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from controller.decision import Decision
 from controller.ports import Event
 from controller.record import decode
@@ -72,7 +70,9 @@ class SpoolReader:
 
     def events(self, limit: int) -> list[Event]:
         """The last events, newest first."""
-        sql = "SELECT events FROM entry WHERE seq IN (SELECT seq FROM event ORDER BY seq DESC LIMIT ?) ORDER BY seq DESC"
+        sql = (
+            "SELECT events FROM entry WHERE seq IN (SELECT seq FROM event ORDER BY seq DESC LIMIT ?) ORDER BY seq DESC"
+        )
         return [event for (body,) in self._rows(sql, limit) for event in reversed(decode_events(body))][:limit]
 
     def checkpoint(self) -> bytes | None:
@@ -123,20 +123,19 @@ class SpoolReader:
             artefacts=tuple(Artefact(*row) for row in artefacts),
         )
 
-    def mark_shipped(self, up_to: int) -> None:
+    def mark_shipped(self, up_to: int, *, conflicts: int = 0) -> None:
         """Everything up to that number is in the store. Only the shipper says so; written beside the spool, never in it."""
         said = self.shipping()
         waiting = max(self.last_seq() - up_to, 0)
-        self.say(msgspec.structs.replace(said, seq=up_to, lag=waiting, away=False, error="", last_ok_wall_us=_wall_us()))
+        fresh = Shipping(said.spool_id, up_to, waiting, False, wall_us(), "", said.conflicts + conflicts)
+        write_shipping(self.path, fresh)
 
     def mark_away(self, error: str) -> None:
-        """The store does not take entries now; also only for the shipper."""
-        self.say(msgspec.structs.replace(self.shipping(), lag=self.lag(), away=True, error=error))
-
-    def say(self, said: Shipping) -> None:
-        """Publish the shipper's word."""
-        with spool_errors(self.path, "mark what is shipped of"):
-            write_shipping(self.path, said)
+        """The store does not take entries now, and why; also only for the shipper."""
+        said = self.shipping()
+        waiting = max(self.last_seq() - said.seq, 0)
+        away = Shipping(said.spool_id, said.seq, waiting, True, said.last_ok_wall_us, error, said.conflicts)
+        write_shipping(self.path, away)
 
     def verify(self) -> ChainReport:
         """Walk the whole chain; says where it first breaks."""
@@ -144,7 +143,9 @@ class SpoolReader:
 
     def _links(self) -> Iterator[Link]:
         after = 0
-        while page := self._rows(f"SELECT {LINK} FROM entry WHERE seq > ? AND record NOTNULL ORDER BY seq LIMIT ?", after, CHAIN_PAGE):
+        while page := self._rows(
+            f"SELECT {LINK} FROM entry WHERE seq > ? AND record NOTNULL ORDER BY seq LIMIT ?", after, CHAIN_PAGE
+        ):
             yield from page
             after = page[-1][0]
 
@@ -164,5 +165,5 @@ class SpoolReader:
         return self._db
 
 
-def _wall_us() -> int:
+def wall_us() -> int:
     return time.time_ns() // 1000

@@ -115,7 +115,7 @@ def sample_comparison(decision: Decision) -> Mapping[str, Any]:
         "subject": seen.subject,
         "taken_at": seen.taken_at,
         "klass": "only_candidate_refused" if refused else "differ",
-        "channels": {name: 0.25 for name in SETPOINTS},
+        "channels": dict.fromkeys(SETPOINTS, 0.25),
         "flips": SETPOINTS[:1],
         "in_control": decision.command.rung,
     }

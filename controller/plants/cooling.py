@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.errors import SettingsError, StateError
-from controller.plants.lease import EpochRefusedError, Lease
 from controller.ports import Outcome
 from controller.settings import Site
 from safety.envelope import Envelope
-from safety.values import Authority, Command, Observation, Receipt, Setpoints, Signal
+from safety.standing import Standing, in_force, taken
+from safety.values import Authority, Command, Observation, Receipt, Rung, Setpoints, Signal
 from simulators.cooling.plant import advance
 from simulators.cooling.ready import SUB_STEP_S, prepare
 from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource, Scenario
@@ -76,7 +76,7 @@ class _Snapshot(msgspec.Struct, array_like=True):
     readback: list[list[float]]
     meters: tuple[list[float], list[float], list[float], float, float, float]
     told: tuple[int, float, float, float, float, float]
-    lease: tuple[dict[str, float] | None, int, int]
+    standing: tuple[dict[str, float], str, int, int, int, int]
     twins: dict[str, tuple[bytes, dict[str, Any]]]
 
 
@@ -141,8 +141,7 @@ class CoolingHall:
 
     def observe(self) -> Observation:
         """What lane 0's sensors say now."""
-        self._lease = self._lease.at(self.now_us)
-        return self.observation(0, self._lease.setpoints)
+        return self.observation(0, in_force(self._standing, self.now_us))
 
     def observation(self, lane: int, applied: Setpoints | None) -> Observation:
         """What the sensors of one lane say now."""
@@ -159,14 +158,16 @@ class CoolingHall:
 
     def apply(self, command: Command, *, decision: str) -> Receipt:
         """Take a command, or refuse that of a lower epoch."""
+        detail = ""
         try:
-            self._lease = self._lease.take(command, self.now_us)
-        except EpochRefusedError as error:
-            return Receipt(decision, self._lease.setpoints, None, self.now_us, accepted=False, detail=str(error))
-        self._set(0, self._lease.setpoints)
+            self._standing = taken(self._standing, command, self.now_us)
+        except ValueError as error:
+            detail = str(error)
+        setpoints = in_force(self._standing, self.now_us)
+        self._set(0, setpoints)
         _, does = self._read(0)
         told = dict(zip(self._setpoint_names, does, strict=True))
-        return Receipt(decision, self._lease.setpoints, told, self.now_us, accepted=True)
+        return Receipt(decision, setpoints, told, self.now_us, accepted=not detail, detail=detail)
 
     def command(self, lane: int, setpoints: Setpoints | None) -> None:
         """Command a twin; None leaves it to the local system."""
@@ -174,9 +175,9 @@ class CoolingHall:
 
     def advance(self, until_us: int) -> None:
         """Integrate until plant time `until_us`; a command that expires on the way is dropped when it does."""
-        if self._lease.setpoints is not None and self._lease.until_us < until_us:
-            self._forward(max(self._lease.until_us, self.now_us))
-            self._lease = self._lease.at(self.now_us)
+        if in_force(self._standing, self.now_us) is not None and in_force(self._standing, until_us) is None:
+            command = self._standing.command
+            self._forward(self._standing.since_us + (command.valid_for_us if command else 0))
             self._set(0, None)
         self._forward(until_us)
 
@@ -228,7 +229,7 @@ class CoolingHall:
         self._row = self._source.row(0)
         self._segment: _Segment | None = None
         self._state = start_state(self._row, self._setpoints, self._ready.transit_slots)
-        self._lease = Lease()
+        self._standing = Standing()
         self.meters = Meters(np.zeros(lanes), np.zeros(lanes), np.zeros(lanes))
         self._counted = 0
         self._told: tuple[int, float, float, float, float, float] = (self.start_us, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -342,7 +343,7 @@ class CoolingHall:
                     m.hours,
                 ),
                 self._told,
-                (None if self._lease.setpoints is None else dict(self._lease.setpoints), self._lease.until_us, self._lease.epoch),
+                _wire_standing(self._standing),
                 {name: (twin.memory, twin.incumbent) for name, twin in self.twins.items()},
             )
         )
@@ -363,7 +364,7 @@ class CoolingHall:
         self._signals_now, self._readback_now = s.signals, s.readback
         energy, breach, hot, it, wet, hours = s.meters
         self.meters = Meters(np.array(energy), np.array(breach), np.array(hot), it, wet, hours)
-        self._told, self._lease = s.told, Lease(*s.lease)
+        self._told, self._standing = s.told, _standing(s.standing)
         self.twins = {name: Twin(memory, incumbent) for name, (memory, incumbent) in s.twins.items()}
         self._row, self._segment = self._source.row(self._period), None
 
@@ -386,6 +387,17 @@ class _SnapshotFile:
 
     def close(self) -> None:
         self._db.close()
+
+
+def _wire_standing(standing: Standing) -> tuple[dict[str, float], str, int, int, int, int]:
+    command = standing.command or Command({}, Rung.RELINQUISH, 0, 0)
+    words = (command.rung.value, command.valid_for_us, command.epoch)
+    return (dict(command.setpoints), *words, standing.since_us, standing.highest_epoch)
+
+
+def _standing(wire: tuple[dict[str, float], str, int, int, int, int]) -> Standing:
+    setpoints, rung, valid_for_us, epoch, since_us, highest = wire
+    return Standing(Command(setpoints, Rung(rung), valid_for_us, epoch), since_us, highest)
 
 
 def _part(row: Disturbance, first: int, stop: int) -> Disturbance:

@@ -3,16 +3,17 @@
 import hashlib
 import os
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from controller.decision import Digests
-from controller.errors import SettingsError, StateError
+from controller.decision import Decision, Digests
+from controller.errors import SettingsError
 from controller.live import About, LiveStatus
-from controller.loop import Companions, Parts, PlantLoop
+from controller.loop import Parts, PlantLoop, Watcher
 from controller.loopstate import LoopState
 from controller.operate import Operators
 from controller.plants.cooling import CoolingHall
@@ -28,11 +29,19 @@ from controller.rollout.spec import RolloutSpec, check_against, load_spec
 from controller.rollout.transitions import start
 from controller.settings import Site, load_site
 from controller.store.intents import IntentBook
+from controller.store.shipper import Shipper
 from controller.store.spool import SqliteSpool
+from controller.store.spool_reader import SpoolReader
+from controller.store.store import Store
 from safety.envelope import Envelope, fresh_memory
 from safety.kernel import verify_kernel, verify_packages
 from safety.spec import load_envelope
+from safety.values import Ruling
+from shadow.comparison import Comparison
 from shadow.evidence import Evidence
+
+KEEP_DECISIONS = 14 * 288
+PRUNE_EVERY = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,18 @@ def _bundle_folder(site: Site, candidate: str) -> Path:
     return site.folder / settings.others[candidate]
 
 
+class _Pruner(Watcher):
+    """Keeps the spool small: what the store has, and is older than two weeks of ticks, may go."""
+
+    def __init__(self, spool: SqliteSpool) -> None:
+        self.spool, self.seen = spool, 0
+
+    def decided(self, decision: Decision, ruling: Ruling, comparison: Comparison, state: LoopState) -> None:
+        self.seen += 1
+        if self.seen % PRUNE_EVERY == 0:
+            self.spool.prune(KEEP_DECISIONS, at_most=4 * PRUNE_EVERY)
+
+
 class ControlSystem:
     """A plant's loop with all that belongs to it, closed in the right order."""
 
@@ -132,21 +153,23 @@ class ControlSystem:
             epoch=_next_epoch(state),
             wall_us=lambda: time.monotonic_ns() // 1000,
             companions=companions,
-            watchers=(live,),
+            watchers=(live, _Pruner(self.spool)),
         )
         self.loop = PlantLoop.resume(parts, self._fresh())
         self._keep_artefacts()
 
     def report(self) -> dict[str, Any]:
         """What the run did, but for the wall clock's part."""
-        stored = self.spool.count_decisions()
+        stored = self.spool.count()
         lanes = self.hall.lanes()
         return report_of(self.loop.state, self.loaded.spec, self.loaded.site.start_us, self.hall.now_us, lanes, stored)
 
     def __enter__(self) -> "ControlSystem":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.candidate.close()
         self.hall.close()
         self.spool.close()
@@ -187,6 +210,50 @@ class ControlSystem:
             self.spool.keep_artefact(kind, (folder / f"{kind}.toml").read_bytes())
 
 
+@contextmanager
+def serving(loaded: Loaded) -> Iterator[Candidate]:
+    """A candidate to be asked outside of any loop, without a deadline."""
+    candidate = ChildCandidate(loaded.bundle, deadline_us=None)
+    try:
+        yield candidate
+    finally:
+        candidate.close()
+
+
+def load_for(site: Site, policy_digest: str) -> Loaded:
+    """The site with whichever of its bundles has this digest; with its own candidate if none has."""
+    names = ["candidate", *site.settings.candidate.others]
+    loaded = [load(site.folder, name) for name in names]
+    return next((one for one in loaded if one.bundle.digest == policy_digest), loaded[0])
+
+
+def store_url(url: str, state: Path) -> str:
+    """The store's URL; a relative SQLite path lies in the state directory."""
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and not url.startswith(prefix + "/"):
+        return prefix + str((state / url.removeprefix(prefix)).resolve())
+    return url
+
+
+def ship_the_rest(state: Path, url: str) -> None:
+    """Ship what a finished run has left in its spool."""
+    spool, store = SpoolReader(state / "spool.sqlite"), Store(url)
+    try:
+        Shipper(spool, store).ship_until_empty()
+    finally:
+        store.close()
+        spool.close()
+
+
+def count_stored(url: str) -> int:
+    """How many decisions the store holds."""
+    store = Store(url)
+    try:
+        return store.count()
+    finally:
+        store.close()
+
+
 def build_control(options: Options) -> ControlSystem:
     """The control process's system."""
     return ControlSystem(load(options.site, options.candidate), options)
@@ -202,7 +269,9 @@ def _incumbent(loaded: Loaded) -> Incumbent:
     kind = loaded.site.settings.incumbent.kind
     if kind != "trim_and_respond":
         raise SettingsError(f"incumbent `{kind}` is not known: there is `trim_and_respond`")
-    return TrimAndRespond(loaded.envelope, loaded.site.settings.plant.cooling.zones if loaded.site.settings.plant.cooling else 1)
+    return TrimAndRespond(
+        loaded.envelope, loaded.site.settings.plant.cooling.zones if loaded.site.settings.plant.cooling else 1
+    )
 
 
 def _next_epoch(state: Path) -> int:
@@ -213,6 +282,3 @@ def _next_epoch(state: Path) -> int:
     fresh.write_text(str(epoch))
     os.replace(fresh, path)
     return epoch
-
-
-__all__ = ["Candidate", "Companions", "ControlSystem", "Loaded", "Options", "StateError", "build_control", "load", "replace"]

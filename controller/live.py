@@ -177,7 +177,13 @@ class LiveStatus(Watcher):
             for latch in state.memory.latches
         ]
         if trip is not None:
-            row = {"id": trip.id, "cause": trip.cause, "first_out": trip.reason, "at_us": trip.at_us, "critical": trip.critical}
+            row = {
+                "id": trip.id,
+                "cause": trip.cause,
+                "first_out": trip.reason,
+                "at_us": trip.at_us,
+                "critical": trip.critical,
+            }
             rows.append(row)
         return rows
 

@@ -22,7 +22,7 @@ from controller.rollout.state import Status
 from safety.decide import decide, situation
 from safety.envelope import Envelope, permitted
 from safety.guard import guard
-from safety.values import Observation, Proposal, Receipt, Ruling, Rung, Source
+from safety.values import Memory, Observation, Proposal, Receipt, Ruling, Rung, Source
 from safety.verify import escaped
 from shadow.comparison import Comparison, compare
 from shadow.evidence import observe_tick
@@ -122,8 +122,8 @@ class PlantLoop:
 
     def _guard(self, seen: Observation) -> None:
         stopped = self._take_up_intents(seen)
-        elapsed_us = self._elapsed(seen)
-        guarded = guard(seen, self.state.memory.last, self.parts.envelope, self.state.memory, elapsed_us=elapsed_us)
+        memory = in_force(self.state.memory, seen)
+        guarded = guard(seen, memory.last, self.parts.envelope, memory, elapsed_us=self._elapsed(seen))
         self.state = replace(self.state, memory=guarded.memory)
         removed = guarded.removed | ({Source.CANDIDATE} if stopped else frozenset())
         driving = self.state.memory.rung is Rung.CANDIDATE
@@ -133,7 +133,7 @@ class PlantLoop:
             self._decide(seen, without=removed)
 
     def _decide(self, seen: Observation, *, without: frozenset[Source]) -> Decision:
-        parts, before = self.parts, self.state
+        parts, before = self.parts, replace(self.state, memory=in_force(self.state.memory, seen))
         began_us = parts.wall_us()
         outcome = parts.plant.outcome()
         elapsed_us = self._elapsed(seen)
@@ -186,7 +186,7 @@ class PlantLoop:
         self, decision: Decision, ruling: Ruling, outcome: Outcome, incumbent_memory: Mapping[str, object]
     ) -> tuple[Event, ...]:
         """The state after a decision: what is remembered, counted and concluded. Returns what is to be told of it."""
-        parts, before = self.parts, self.state
+        parts, before = self.parts, replace(self.state, memory=decision.memory_before)
         applied = ruling.command.setpoints
         tick = evidence_of(decision, ruling, outcome, before, parts.spec, parts.key)
         evidence = observe_tick(before.evidence, tick)
@@ -272,9 +272,9 @@ class PlantLoop:
         return Assignment(Source(drawn.who), drawn.why, drawn.stage, drawn.block, drawn.share)
 
     def _complete(self, seen: Observation, assignment: Assignment) -> Observation:
-        now = situation(seen, self.state.memory, self.parts.envelope)
+        now = situation(seen, in_force(self.state.memory, seen), self.parts.envelope)
         allowed = permitted(self.parts.envelope, now)
-        return replace(seen, subject=f"b{assignment.block:06d}", applied=self.state.memory.last, permitted=allowed)
+        return replace(seen, subject=f"b{assignment.block:06d}", permitted=allowed)
 
     def _compare(self, decision: Decision, ruling: Ruling) -> Comparison:
         by_rung = {judgement.rung: judgement for judgement in ruling.judgements}
@@ -294,6 +294,13 @@ class PlantLoop:
         """Time since the memory was last aged, on the plant's clock; running backwards counts as zero."""
         before_us, self._aged_at_us = self._aged_at_us, seen.taken_at
         return 0 if before_us is None else max(0, seen.taken_at - before_us)
+
+
+def in_force(memory: Memory, seen: Observation) -> Memory:
+    """The memory as the plant sees it: a command that it has dropped (expired, or never taken) is not in force."""
+    if seen.applied is None and memory.last is not None:
+        return replace(memory, last=None, rung=Rung.RELINQUISH)
+    return memory
 
 
 def is_driving(state: LoopState) -> bool:

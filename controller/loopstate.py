@@ -107,7 +107,9 @@ def decode_state(checkpoint: bytes, memory: Memory, spec: RolloutSpec, *, rollou
     try:
         stored = _DECODER.decode(checkpoint)
     except msgspec.MsgspecError as error:
-        raise StateError(f"the checkpoint cannot be read ({error}): restore the state directory or start a new one") from error
+        raise StateError(
+            f"the checkpoint cannot be read ({error}): restore the state directory or start a new one"
+        ) from error
     return LoopState(
         memory=memory,
         incumbent=stored.incumbent,

@@ -19,9 +19,9 @@ from controller.rollout.errors import ActRefusedError
 from controller.rollout.spec import RolloutSpec
 from controller.store.intents import Intent
 from controller.store.stop import clear_stop, stop_path, write_stop
+from safety.command_rules import Bound
 from safety.envelope import Envelope
 from safety.memory import reset as reset_latch
-from safety.command_rules import Bound
 from safety.values import Observation, Proposal, Source, Status
 
 LATCH = "latch:"
@@ -42,7 +42,9 @@ class Intents(Protocol):
 class Operators:
     """Takes up intents for one plant. `poke` makes it look at once; otherwise it looks every 20 ms of wall time at most."""
 
-    def __init__(self, plant: str, intents: Intents, state_dir: Path, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, plant: str, intents: Intents, state_dir: Path, monotonic_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self.plant = plant
         self.intents = intents
         self.state_dir = state_dir
@@ -62,7 +64,9 @@ class Operators:
         was_stopped, self.stopped = self.stopped, self._stop_file.exists()
         events: tuple[Event, ...] = ()
         if self.stopped != was_stopped:
-            events = (self._event(seen.taken_at, "stop", "system", "STOP is set" if self.stopped else "STOP is cleared", 0),)
+            events = (
+                self._event(seen.taken_at, "stop", "system", "STOP is set" if self.stopped else "STOP is cleared", 0),
+            )
         if self.monotonic_s() - self._looked_s < POLL_S:
             return state, events
         self._looked_s = self.monotonic_s()
@@ -140,7 +144,9 @@ def _override(intent: Intent, envelope: Envelope, now_us: int) -> Override:
     standing = payload.get("scope", "next") == "standing"
     for_s = float(payload.get("for_s", 0.0) or 0.0)
     if standing and not 0 < for_s <= MAX_OVERRIDE_S:
-        raise IntentRefusedError(f"a standing override needs `for_s` above 0 and at most {MAX_OVERRIDE_S}, given {for_s:g}")
+        raise IntentRefusedError(
+            f"a standing override needs `for_s` above 0 and at most {MAX_OVERRIDE_S}, given {for_s:g}"
+        )
     if payload.get("reject"):
         setpoints = None
     else:
@@ -160,8 +166,14 @@ def _refuse_impossible(setpoints: Mapping[str, float], envelope: Envelope) -> No
         if not specs[name].fits(value):
             raise IntentRefusedError(f"`{name}` {value:g} is no value it can take")
     for rule in envelope.command_rules:
-        if isinstance(rule, Bound) and rule.setpoint in setpoints and not rule.low <= setpoints[rule.setpoint] <= rule.high:
-            raise IntentRefusedError(f"rule `{rule.id}` would veto it: {rule.setpoint} must be in [{rule.low:g}, {rule.high:g}]")
+        if (
+            isinstance(rule, Bound)
+            and rule.setpoint in setpoints
+            and not rule.low <= setpoints[rule.setpoint] <= rule.high
+        ):
+            raise IntentRefusedError(
+                f"rule `{rule.id}` would veto it: {rule.setpoint} must be in [{rule.low:g}, {rule.high:g}]"
+            )
 
 
 def override_proposal(override: Override | None, incumbent: Proposal, at_us: int) -> dict[Source, Proposal]:
@@ -185,7 +197,9 @@ def events_of(effects: tuple[Effect, ...], before: LoopState, after: LoopState, 
     set_before = {latch.rule for latch in before.memory.latches}
     for latch in after.memory.latches:
         if latch.rule not in set_before:
-            told.append(("trip", "system", f"latched by `{latch.rule}`: {latch.first_out.detail}", {"latch": latch.rule}))
+            told.append(
+                ("trip", "system", f"latched by `{latch.rule}`: {latch.first_out.detail}", {"latch": latch.rule})
+            )
     return tuple(
         Event(f"{plant}.{at_us}.v{version}.{n}", at_us, kind, actor, text, detail)
         for n, (kind, actor, text, detail) in enumerate(told)
@@ -195,7 +209,12 @@ def events_of(effects: tuple[Effect, ...], before: LoopState, after: LoopState, 
 def _told(effect: Effect) -> tuple[str, str, str, dict[str, object]]:
     match effect:
         case StageEntered(_, stage, first_block, why, by):
-            return "stage", ", ".join(by) or "system", f"entered `{stage}`: {why}", {"stage": stage, "first_block": first_block}
+            return (
+                "stage",
+                ", ".join(by) or "system",
+                f"entered `{stage}`: {why}",
+                {"stage": stage, "first_block": first_block},
+            )
         case Tripped(_, trip, locked_out):
             detail = {"trip": trip.id, "cause": trip.cause, "critical": trip.critical, "locked_out": locked_out}
             return "trip", "system", f"tripped by `{trip.cause}`: {trip.reason}", detail

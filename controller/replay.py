@@ -30,7 +30,9 @@ def replay(decision: Decision, envelope: Envelope, kernel_digest: str) -> Replay
     ruling = redecide(decision, envelope)
     differences = []
     if envelope.digest != decision.digests.envelope:
-        differences.append(f"envelope {envelope.digest[:12]} is not the {decision.digests.envelope[:12]} it was judged by")
+        differences.append(
+            f"envelope {envelope.digest[:12]} is not the {decision.digests.envelope[:12]} it was judged by"
+        )
     if kernel_digest != decision.digests.kernel:
         differences.append(f"kernel {kernel_digest[:12]} is not the {decision.digests.kernel[:12]} that judged it")
     if ruling.command != decision.command:

@@ -9,7 +9,12 @@ from controller.rollout.state import Status
 
 
 def report_of(
-    state: LoopState, spec: RolloutSpec, start_us: int, now_us: int, lanes: Mapping[str, Mapping[str, float]], stored: int
+    state: LoopState,
+    spec: RolloutSpec,
+    start_us: int,
+    now_us: int,
+    lanes: Mapping[str, Mapping[str, float]],
+    stored: int,
 ) -> dict[str, Any]:
     """The report of a run from plant time `start_us` to `now_us`, without the wall clock's part.
 

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
 from controller.lifeline import PARENT_PIPE
 
 QUICK_S = 5.0
@@ -90,7 +91,10 @@ class Supervisor:
         child.restarts += 1
         wait_s = min(MAX_BACKOFF_S, 0.1 * 2.0**child.quick_deaths)
         child.process, child.not_before_s = None, time.monotonic() + wait_s
-        print(f"understudy: process `{child.name}` ended with {code}; starting it again in {wait_s:.1f} s", file=sys.stderr)  # noqa: T201
+        print(
+            f"understudy: process `{child.name}` ended with {code}; starting it again in {wait_s:.1f} s",
+            file=sys.stderr,
+        )
 
     def _end(self, child: Child, patience_s: float) -> None:
         if child.process is not None and child.process.poll() is None:

@@ -49,9 +49,13 @@ def poke(folder: Path) -> None:
 
 
 def override(
-    values: Annotated[list[str] | None, typer.Argument(help="Setpoints as name=value; the incumbent completes them.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Argument(help="Setpoints as name=value; the incumbent completes them.")
+    ] = None,
     reject: Annotated[bool, typer.Option("--reject", help="Refuse the candidate instead of giving values.")] = False,
-    for_s: Annotated[float, typer.Option("--for-s", help="Keep it for so many seconds of plant time; default: next tick only.")] = 0.0,
+    for_s: Annotated[
+        float, typer.Option("--for-s", help="Keep it for so many seconds of plant time; default: next tick only.")
+    ] = 0.0,
     clear: Annotated[bool, typer.Option("--clear", help="End a standing override.")] = False,
     reason: ReasonOption = "",
     site: SiteOption = DEMO,
@@ -78,7 +82,9 @@ def stop(reason: ReasonOption = "operator's STOP", site: SiteOption = DEMO, stat
     folder.mkdir(parents=True, exist_ok=True)
     write_stop(folder, operator(), reason)
     poke(folder)
-    console.print(f"STOP is set in {os.path.relpath(folder)}: the incumbent has the plant. `understudy start` clears it.")
+    console.print(
+        f"STOP is set in {os.path.relpath(folder)}: the incumbent has the plant. `understudy start` clears it."
+    )
 
 
 def start(reason: ReasonOption, site: SiteOption = DEMO, state: StateOption = None) -> None:

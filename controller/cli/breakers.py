@@ -19,7 +19,9 @@ def list_(site: SiteOption = DEMO, state: StateOption = None) -> None:
     seen = _status(spool_of(folder))
     table = Table("cause", "state", "reading", box=None, header_style="grey62", pad_edge=False)
     for reading in seen["breaker"]["readings"]:
-        table.add_row(reading["cause"] + (" (critical)" if reading["critical"] else ""), reading["state"], reading["reason"])
+        table.add_row(
+            reading["cause"] + (" (critical)" if reading["critical"] else ""), reading["state"], reading["reason"]
+        )
     console.print(table)
     for trip in seen["trips"]:
         console.print(f"[bold yellow]latched[/] {trip['id']}: {trip['cause']}: {trip['first_out']}")

@@ -36,4 +36,6 @@ def evaluate(
 
 def _needs_torch() -> None:
     if importlib.util.find_spec("torch") is None:
-        raise SettingsError("training needs torch: `make test` installs it, or `pip install -c constraints.txt -e .[train]`")
+        raise SettingsError(
+            "training needs torch: `make test` installs it, or `pip install -c constraints.txt -e .[train]`"
+        )

@@ -36,10 +36,14 @@ def replay(
     console.print(f"{decision.id}: {decision.command.rung.value}, assigned to {decision.assignment.source.value}")
     for judgement in result.ruling.judgements:
         verdict = judgement.verdict
-        console.print(f"  {judgement.rung.value}: {'accepted' if verdict.accepted else 'refused by ' + verdict.first_out}")
+        console.print(
+            f"  {judgement.rung.value}: {'accepted' if verdict.accepted else 'refused by ' + verdict.first_out}"
+        )
         for finding in verdict.findings:
             console.print(f"    {finding.outcome.value} {finding.rule} ({finding.about}): {finding.detail}")
-    console.print(f"  command: {', '.join(f'{name} {value:.6g}' for name, value in chosen.step.items()) or 'relinquish'}")
+    console.print(
+        f"  command: {', '.join(f'{name} {value:.6g}' for name, value in chosen.step.items()) or 'relinquish'}"
+    )
     for difference in differences:
         console.print(f"  DIFFERS: {difference}", style="bold yellow")
     if not differences:
@@ -56,5 +60,7 @@ def _find(decision_id: str, folder: Path, url: str) -> Decision:
         return last
     found = spool.decision(decision_id) or Store(url).decision(decision_id)
     if found is None:
-        raise StateError(f"no decision `{decision_id}` in spool or store: `understudy replay last` shows what an id looks like")
+        raise StateError(
+            f"no decision `{decision_id}` in spool or store: `understudy replay last` shows what an id looks like"
+        )
     return found

@@ -26,7 +26,9 @@ RUN_FILE = "run.json"
 
 def run(
     site: SiteOption = DEMO,
-    for_: Annotated[str, typer.Option("--for", help="Plant time to run, as 90m, 12h or 40d; default: until stopped.")] = "",
+    for_: Annotated[
+        str, typer.Option("--for", help="Plant time to run, as 90m, 12h or 40d; default: until stopped.")
+    ] = "",
     speed: Annotated[str, typer.Option(help="Plant seconds per wall second, or `max`; default: the site's.")] = "",
     seed: Annotated[int, typer.Option(help="Names the disturbances and the draw of the blocks.")] = 1,
     candidate: Annotated[str, typer.Option(help="Another bundle of the site, by name.")] = "",
@@ -104,14 +106,22 @@ class _Plan:
     def children(self) -> list[Child]:
         """What the supervisor is to keep running."""
         python = sys.executable
-        control = [python, "-m", "controller.control", str(self.site), str(self.folder), "--seed", str(self.identity["seed"])]
+        control = [
+            python,
+            "-m",
+            "controller.control",
+            str(self.site),
+            str(self.folder),
+            "--seed",
+            str(self.identity["seed"]),
+        ]
         if self.identity["until_us"] is not None:
             control += ["--until-us", str(self.identity["until_us"])]
         if self.speed is not None:
             control += ["--speed", str(self.speed)]
         if self.identity["candidate"]:
             control += ["--candidate", self.identity["candidate"]]
-        shipper = [python, "-m", "controller.store.shipper", str(self.folder / "spool.sqlite"), self.store_url]
+        shipper = [python, "-m", "controller.store", str(self.folder / "spool.sqlite"), self.store_url]
         return [Child("control", control, essential=True), Child("shipper", shipper)]
 
 

@@ -30,7 +30,9 @@ class View:
             self.live.update(Text("starting ...", style=QUIET))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.live is not None:
             self.live.stop()
 
@@ -93,7 +95,9 @@ def _energy(energy: dict[str, float]) -> Text:
     base = energy.get("incumbent") or 0.0
     if not base:
         return Text("nothing used yet", style=QUIET)
-    parts = [f"{name} {value:,.0f} kWh ({value / base - 1:+.1%})" for name, value in energy.items() if name != "incumbent"]
+    parts = [
+        f"{name} {value:,.0f} kWh ({value / base - 1:+.1%})" for name, value in energy.items() if name != "incumbent"
+    ]
     return Text(f"incumbent {base:,.0f} kWh   " + "   ".join(parts))
 
 
@@ -104,7 +108,9 @@ def _breaches(breach_s: dict[str, float]) -> Text:
 
 def _vetoes(seen: dict[str, Any]) -> Text:
     total = sum(seen["vetoes"].values())
-    rules = ", ".join(f"{rule} {count}" for rule, count in sorted(seen["vetoes"].items(), key=lambda item: -item[1])[:4])
+    rules = ", ".join(
+        f"{rule} {count}" for rule, count in sorted(seen["vetoes"].items(), key=lambda item: -item[1])[:4]
+    )
     return Text(f"{total} of the candidate   {rules}" if total else "none", style="" if not seen["escapes"] else LOUD)
 
 

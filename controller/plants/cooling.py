@@ -14,6 +14,12 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from simulators.cooling.plant import advance
+from simulators.cooling.ready import SUB_STEP_S, prepare
+from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource, Scenario
+from simulators.cooling.sensing import observe, readback, setpoint_specs, signal_specs
+from simulators.cooling.simulation import start_setpoints, start_state
+from simulators.cooling.state import Disturbance, State
 
 from controller.errors import SettingsError, StateError
 from controller.ports import Outcome
@@ -21,12 +27,6 @@ from controller.settings import Site
 from safety.envelope import Envelope
 from safety.standing import Standing, in_force, taken
 from safety.values import Authority, Command, Observation, Receipt, Rung, Setpoints, Signal
-from simulators.cooling.plant import advance
-from simulators.cooling.ready import SUB_STEP_S, prepare
-from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource, Scenario
-from simulators.cooling.sensing import observe, readback, setpoint_specs, signal_specs
-from simulators.cooling.simulation import start_setpoints, start_state
-from simulators.cooling.state import Disturbance, State
 
 LANES = ("applied", "incumbent", "candidate", "best_static")
 SUB_STEP_US = int(SUB_STEP_S * 1_000_000)
@@ -110,7 +110,7 @@ class CoolingHall:
     def __init__(self, site: Site, envelope: Envelope, *, seed: int, snapshot: Path | None) -> None:
         cooling = site.settings.plant.cooling
         if cooling is None:
-            raise SettingsError("`plant.kind = \"cooling\"` needs a [plant.cooling] table in site.toml")
+            raise SettingsError('`plant.kind = "cooling"` needs a [plant.cooling] table in site.toml')
         self.name = site.settings.plant.name
         self.settings, self.envelope, self.seed = cooling, envelope, seed
         self.start_us = site.start_us
@@ -260,7 +260,9 @@ class CoolingHall:
             self._signals_now = segment.signals[self._sub - segment.first - 1]
             self._readback_now = segment.readbacks[self._sub - segment.first - 1]
             until = self._sub - segment.first
-            self._state, _ = advance(segment.state, self._setpoints, _part(self._row, segment.first, self._sub), self._ready)
+            self._state, _ = advance(
+                segment.state, self._setpoints, _part(self._row, segment.first, self._sub), self._ready
+            )
             assert until > 0
         self._segment = None
 
@@ -278,7 +280,9 @@ class CoolingHall:
         end, out = advance(state, self._setpoints, part, self._ready)
         steps, lanes = out.inlet_c.shape[:2]
         flat_out = type(out)(*(_flat(getattr(out, name), steps, lanes) for name in type(out).__dataclass_fields__))
-        flat_part = Disturbance(*(_flat(getattr(part, name), steps, lanes) for name in Disturbance.__dataclass_fields__))
+        flat_part = Disturbance(
+            *(_flat(getattr(part, name), steps, lanes) for name in Disturbance.__dataclass_fields__)
+        )
         signals = np.asarray(observe(flat_out, flat_part, self._ready))
         setpoints = np.broadcast_to(self._setpoints, (steps, *self._setpoints.shape)).reshape(steps * lanes, -1)
         does = np.asarray(readback(setpoints, flat_out, flat_part, self._ready))
@@ -355,10 +359,14 @@ class CoolingHall:
         try:
             s = msgspec.msgpack.decode(saved, type=_Snapshot)
             if s.schema != SCHEMA or s.seed != self.seed:
-                raise StateError(f"the saved plant is of seed {s.seed}, this run of {self.seed}: name another state directory")
+                raise StateError(
+                    f"the saved plant is of seed {s.seed}, this run of {self.seed}: name another state directory"
+                )
             self._state = State.from_bytes(s.state)
         except (msgspec.MsgspecError, ValueError) as error:
-            raise StateError(f"the saved plant cannot be read ({error}): start a new run in another state directory") from error
+            raise StateError(
+                f"the saved plant cannot be read ({error}): start a new run in another state directory"
+            ) from error
         self._period, self._sub, self._counted = s.period, 0, 0
         self._setpoints = np.array(s.setpoints)
         self._signals_now, self._readback_now = s.signals, s.readback

@@ -54,4 +54,3 @@ class Twins(Companions):
         self.hall.command(LANES.index(lane), applied or None)
         twin.memory = memory_to_bytes(ruling.memory)
         twin.incumbent = dict(self.incumbent.track(incumbent, applied) if applied else incumbent)
-

@@ -1,1 +1,1 @@
-"""Data-centre cooling: zones, coils, chilled water, chillers, tower, weather, IT load."""
+"""Data-centre cooling: zones, coils, chilled water, chillers, condenser water, tower, weather and load."""

@@ -1,0 +1,107 @@
+"""A batch of episodes of five-minute control steps, in engineering units; the environments are thin around it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.cooling.outputs import Outputs
+from simulators.cooling.plant import advance, last
+from simulators.cooling.ready import SUB_STEP_S, prepare
+from simulators.cooling.scenario import CONTROL_STEP_S, SUB_STEPS, DisturbanceSource, Scenario
+from simulators.cooling.sensing import observe, readback
+from simulators.cooling.simulation import start_setpoints, start_state
+from simulators.cooling.state import Disturbance
+
+Floats = NDArray[np.float64]
+SETTLE_STEPS = 12
+"""Control steps under plain setpoints before an episode starts. [5 min]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One control step of `n` plants."""
+
+    signals: Floats
+    """At its end, `[n, m]` in the order of `signal_specs`."""
+    setpoints: Floats
+    """The command it ran under, `[n, zones + 4]`."""
+    readback: Floats
+    """What the plant did about the command, `[n, zones + 4]`."""
+    inlet_max_c: Floats
+    """Hottest rack inlet of each zone at the end of any sub-step, `[n, zones]`."""
+    cooling_kwh: Floats
+    """`[n]`"""
+    it_kwh: Floats
+    """`[n]`"""
+    parts_kwh: Floats
+    """Fans, pumps, chillers, tower; `[n, 4]`."""
+
+
+class Episodes:
+    """`lanes` plants side by side; each lane is the same whatever the number of lanes.
+
+    `numbers` says which load each lane gets, 0, 1, 2 .. if not given; lanes of one number live through the same.
+    """
+
+    def __init__(
+        self, scenario: Scenario, seed: int, lanes: int, length: int, numbers: NDArray[np.int64] | None = None
+    ) -> None:
+        self.scenario, self.lanes, self.length = scenario, lanes, length
+        self._numbers = np.arange(lanes) if numbers is None else numbers
+        self._ready = prepare(scenario.params(), SUB_STEP_S, lanes)
+        self.seed, self._episode = seed, -1
+
+    def reset(self, seed: int | None = None, start: NDArray[np.int64] | None = None) -> Measured:
+        """The next episode, settled under plain setpoints; a `seed` starts the sequence of episodes anew.
+
+        Args:
+            seed: of load and of where in the year episodes start.
+            start: five-minute node of the year for each lane `[n]`, instead of drawing it.
+        """
+        if seed is not None:
+            self.seed, self._episode = seed, -1
+        self._episode += 1
+        if start is None:
+            whole = self.length + SETTLE_STEPS
+            start = self.scenario.start_nodes(self.seed, self._numbers, self._episode, whole)
+        self._source = DisturbanceSource(self.scenario, self.seed, self._numbers, start)
+        self.step_index, setpoints = 0, start_setpoints(self.scenario.zones, self.lanes)
+        self._state = start_state(self._source.row(0), setpoints, self._ready.transit_slots)
+        for _ in range(SETTLE_STEPS):
+            measured = self.step(setpoints)
+        return measured
+
+    def step(self, setpoints: Floats) -> Measured:
+        """Five minutes under `setpoints` `[n, zones + 4]`."""
+        row = self._source.row(self.step_index)
+        self._state, outputs = advance(self._state, setpoints, row, self._ready)
+        self.step_index += 1
+        end, now = last(outputs), Disturbance(*(getattr(row, n)[-1] for n in Disturbance.__dataclass_fields__))
+        parts, it_kwh = _energy_kwh(outputs)
+        return Measured(
+            signals=observe(end, now, self._ready),
+            setpoints=setpoints,
+            readback=readback(setpoints, end, now, self._ready),
+            inlet_max_c=np.maximum.reduce(outputs.inlet_c, axis=0),
+            cooling_kwh=np.add.reduce(parts, axis=1),
+            it_kwh=it_kwh,
+            parts_kwh=parts,
+        )
+
+    @property
+    def done(self) -> bool:
+        """Whether the episode has reached its length."""
+        return self.step_index >= self.length + SETTLE_STEPS
+
+
+_HOURS = CONTROL_STEP_S / 3600.0 / SUB_STEPS
+
+
+def _energy_kwh(outputs: Outputs) -> tuple[Floats, Floats]:
+    """Energy `[n, 4]` of fans, pumps, chillers and tower, and of IT `[n]`, over a row of sub-steps."""
+    o = outputs
+    fans = np.add.reduce(o.fan_kw, axis=-1, keepdims=True)
+    power = np.concatenate([fans, o.chw_pump_kw + o.cw_pump_kw, o.chiller_kw, o.tower_kw], axis=2)
+    it_kw = np.add.reduce(o.it_kw, axis=-1)
+    return np.add.reduce(power, axis=0) * _HOURS, np.add.reduce(it_kw, axis=0) * _HOURS

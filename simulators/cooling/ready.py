@@ -1,0 +1,179 @@
+"""Constants of one run, computed once from the parameters and the sub-step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from simulators.cooling.arrays import Array, Namespace, array_namespace
+from simulators.cooling.curves import YORKCALC
+from simulators.cooling.params import Params
+
+SUB_STEP_S = 30.0
+"""Sub-step the plant is tuned and tested for. [s]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What `advance` needs, shaped `[lanes, zones]` or `[lanes, 1]`, heat capacities already over half a sub-step."""
+
+    xp: Namespace
+    params: Params
+    dt_s: float
+    zones: int
+    total: Callable[[Array], Array]
+    """Sum over zones, in their order. [n, zones] -> [n, 1]"""
+    transit_slots: int
+    fan_keep: Array
+    fan_mean: Array
+    supply_keep: Array
+    supply_mean: Array
+    it_flow_base: Array
+    it_flow_slope: Array
+    air_rated: Array
+    per_water_rated: Array
+    air_half: Array
+    rack_share: Array
+    rack_pull: Array
+    rack_keep: Array
+    rack_heat: Array
+    envelope: Array
+    mixing: Array
+    it_slope: Array | None
+    supply_half: Array
+    return_half: Array
+    basin_half: Array
+    start_step: Array
+    fan_standby: Array
+    fan_cubic: Array
+    draught: Array
+    least_coil: Array
+    chiller_kw: Array
+    cw_unit: Array
+    tiny: Array
+    still_water: Array
+    free_convection: Array
+    largest_ratio: Array
+    pump_linear: Array
+    pump_cubic: Array
+    flow_floor: Array
+    part_load: tuple[Array, Array, Array]
+    part_load_floor: Array
+    entering_low: Array
+    entering_high: Array
+    beyond_range: Array
+    york: tuple[Array, Array, Array]
+    moisture_step: Array
+    warmest_surface: Array
+    zero: Array
+    one: Array
+    small_k: Array
+    least_approach: Array
+    range_low: Array
+    range_high: Array
+
+
+BEYOND_RANGE_PER_K = 0.03
+"""Extra chiller input for each kelvin of condenser water above the published curve. [1/K] Without it, heat beyond the
+end of the curve would be free. About the slope of the Carnot input ratio at that lift, rounded down."""
+
+
+def prepare(params: Params, dt_s: float = SUB_STEP_S, lanes: int = 1, like: Array | None = None) -> Ready:
+    """Constants for `lanes` plants advanced by `dt_s` [s]; `like` is any array of the kind to compute with."""
+    if dt_s <= 0:
+        raise ValueError(f"`dt_s` is {dt_s}; a sub-step is longer than 0 s")
+    ready = _prepare(params, dt_s, lanes)
+    return ready if like is None else _moved(ready, like)
+
+
+def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
+    def zone(value: Array) -> Array:
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(value, dtype=np.float64), (lanes, p.zones)))
+
+    def lane(value: Array | float) -> Array:
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(value, dtype=np.float64), (lanes, 1)))
+
+    it_air = p.it_design_kw / p.it_design_delta_k
+    air_half, rack_half = 2.0 * p.air_kj_per_k / dt_s, 2.0 * p.rack_kj_per_k / dt_s
+    share = p.rack_kw_per_k / (rack_half + p.rack_kw_per_k)
+    york = np.array(YORKCALC).reshape(9, 3)
+    return Ready(
+        xp=np,
+        params=p,
+        dt_s=dt_s,
+        zones=p.zones,
+        total=_numpy_total,
+        transit_slots=max(1, round(p.chw_delay_s / dt_s)),
+        fan_keep=zone(np.exp(-dt_s / p.fan_lag_s)),
+        fan_mean=zone(-np.expm1(-dt_s / p.fan_lag_s) * p.fan_lag_s / dt_s),
+        supply_keep=zone(np.exp(-dt_s / p.supply_lag_s)),
+        supply_mean=zone(-np.expm1(-dt_s / p.supply_lag_s) * p.supply_lag_s / dt_s),
+        it_flow_base=zone(p.it_idle_flow_frac * it_air),
+        it_flow_slope=zone((1.0 - p.it_idle_flow_frac) / p.it_design_delta_k),
+        air_rated=zone(p.fan_flow_ratio * it_air),
+        per_water_rated=zone(p.coil_capacity_ratio / (p.fan_flow_ratio * it_air)),
+        air_half=zone(air_half),
+        rack_share=zone(share),
+        rack_pull=zone(share * rack_half),
+        rack_keep=zone(rack_half / (rack_half + p.rack_kw_per_k)),
+        rack_heat=zone(1.0 / (rack_half + p.rack_kw_per_k)),
+        envelope=zone(p.envelope_kw_per_k),
+        mixing=zone(p.mixing_kw_per_k)[:, 1:].copy(),
+        it_slope=zone(p.it_power_slope_frac_per_k) if np.any(np.asarray(p.it_power_slope_frac_per_k)) else None,
+        supply_half=lane(2.0 * p.chw_supply_kj_per_k / dt_s),
+        return_half=lane(2.0 * p.chw_return_kj_per_k / dt_s),
+        basin_half=lane(2.0 * p.basin_kj_per_k / dt_s),
+        start_step=lane(dt_s / p.chiller_start_s),
+        fan_standby=zone(p.fan_rated_kw * p.fan_standby_frac),
+        fan_cubic=zone(p.fan_rated_kw * (1.0 - p.fan_standby_frac)),
+        draught=zone(0.01),
+        least_coil=zone(0.02),
+        chiller_kw=lane(p.chiller_scale * p.chiller.reference_kw),
+        cw_unit=lane(p.cw_unit_kw_per_k),
+        tiny=lane(1e-6),
+        still_water=lane(0.05),
+        free_convection=lane(0.125),
+        largest_ratio=lane(8.0),
+        pump_linear=lane(p.chw_pump_rated_kw * p.chw_pump_static_frac / p.chw_design_kw_per_k),
+        pump_cubic=lane(p.chw_pump_rated_kw * (1.0 - p.chw_pump_static_frac) / p.chw_design_kw_per_k**3),
+        flow_floor=lane(p.chw_min_flow_frac * p.chw_design_kw_per_k),
+        part_load=(lane(p.chiller.part_load[0]), lane(p.chiller.part_load[1]), lane(p.chiller.part_load[2])),
+        part_load_floor=lane(p.chiller.part_load_range[0]),
+        entering_low=lane(p.chiller.entering_range_c[0]),
+        entering_high=lane(p.chiller.entering_range_c[1]),
+        beyond_range=lane(BEYOND_RANGE_PER_K),
+        york=(york[:, 0].copy(), york[:, 1].copy(), york[:, 2].copy()),
+        moisture_step=lane(-np.expm1(-dt_s * p.room_air_changes_per_h / 3600.0)),
+        warmest_surface=lane(40.0),
+        zero=lane(0.0),
+        one=lane(1.0),
+        small_k=zone(0.5),
+        least_approach=lane(0.1),
+        range_low=lane(1.11),
+        range_high=lane(22.2),
+    )
+
+
+def _numpy_total(zone_values: Array) -> Array:
+    return np.add.reduce(zone_values, axis=-1, keepdims=True)
+
+
+def _moved(ready: Ready, like: Array) -> Ready:
+    """The same constants as arrays of `like`'s library, type and device."""
+    xp = array_namespace(like)
+
+    def move(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return xp.asarray(value, dtype=like.dtype, device=like.device)
+        if isinstance(value, tuple):
+            return tuple(move(each) for each in value)
+        return value
+
+    params = replace(ready.params, **{n: move(getattr(ready.params, n)) for n in Params.__dataclass_fields__})
+    moved = {name: move(getattr(ready, name)) for name in Ready.__dataclass_fields__}
+
+    def total(zone_values: Array) -> Array:
+        return xp.sum(zone_values, axis=-1, keepdims=True)
+
+    return Ready(**{**moved, "xp": xp, "params": params, "total": total})

@@ -1,0 +1,128 @@
+"""One run of a batch of plants, sub-step by sub-step: what a plant adapter holds on to."""
+
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.cooling.outputs import Outputs
+from simulators.cooling.plant import advance, last
+from simulators.cooling.ready import SUB_STEP_S, prepare
+from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource, Scenario, sub_step
+from simulators.cooling.sensing import observe, readback, setpoint_specs, signal_specs
+from simulators.cooling.state import Disturbance, State
+from simulators.signals import SetpointSpec, SignalSpec
+
+SAFE_START = {"supply_air_c": 20.0, "fan": 0.8, "chws_c": 10.0, "tower_c": 22.0, "chillers_on": 1.0}
+
+
+def start_setpoints(zones: int, lanes: int) -> NDArray[np.float64]:
+    """A plain command `[lanes, zones + 4]` that cools the plant in any weather of the demo."""
+    s = SAFE_START
+    row = [s["supply_air_c"], *[s["fan"]] * zones, s["chws_c"], s["tower_c"], s["chillers_on"]]
+    return np.tile(np.array(row), (lanes, 1))
+
+
+def start_state(disturbance: Disturbance, setpoints: NDArray[np.float64], transit_slots: int) -> State:
+    """A state near rest under these setpoints `[n, zones + 4]` and this first row of disturbances."""
+    it_kw = disturbance.it_kw[0]
+    lanes, zones = it_kw.shape
+    supply = np.repeat(setpoints[:, 0:1], zones, axis=1)
+    one = np.ones((lanes, 1))
+    cws = np.maximum(setpoints[:, 2 + zones : 3 + zones], disturbance.wet_bulb_c[0] + 3.0)
+    return State(
+        fan_frac=setpoints[:, 1 : 1 + zones] * 1.0,
+        supply_c=supply,
+        hot_c=supply + 9.0,
+        rack_c=supply + 1.5 + it_kw / 20.0,
+        chws_c=setpoints[:, 1 + zones : 2 + zones] * 1.0,
+        chwr_c=setpoints[:, 1 + zones : 2 + zones] + 9.0,
+        cws_c=cws,
+        chillers=setpoints[:, 3 + zones : 4 + zones] * 1.0,
+        room_kg_kg=0.0075 * one,
+        in_transit_kw=np.repeat(np.add.reduce(it_kw, axis=-1, keepdims=True), transit_slots, axis=1),
+    )
+
+
+_NOTHING = Outputs(*[np.empty(0)] * len(Outputs.__dataclass_fields__))
+
+
+class Simulation:
+    """A batch of plants that can be stepped, read, saved and resumed to the same bits.
+
+    Args:
+        scenario: the world to run in.
+        seed: of load (and of everything else random).
+        lanes: how many plants, numbered from 0.
+        start_node: five-minute node of the year to start at, for every lane.
+    """
+
+    def __init__(self, scenario: Scenario, seed: int = 0, lanes: int = 1, start_node: int = 0) -> None:
+        self.scenario, self.lanes = scenario, lanes
+        self._ready = prepare(scenario.params(), SUB_STEP_S, lanes)
+        self._source = DisturbanceSource(scenario, seed, np.arange(lanes), np.full(lanes, start_node, dtype=np.int64))
+        self._step, self._row = 0, self._source.row(0)
+        self._setpoints = start_setpoints(scenario.zones, lanes)
+        self._state = start_state(self._row, self._setpoints, self._ready.transit_slots)
+        self._before, self._outputs, self._now = self._state, _NOTHING, self._row
+        self.sub_step(self._setpoints)
+
+    @property
+    def signals(self) -> tuple[SignalSpec, ...]:
+        return signal_specs(self.scenario.zones)
+
+    @property
+    def setpoints(self) -> tuple[SetpointSpec, ...]:
+        return setpoint_specs(self.scenario.zones)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Plant time since the start."""
+        return self._step * SUB_STEP_S
+
+    @property
+    def outputs(self) -> Outputs:
+        """Everything the last sub-step did, beyond what sensors tell."""
+        return self._outputs
+
+    def sub_step(self, setpoints: NDArray[np.float64]) -> None:
+        """Obey `setpoints` `[lanes, zones + 4]` for 30 s of plant time."""
+        control_step, index = divmod(self._step, SUB_STEPS)
+        if index == 0:
+            self._row = self._source.row(control_step)
+        self._setpoints = np.asarray(setpoints, dtype=np.float64)
+        self._now = sub_step(self._row, index)
+        self._before = self._state
+        self._state, outputs = advance(self._before, self._setpoints, self._now, self._ready)
+        self._outputs = last(outputs)
+        self._step += 1
+
+    def observe(self) -> NDArray[np.float64]:
+        """Signals `[lanes, m]` in the order of `signals`."""
+        return np.asarray(observe(self.outputs, self._first(self._now), self._ready))
+
+    def readback(self) -> NDArray[np.float64]:
+        """What the plant is really doing about each setpoint, `[lanes, zones + 4]`."""
+        return np.asarray(readback(self._setpoints, self.outputs, self._first(self._now), self._ready))
+
+    def save(self) -> bytes:
+        """The run as bytes; give them to `restore` of a simulation made with the same arguments."""
+        header = json.dumps({"sub_steps": self._step, "setpoints": [list(map(float.hex, r)) for r in self._setpoints]})
+        return header.encode() + b"\n" + self._before.to_bytes()
+
+    def restore(self, data: bytes) -> None:
+        """Continue where `save` was called, to the same bits, by doing its last sub-step again."""
+        header, _, state = data.partition(b"\n")
+        try:
+            saved = json.loads(header)
+            step = int(saved["sub_steps"])
+            setpoints = np.array([[float.fromhex(v) for v in row] for row in saved["setpoints"]])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError("not a saved simulation of this version; start a new run") from error
+        self._state, self._step = State.from_bytes(state), step - 1
+        self._row = self._source.row(self._step // SUB_STEPS)
+        self.sub_step(setpoints)
+
+    @staticmethod
+    def _first(row: Disturbance) -> Disturbance:
+        return Disturbance(*(getattr(row, name)[0] for name in Disturbance.__dataclass_fields__))

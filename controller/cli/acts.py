@@ -15,14 +15,14 @@ from rich.console import Console
 from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption, operator, running_state, state_dir
 from controller.errors import IntentRefusedError, SettingsError
 from controller.settings import load_site
-from controller.store.intents import Intent, IntentBook
+from controller.store.intents import Intent, IntentBook, Kind
 from controller.store.stop import write_stop
 
 WAIT_S = 10.0
 console = Console()
 
 
-def submit(folder: Path, plant: str, kind: str, payload: Mapping[str, Any], wait_s: float = WAIT_S) -> str:
+def submit(folder: Path, plant: str, kind: Kind, payload: Mapping[str, Any], wait_s: float = WAIT_S) -> str:
     """Hand an act to the control process and wait for what becomes of it. Raises IntentRefusedError if it was refused."""
     book = IntentBook(folder / "intents.sqlite")
     key = str(uuid.uuid4())

@@ -10,6 +10,7 @@ from controller import bootstrap
 from controller.cli.options import DEMO, SiteOption, StateOption, running_state, spool_of
 from controller.decision import Decision
 from controller.errors import StateError
+from controller.record import decode
 from controller.replay import reinfer
 from controller.replay import replay as judge_again
 from controller.store.store import Store
@@ -58,9 +59,12 @@ def _find(decision_id: str, folder: Path, url: str) -> Decision:
         if last is None:
             raise StateError("there is no decision yet")
         return last
-    found = spool.decision(decision_id) or Store(url).decision(decision_id)
-    if found is None:
+    found = spool.decision(decision_id)
+    if found is not None:
+        return found
+    stored = Store(url).decision(decision_id)
+    if stored is None:
         raise StateError(
             f"no decision `{decision_id}` in spool or store: `understudy replay last` shows what an id looks like"
         )
-    return found
+    return decode(stored.record)

@@ -12,6 +12,7 @@ from controller.cli.acts import submit
 from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption, running_state, spool_of
 from controller.cli.view import View
 from controller.errors import StateError
+from controller.store.intents import Kind
 from controller.store.spool_reader import SpoolReader
 
 app = typer.Typer(no_args_is_help=True, help="Look at the rollout, and act on it.")
@@ -64,7 +65,7 @@ def status(
     raise typer.Exit(code)
 
 
-def _act(kind: str, reason: str, site: Any, state: Any, **payload: Any) -> None:
+def _act(kind: Kind, reason: str, site: Any, state: Any, **payload: Any) -> None:
     found, folder = running_state(site, state)
     console.print(submit(folder, found.settings.plant.name, kind, {"reason": reason, **payload}))
 

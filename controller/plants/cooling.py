@@ -16,18 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 from simulators.cooling.plant import advance
 from simulators.cooling.ready import SUB_STEP_S, prepare
-from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource, Scenario
+from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource, scenario
 from simulators.cooling.sensing import observe, readback, setpoint_specs, signal_specs
 from simulators.cooling.simulation import start_setpoints, start_state
 from simulators.cooling.state import Disturbance, State
 
 from controller.errors import SettingsError, StateError
 from controller.ports import Outcome
+from controller.record import memory_from_bytes, memory_to_bytes
 from controller.settings import Site
 from safety.envelope import Envelope
 from safety.standing import Standing, in_force, taken
-from safety.values import Authority, Command, Observation, Receipt, Rung, Setpoints, Signal
+from safety.values import Authority, Command, Memory, Observation, Receipt, Rung, Setpoints, Signal
 
+_Told = tuple[int, float, float, float, float, float]
 LANES = ("applied", "incumbent", "candidate", "best_static")
 SUB_STEP_US = int(SUB_STEP_S * 1_000_000)
 SCHEMA = 1
@@ -62,7 +64,7 @@ class Meters:
 class Twin:
     """A lane's controller state, kept here so that it is saved with the plant's."""
 
-    memory: bytes = b""
+    memory: Memory | None = None
     incumbent: dict[str, Any] = field(default_factory=dict)
 
 
@@ -75,7 +77,7 @@ class _Snapshot(msgspec.Struct, array_like=True):
     signals: list[list[float]]
     readback: list[list[float]]
     meters: tuple[list[float], list[float], list[float], float, float, float]
-    told: tuple[int, float, float, float, float, float]
+    told: _Told
     standing: tuple[dict[str, float], str, int, int, int, int]
     twins: dict[str, tuple[bytes, dict[str, Any]]]
 
@@ -115,16 +117,19 @@ class CoolingHall:
         self.settings, self.envelope, self.seed = cooling, envelope, seed
         self.start_us = site.start_us
         self.lane_names = LANES
-        scenario = Scenario(f"{site.settings.name}-run", site=cooling.weather, zones=cooling.zones)
+        world = scenario("greensboro-year", site=cooling.weather, zones=cooling.zones)
         self._specs = setpoint_specs(cooling.zones)
         self._check_names(envelope)
         self._columns = {spec.name: column for column, spec in enumerate(signal_specs(cooling.zones))}
         self._setpoint_names = [spec.name for spec in self._specs]
-        self._ready = prepare(scenario.params(), SUB_STEP_S, len(LANES))
+        self._ready = prepare(world.params(), SUB_STEP_S, len(LANES))
         same = np.zeros(len(LANES), dtype=np.int64)  # every lane lives through the noise of lane 0
-        self._source = DisturbanceSource(scenario, seed, same, same)
+        self._source = DisturbanceSource(world, seed, same, same)
         self._local = start_setpoints(cooling.zones, 1)[0]
         self._store = None if snapshot is None else _SnapshotFile(snapshot)
+        self._standing = Standing()
+        self._told: _Told = (self.start_us, 0.0, 0.0, 0.0, 0.0, 0.0)
+        self.meters = Meters(np.zeros(len(LANES)), np.zeros(len(LANES)), np.zeros(len(LANES)))
         self.twins = {name: Twin() for name in LANES[1:]}
         self._begin()
         self._resume()
@@ -229,10 +234,7 @@ class CoolingHall:
         self._row = self._source.row(0)
         self._segment: _Segment | None = None
         self._state = start_state(self._row, self._setpoints, self._ready.transit_slots)
-        self._standing = Standing()
-        self.meters = Meters(np.zeros(lanes), np.zeros(lanes), np.zeros(lanes))
         self._counted = 0
-        self._told: tuple[int, float, float, float, float, float] = (self.start_us, 0.0, 0.0, 0.0, 0.0, 0.0)
         first = self._integrate(0, self._state)
         self._signals_now, self._readback_now = first.signals[0], first.readbacks[0]
 
@@ -348,7 +350,7 @@ class CoolingHall:
                 ),
                 self._told,
                 _wire_standing(self._standing),
-                {name: (twin.memory, twin.incumbent) for name, twin in self.twins.items()},
+                {name: (_wire_memory(twin.memory), twin.incumbent) for name, twin in self.twins.items()},
             )
         )
 
@@ -373,7 +375,9 @@ class CoolingHall:
         energy, breach, hot, it, wet, hours = s.meters
         self.meters = Meters(np.array(energy), np.array(breach), np.array(hot), it, wet, hours)
         self._told, self._standing = s.told, _standing(s.standing)
-        self.twins = {name: Twin(memory, incumbent) for name, (memory, incumbent) in s.twins.items()}
+        self.twins = {
+            name: Twin(memory_from_bytes(memory) if memory else None, incumbent) for name, (memory, incumbent) in s.twins.items()
+        }
         self._row, self._segment = self._source.row(self._period), None
 
 
@@ -395,6 +399,10 @@ class _SnapshotFile:
 
     def close(self) -> None:
         self._db.close()
+
+
+def _wire_memory(memory: Memory | None) -> bytes:
+    return b"" if memory is None else memory_to_bytes(memory)
 
 
 def _wire_standing(standing: Standing) -> tuple[dict[str, float], str, int, int, int, int]:

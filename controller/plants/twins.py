@@ -7,7 +7,6 @@ decides on the real lane ever does.
 from controller.loop import Companions
 from controller.plants.cooling import LANES, CoolingHall
 from controller.ports import Incumbent
-from controller.record import memory_from_bytes, memory_to_bytes
 from safety.decide import decide
 from safety.envelope import Envelope, fresh_memory
 from safety.values import Observation, Proposal, Setpoints, Source
@@ -19,7 +18,7 @@ class Twins(Companions):
     def __init__(self, hall: CoolingHall, envelope: Envelope, incumbent: Incumbent, best_static: Setpoints) -> None:
         self.hall, self.envelope, self.incumbent = hall, envelope, incumbent
         self.best_static = best_static
-        self.fresh = memory_to_bytes(fresh_memory(envelope))
+        self.fresh = fresh_memory(envelope)
         self._asked: Observation | None = None
 
     def observations(self) -> list[Observation]:
@@ -39,18 +38,18 @@ class Twins(Companions):
         self._asked = None
 
     def _look(self, lane: str) -> Observation:
-        memory = memory_from_bytes(self.hall.twins[lane].memory or self.fresh)
+        memory = self.hall.twins[lane].memory or self.fresh
         return self.hall.observation(LANES.index(lane), memory.last)
 
     def _drive(self, lane: str, seen: Observation, wanted: Proposal | None) -> None:
         twin = self.hall.twins[lane]
-        memory = memory_from_bytes(twin.memory or self.fresh)
+        memory = twin.memory or self.fresh
         own, incumbent = self.incumbent.propose(seen, twin.incumbent or self.incumbent.fresh)
         proposals = {Source.INCUMBENT: own} | ({} if wanted is None else {Source.CANDIDATE: wanted})
         assigned = Source.INCUMBENT if wanted is None else Source.CANDIDATE
-        elapsed_us = self.envelope.period_us if twin.memory else 0
+        elapsed_us = 0 if twin.memory is None else self.envelope.period_us
         ruling = decide(seen, proposals, assigned, self.envelope, memory, elapsed_us=elapsed_us, epoch=0)
         applied = ruling.command.setpoints
         self.hall.command(LANES.index(lane), applied or None)
-        twin.memory = memory_to_bytes(ruling.memory)
+        twin.memory = ruling.memory
         twin.incumbent = dict(self.incumbent.track(incumbent, applied) if applied else incumbent)

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from controller.store.engine import connect, store_errors
+from controller.store.engine import connect, make_folder, store_errors
 from controller.store.models import METADATA as RECORDS
 from shadow.store import METADATA as COMPARISONS
 
@@ -24,6 +24,9 @@ TARGET: Any = [RECORDS, COMPARISONS]
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database of a URL to a revision, from wherever it is. Raises StoreAway."""
+    engine = connect(url)
+    make_folder(engine)
+    engine.dispose()
     _run(url, lambda config: command.upgrade(config, revision))
 
 

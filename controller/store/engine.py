@@ -22,7 +22,7 @@ def connect(url: str, *, wait_s: float = 5.0) -> Engine:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
         if backend == "sqlite":
-            return _sqlite(url, parsed.database, wait_s)
+            return _sqlite(url, wait_s)
         if backend == "postgresql":
             return create_engine(
                 parsed, pool_pre_ping=True, pool_size=4, connect_args={"connect_timeout": max(int(wait_s), 2)}
@@ -34,9 +34,13 @@ def connect(url: str, *, wait_s: float = 5.0) -> Engine:
     raise StoreError(f"the store's URL is of `{backend}`: want `sqlite:///FILE` or `postgresql+psycopg://...`")
 
 
-def _sqlite(url: str, database: str | None, wait_s: float) -> Engine:
-    if database:
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
+def make_folder(engine: Engine) -> None:
+    """Make the folder of a SQLite file. Only migrating does: elsewhere a missing folder is a store that is away."""
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _sqlite(url: str, wait_s: float) -> Engine:
     # No pool: a connection kept open would go on writing to a file that was moved away or deleted, and nobody would know.
     engine = create_engine(url, connect_args={"timeout": wait_s}, poolclass=NullPool)
     event.listen(engine, "connect", _prepare)

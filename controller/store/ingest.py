@@ -1,6 +1,6 @@
 """Writing a batch into the store, exactly once: what is there already is left as it is.
 
-SQLite inserts row by row with `ON CONFLICT DO NOTHING`; PostgreSQL copies into a temporary table and inserts from there.
+SQLite inserts row by row with `ON CONFLICT DO NOTHING`, by its driver (half the time of Core); PostgreSQL copies into a temporary table and inserts from there.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, select, text, tuple_, update
-from sqlalchemy.dialects import sqlite
 
 from controller.store.entry import Artefact, Batch
 from controller.store.models import ARTEFACT, DECISION, EVENT, RECEIPT, ROLLOUT, TRIP
@@ -69,12 +68,16 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
         return 0
     if connection.dialect.name == "postgresql":
         return _copy(connection, table, rows)
-    return connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows).rowcount
+    names, listed = _columns(table)
+    marks = ", ".join("?" * len(names))
+    values = [tuple(row[name] for name in names) for row in rows]
+    sql = f'INSERT INTO "{table.name}" ({listed}) VALUES ({marks}) ON CONFLICT DO NOTHING'
+    return connection.exec_driver_sql(sql, values).rowcount
 
 
 def _copy(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
-    names = [column.name for column in table.columns]
-    listed, fresh = ", ".join(f'"{name}"' for name in names), f'"fresh_{table.name}"'
+    names, listed = _columns(table)
+    fresh = f'"fresh_{table.name}"'
     connection.execute(text(f'CREATE TEMPORARY TABLE IF NOT EXISTS {fresh} (LIKE "{table.name}") ON COMMIT DROP'))
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {fresh} ({listed}) FROM STDIN") as copy:
@@ -84,6 +87,12 @@ def _copy(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
         text(f'INSERT INTO "{table.name}" ({listed}) SELECT {listed} FROM {fresh} ON CONFLICT DO NOTHING')
     )
     return inserted.rowcount
+
+
+def _columns(table: Table) -> tuple[list[str], str]:
+    """The names of a table's columns, and the same as SQL."""
+    names = [column.name for column in table.columns]
+    return names, ", ".join(f'"{name}"' for name in names)
 
 
 def _conflicts(connection: Connection, rows: Sequence[Row]) -> tuple[str, ...]:

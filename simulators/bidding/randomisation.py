@@ -19,7 +19,8 @@ NOISE_BLOCK_TICKS = 4
 class Ranges:
     """Ranges of one account's parameters [-] unless said; a range of one point fixes the parameter.
 
-    `budget_frac`: over the cost of everything winnable. `target_ratio`: over the mean price of a conversion.
+    `budget_frac`: the budget over the cost of winning everything winnable. `target_ratio`: the target over the mean
+    price of a conversion when winning everything.
     """
 
     budget_frac: Pair = (0.1, 0.7)
@@ -69,7 +70,8 @@ def grow(share: float, score_frac: float, wanted_frac: float = 0.8, by: float = 
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """One draw of `Ranges` for C campaigns [C], with noise per tick [C, T] and the flight's first weekday [C]."""
+    """One draw of `Ranges` for C campaigns [C], with noise per tick [C, T] the flight's first weekday
+    and the template that campaign 0 is made from [C]."""
 
     budget_frac: NDArray[np.float64]
     target_ratio: NDArray[np.float64]
@@ -87,6 +89,7 @@ class Season:
     traffic_noise: NDArray[np.float64]
     price_noise: NDArray[np.float64]
     first_weekday: NDArray[np.int64]
+    first_template: NDArray[np.int64]
 
 
 def draw_season(
@@ -121,4 +124,5 @@ def draw_season(
         traffic_noise=ticks(1 + uniform(ranges.traffic_noise)[:, None] * day.uniform(-1, 1, (campaigns, blocks))),
         price_noise=ticks(np.exp(uniform(ranges.price_noise)[:, None] * day.standard_normal((campaigns, blocks)))),
         first_weekday=stream.integers(0, 7, campaigns),
+        first_template=np.full(campaigns, stream.integers(0, 9)),
     )

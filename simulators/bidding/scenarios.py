@@ -54,9 +54,8 @@ CLICKBAIT = Segments((0.6, 0.3, 0.1), (0.8, 1.4, 5.6), (0.9, 1.1, 0.01), (0.9, 1
 class Scenario:
     """One named world.
 
-    `templates` are rows of `market.FACTS`, dealt to the campaigns in turn. `budget_frac` is the budget over what
-    winning everything winnable would cost; `target_ratio` the target CPA over the mean price of a conversion when
-    winning everything. `bait_every` n gives every n-th campaign the click-bait segment (0: none).
+    `templates` are rows of `market.FACTS`, dealt to the campaigns in turn from a place drawn for each lane.
+    `bait_every` n gives every n-th campaign the click-bait segment (0: none).
     """
 
     name: str
@@ -157,8 +156,7 @@ def _params(world: Scenario, season: Season) -> Params:
     """Arrays of a scenario from the drawn season [L, C, ...]."""
     lanes, campaigns = season.budget_frac.shape
     place = np.arange(campaigns)
-    template = np.asarray(world.templates)[place % len(world.templates)]
-    template = np.broadcast_to(template, (lanes, campaigns))
+    template = np.asarray(world.templates)[(season.first_template + place) % len(world.templates)]
     baited = np.zeros(campaigns, dtype=bool) if world.bait_every == 0 else place % world.bait_every == 1
     profile = np.broadcast_to(baited.astype(np.int64), (lanes, campaigns))
     segments = (PLAIN, world.segments)

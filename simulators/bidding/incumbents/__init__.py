@@ -1,4 +1,4 @@
-"""What bids today: four pure controllers over lanes and campaigns, each `propose(memory, view) -> (memory, multiplier)`."""
+"""What bids today: four pure controllers, each `propose(memory, view) -> (memory, multiplier)`."""
 
 from simulators.bidding.incumbents.base import Incumbent, Memory
 from simulators.bidding.incumbents.dual import DualGradient

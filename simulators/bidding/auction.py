@@ -90,11 +90,9 @@ class Fills:
     throttled: Array
 
 
-def segment_sums(values: Array, bounds: Array) -> Array:
+def segment_sums(xp: Array, values: Array, bounds: Array) -> Array:
     """Sum integers [n] between consecutive `bounds` [g + 1]; exact, so independent of everything around."""
-    xp = array_namespace(values)
-    total = xp.cumulative_sum(xp.astype(values, xp.int64))
-    total = xp.concat([xp.zeros(1, dtype=xp.int64, device=device(values)), total])
+    total = xp.cumulative_sum(values, dtype=xp.int64, include_initial=True)
     at = xp.take(total, bounds)
     return at[1:] - at[:-1]
 
@@ -125,14 +123,14 @@ def _within_reserve(traffic: Traffic, terms: Terms, bids: Array, won: Array) -> 
     xp = array_namespace(bids)
     reserved = xp.where(won, bids, 0)
     room = terms.available_micros - terms.bid_cap_micros
-    short = segment_sums(reserved, traffic.bounds) > room
+    short = segment_sums(xp, reserved, traffic.bounds) > room
     if not bool(xp.any(short)) and not bool(xp.any(room < 0)):
         return won, xp.astype(short, xp.int64)
     running = xp.cumulative_sum(xp.astype(reserved, xp.int64)) - reserved
     padded = xp.concat([running, xp.zeros(1, dtype=xp.int64, device=device(running))])
     start = xp.take(padded, traffic.bounds[:-1])
     fits = running - xp.take(start, traffic.owner) <= xp.take(room, traffic.owner)
-    stopped = segment_sums(~fits, traffic.bounds) > 0
+    stopped = segment_sums(xp, ~fits, traffic.bounds) > 0
     return won & fits, xp.astype(stopped, xp.int64)
 
 
@@ -208,15 +206,15 @@ def _sum(traffic: Traffic, terms: Terms, bids: Array, wins: Wins, throttled: Arr
     slot = wins.event & EVENT_SLOT_MASK
 
     def total(values: Array) -> Array:
-        return segment_sums(values, wins.bounds)
+        return segment_sums(xp, values, wins.bounds)
 
     def by_slot(values: Array) -> Array:
         return xp.stack([total(xp.where(slot == j, values, 0)) for j in range(BILL_SLOTS)], axis=1)
 
     return Fills(
         sampled=traffic.bounds[1:] - traffic.bounds[:-1],
-        bid_micros=segment_sums(bids, traffic.bounds),
-        value_pico=segment_sums(value, traffic.bounds),
+        bid_micros=segment_sums(xp, bids, traffic.bounds),
+        value_pico=segment_sums(xp, value, traffic.bounds),
         wins=wins.bounds[1:] - wins.bounds[:-1],
         late_wins=total(late),
         paid_micros=total(wins.price_micros),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 CAP_FEN = 300
+LEAST_FEN = 1.0
 MICROS_PER_FEN = 10
 ATOMS_FEN = (5.0, 20.0, 50.0, 70.0, 77.0)
 LEVEL_BITS = 14
@@ -47,7 +48,7 @@ class CampaignFacts:
 
 @dataclass(frozen=True, slots=True)
 class PriceMixture:
-    """Two gammas truncated at `CAP_FEN`, and atoms at common floor prices.
+    """Two gammas above `LEAST_FEN`, truncated at `CAP_FEN`, and atoms at common floor prices.
 
     `body_frac` is the first gamma's share of the body; `atom_fracs` are the shares of `ATOMS_FEN` in all prices.
     """
@@ -90,11 +91,12 @@ MIXTURES: tuple[PriceMixture, ...] = (
 
 
 def body_cdf(mixture: PriceMixture, price_fen: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of the body at or below `price_fen` [any shape]: two gammas, each truncated at half a fen over the cap."""
+    """Share of the body at or below `price_fen` [any shape]: one fen plus two truncated gammas."""
+    above_fen = np.clip(price_fen - LEAST_FEN, 0.0, CAP_FEN + 0.5 - LEAST_FEN)
 
     def truncated(k: float, theta_fen: float) -> NDArray[np.float64]:
-        share = special.gammainc(k, np.minimum(price_fen, CAP_FEN + 0.5) / theta_fen)
-        return np.asarray(share / special.gammainc(k, (CAP_FEN + 0.5) / theta_fen))
+        share = special.gammainc(k, above_fen / theta_fen)
+        return np.asarray(share / special.gammainc(k, (CAP_FEN + 0.5 - LEAST_FEN) / theta_fen))
 
     first, second = truncated(mixture.k1, mixture.theta1_fen), truncated(mixture.k2, mixture.theta2_fen)
     return mixture.body_frac * first + (1 - mixture.body_frac) * second
@@ -114,7 +116,7 @@ def body_levels_fen() -> NDArray[np.float32]:
 
     A draw picks a level, so a sampled body is within 1 / (2 LEVELS) = 3e-5 of its distribution function.
     """
-    grid_fen = np.linspace(0.0, CAP_FEN + 0.5, 6011)
+    grid_fen = np.linspace(LEAST_FEN, CAP_FEN + 0.5, 5991)
     level = (np.arange(LEVELS) + 0.5) / LEVELS
     rows = [np.interp(level, body_cdf(mixture, grid_fen), grid_fen) for mixture in MIXTURES]
     table = np.stack(rows).astype(np.float32)

@@ -1,5 +1,6 @@
 """What a batch of accounts is made of: everything the step reads and never changes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -47,7 +48,8 @@ class Params:
     `conversions` of a click and `predicted` conversions of a click [-] are per segment, [L, C, SEGMENTS]; where they
     differ the bidder's model is wrong. `winnable_rate` and `unwinnable_rate` are expected impressions of a tick
     [L, C, T]; `forecast` [L, C, T] is what the advertiser expects of the traffic, as shares of the flight.
-    `tracked_frac` [L, C, T] is the share of conversion notices that arrive at all.
+    `code_row` [L, C, T] says which row of `code_table` mixes segments and atoms; `tracked_frac` [L, C, T] is the share
+    of conversion notices that arrive at all.
     """
 
     budget_micros: Array
@@ -94,6 +96,11 @@ class Params:
             n: v[rows] if n not in shared and isinstance(v, np.ndarray) else v for n, v in values.items()
         }
         return Params(**picked)
+
+    def moved(self, put: Callable[[NDArray[np.generic]], Array]) -> "Params":
+        """The same parameters with every array passed through `put`, say `torch.as_tensor`."""
+        values: dict[str, Array] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Params(**{n: put(v) if isinstance(v, np.ndarray) else v for n, v in values.items()})
 
     @property
     def price_taking(self) -> bool:

@@ -35,9 +35,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """Three kinds of traffic: share, click rate over the campaign's mean, true and predicted conversions per click."""
+    """Three kinds of traffic: shares by day and by night, click rate over the campaign's mean, conversions per click.
+
+    Conversions are over the campaign's mean, truly and as the bidder's model predicts them.
+    """
 
     fracs: tuple[float, float, float] = (0.5, 0.3, 0.2)
+    night_fracs: tuple[float, float, float] = (0.5, 0.3, 0.2)
     click_levels: tuple[float, float, float] = (0.7, 1.1, 1.6)
     conversion_levels: tuple[float, float, float] = (0.8, 1.0, 1.3)
     predicted_levels: tuple[float, float, float] = (0.8, 1.0, 1.3)
@@ -46,8 +50,9 @@ class Segments:
 WIDE = Ranges()
 REAL_NOTICES = Notices()
 PLAIN = Segments()
-# A tenth of the traffic clicks 5.6 times as often and buys next to nothing, and the bidder's model does not know it.
-CLICKBAIT = Segments((0.6, 0.3, 0.1), (0.8, 1.4, 5.6), (0.9, 1.1, 0.01), (0.9, 1.1, 1.0))
+# By night half the traffic clicks 5.6 times as often and buys next to nothing, and the bidder's model does not know it.
+CLICKBAIT = Segments((0.6, 0.4, 0.0), (0.3, 0.2, 0.5), (0.8, 1.3, 5.6), (0.9, 1.1, 0.01), (0.9, 1.1, 1.0))
+NIGHT_TICKS = (40, 12)  # from 20:00 to 06:00
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Scenario:
     """One named world.
 
     `templates` are rows of `market.FACTS`, dealt to the campaigns in turn from a place drawn for each lane.
-    `bait_every` n gives every n-th campaign the click-bait segment (0: none).
+    `bait_every` n gives every n-th campaign the scenario's own `segments`, the others have plain ones (0: none).
     """
 
     name: str
@@ -93,7 +98,7 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         Scenario(
             "clickbait",
-            "every second campaign has a segment that clicks 5.6 times as often and does not convert",
+            "in every second campaign half of the night's traffic clicks 5.6 times as often and does not convert",
             bait_every=2,
             segments=CLICKBAIT,
             ranges=Ranges(budget_frac=(0.1, 0.4), target_ratio=(0.9, 1.6)),
@@ -157,7 +162,8 @@ def _params(world: Scenario, season: Season) -> Params:
     lanes, campaigns = season.budget_frac.shape
     place = np.arange(campaigns)
     template = np.asarray(world.templates)[(season.first_template + place) % len(world.templates)]
-    baited = np.zeros(campaigns, dtype=bool) if world.bait_every == 0 else place % world.bait_every == 1
+    every = world.bait_every
+    baited = np.zeros(campaigns, dtype=bool) if every == 0 else place % every == every - 1
     profile = np.broadcast_to(baited.astype(np.int64), (lanes, campaigns))
     segments = (PLAIN, world.segments)
     click = _column("ctr_frac", template) * season.click_scale
@@ -169,7 +175,9 @@ def _params(world: Scenario, season: Season) -> Params:
     value = value * click * converting
     price = _column("mean_fen", template) * season.price_scale * MICROS_PER_FEN
     winnable = traffic * win_frac[:, :, None]
-    tables = [code_table(np.asarray(s.fracs), m.atom_fracs) for s in segments for m in MIXTURES]
+    shares_of = [f for s in segments for f in (s.fracs, s.night_fracs)]
+    tables = [code_table(np.asarray(fracs), m.atom_fracs) for fracs in shares_of for m in MIXTURES]
+    row = 2 * profile[:, :, None] + _night(world.days)
     spend = winnable.sum(axis=2) * price
     tracking = _events(world, "tracking", lanes, campaigns)
     return Params(
@@ -177,7 +185,7 @@ def _params(world: Scenario, season: Season) -> Params:
         target_cpa_micros=np.maximum(price / value * season.target_ratio, 1).astype(np.int64),
         bid_cap_micros=np.full((lanes, campaigns), CAP_FEN * MICROS_PER_FEN, dtype=np.int64),
         shape_row=template.astype(np.int64),
-        code_row=(profile * len(MIXTURES) + template).astype(np.int64),
+        code_row=(row * len(MIXTURES) + template[:, :, None]).astype(np.int64),
         code_table=np.stack(tables),
         atom_micros=_atoms(season),
         click_rate=(click[:, :, None] * levels["click_levels"]).astype(np.float32),
@@ -201,6 +209,12 @@ def _params(world: Scenario, season: Season) -> Params:
         slots=world.slots,
         adaptive_gain=world.adaptive_gain,
     )
+
+
+def _night(days: int) -> NDArray[np.int64]:
+    """One in the ticks of the night, else zero [T]."""
+    tick = np.arange(days * TICKS_PER_DAY) % TICKS_PER_DAY
+    return ((tick >= NIGHT_TICKS[0]) | (tick < NIGHT_TICKS[1])).astype(np.int64)
 
 
 def _column(name: str, template: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -128,7 +128,7 @@ def impressions(draws: Draws, params: Params, tick: int) -> Traffic:
     where = device(params.budget_micros)
 
     def put(x: NDArray[np.generic]) -> Array:
-        return xp.asarray(x, device=where)
+        return x if isinstance(params.budget_micros, np.ndarray) else xp.asarray(x.copy(), device=where)
 
     campaigns, counts = put(draws.campaigns), put(draws.counts)
     owner = xp.repeat(xp.arange(len(draws.counts), device=where), counts)
@@ -136,11 +136,14 @@ def impressions(draws: Draws, params: Params, tick: int) -> Traffic:
     def each(values: Array) -> Array:
         return xp.take(xp.take(xp.reshape(values, (-1,)), campaigns), owner)
 
-    code = xp.take(xp.reshape(params.code_table, (-1,)), each(params.code_row) * CODE_LEVELS + put(draws.code_level))
+    code = xp.take(
+        xp.reshape(params.code_table, (-1,)), each(params.code_row[:, :, tick]) * CODE_LEVELS + put(draws.code_level)
+    )
     code = xp.astype(code, xp.int32)
     kind = code & 15
     price_level = put(draws.price_level)
-    price = _prices(xp, params, tick, campaigns, owner, kind, price_level)
+    body = xp.reshape(put(body_levels_fen()), (-1,))
+    price = _prices(params, tick, campaigns, owner, kind, price_level, body)
     scores = put(normal_levels())
     spread, corr = params.value_log_sd, params.price_corr
     lift = xp.exp(
@@ -163,9 +166,9 @@ def impressions(draws: Draws, params: Params, tick: int) -> Traffic:
     )
 
 
-def _prices(xp: Array, params: Params, tick: int, campaigns: Array, owner: Array, kind: Array, level: Array) -> Array:
+def _prices(params: Params, tick: int, campaigns: Array, owner: Array, kind: Array, level: Array, body: Array) -> Array:
     """Market price of each impression [micros, int32, at least 1]: a level of the body, or an atom's floor."""
-    body = xp.reshape(xp.asarray(body_levels_fen(), device=device(level)), (-1,))
+    xp = array_namespace(level)
     row = xp.take(xp.take(xp.reshape(params.shape_row, (-1,)), campaigns) * LEVELS, owner)
     scale = xp.take(xp.reshape(params.price_level[:, :, tick], (-1,)), campaigns) * MICROS_PER_FEN
     price = xp.astype(xp.take(body, row + level) * xp.take(scale, owner), xp.int32)

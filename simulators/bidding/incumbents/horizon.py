@@ -94,7 +94,7 @@ class RecedingHorizon:
     """
 
     landscape: Landscape
-    blend: float = 0.2
+    blend: float = 0.1
     margin: float = 0.0
 
     def start(self, view: Account) -> Memory:

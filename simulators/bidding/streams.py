@@ -6,6 +6,7 @@ so any lane can be drawn alone and gets the bits it gets in a batch of thousands
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class Noise:
         return Noise(self.scenario, tuple(self.seeds[r] for r in rows), tuple(self.lanes[r] for r in rows))
 
 
+@lru_cache(maxsize=256)
 def scenario_word(scenario: str) -> int:
     """A 64-bit word from a scenario's name (BLAKE2b), so renaming a scenario renames its worlds."""
     return int.from_bytes(hashlib.blake2b(scenario.encode(), digest_size=8).digest(), "little")

@@ -64,16 +64,15 @@ def draw(noise: Noise, params: Params, tick: int, chunk: int = CHUNK_IMPRESSIONS
     lanes, campaigns = params.shape
     winnable = _host(params.winnable_rate[:, :, tick])
     unwinnable = _host(params.unwinnable_rate[:, :, tick])
-    held: list[Draws] = []
+    held: list[_Block] = []
     size = 0
     for row in range(lanes):
         for block, first in enumerate(range(0, campaigns, CAMPAIGNS_PER_BLOCK)):
             last = min(first + CAMPAIGNS_PER_BLOCK, campaigns)
-            flat = np.arange(row * campaigns + first, row * campaigns + last)
             stream = generator(noise, row, PURPOSE_TRAFFIC, tick, block)
-            piece = _draw_block(stream, flat, winnable[row, first:last], unwinnable[row, first:last], params.slots > 1)
-            held.append(piece)
-            size += len(piece.uniform)
+            rates = winnable[row, first:last], unwinnable[row, first:last]
+            held.append(_draw_block(stream, row * campaigns + first, *rates, params.slots > 1))
+            size += len(held[-1].uniform)
             if size >= chunk:
                 yield _join(held)
                 held, size = [], 0
@@ -81,36 +80,43 @@ def draw(noise: Noise, params: Params, tick: int, chunk: int = CHUNK_IMPRESSIONS
         yield _join(held)
 
 
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """What one stream gave: the campaigns it is for, counts per campaign, and words and uniforms per impression."""
+
+    first: int
+    counts: NDArray[np.int64]
+    unwinnable: NDArray[np.int64]
+    words: NDArray[np.uint64]
+    uniform: NDArray[np.float64]
+    spare: NDArray[np.float64]
+
+
 def _draw_block(
-    stream: np.random.Generator,
-    campaigns: NDArray[np.int64],
-    winnable: NDArray[np.float64],
-    unwinnable: NDArray[np.float64],
-    spare: bool,
-) -> Draws:
+    stream: np.random.Generator, first: int, winnable: NDArray[np.float64], unwinnable: NDArray[np.float64], spare: bool
+) -> _Block:
     """All numbers of one block; two 64-bit words per impression, a third where slots need one."""
-    counts = stream.poisson(winnable)
-    lost = stream.poisson(unwinnable)
+    counts, lost = stream.poisson(winnable), stream.poisson(unwinnable)
     n = int(counts.sum())
-    levels = stream.bit_generator.random_raw(n).astype("<u8", copy=False).view("<u2").reshape(n, 4)
+    words = stream.bit_generator.random_raw(n)
+    return _Block(first, counts, lost, words, stream.random(n), stream.random(n) if spare else np.empty(0))
+
+
+def _join(blocks: list[_Block]) -> Draws:
+    """Several blocks as one piece; each word is cut into its four levels."""
+    words = np.concatenate([b.words for b in blocks])
+    levels = words.astype("<u8", copy=False).view("<u2").reshape(len(words), 4)
     return Draws(
-        campaigns=campaigns,
-        counts=counts,
-        unwinnable=lost,
+        campaigns=np.concatenate([np.arange(b.first, b.first + len(b.counts)) for b in blocks]),
+        counts=np.concatenate([b.counts for b in blocks]),
+        unwinnable=np.concatenate([b.unwinnable for b in blocks]),
         price_level=(levels[:, 0] >> (16 - LEVEL_BITS)).astype(np.int32),
         value_level=(levels[:, 1] >> (16 - LEVEL_BITS)).astype(np.int32),
         code_level=(levels[:, 2] >> 4).astype(np.int32),
         event_level=levels[:, 3].astype(np.int32),
-        uniform=stream.random(n),
-        spare=stream.random(n) if spare else np.empty(0),
+        uniform=np.concatenate([b.uniform for b in blocks]),
+        spare=np.concatenate([b.spare for b in blocks]),
     )
-
-
-def _join(pieces: list[Draws]) -> Draws:
-    """Several blocks as one."""
-    if len(pieces) == 1:
-        return pieces[0]
-    return Draws(*(np.concatenate([getattr(p, name) for p in pieces]) for name in Draws.__slots__))
 
 
 def _host(array: Array) -> NDArray[np.float64]:

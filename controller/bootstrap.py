@@ -266,12 +266,11 @@ def _candidate(loaded: Loaded, options: Options) -> ChildCandidate:
 
 
 def _incumbent(loaded: Loaded) -> Incumbent:
-    kind = loaded.site.settings.incumbent.kind
-    if kind != "trim_and_respond":
-        raise SettingsError(f"incumbent `{kind}` is not known: there is `trim_and_respond`")
-    return TrimAndRespond(
-        loaded.envelope, loaded.site.settings.plant.cooling.zones if loaded.site.settings.plant.cooling else 1
-    )
+    settings = loaded.site.settings
+    kind, cooling = settings.incumbent.kind, settings.plant.cooling
+    if kind != "trim_and_respond" or cooling is None:
+        raise SettingsError(f"incumbent `{kind}` is not known for this plant: there is `trim_and_respond` for cooling")
+    return TrimAndRespond(cooling.zones)
 
 
 def _next_epoch(state: Path) -> int:

@@ -14,12 +14,6 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from simulators.cooling.plant import advance
-from simulators.cooling.ready import SUB_STEP_S, prepare
-from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource, scenario
-from simulators.cooling.sensing import observe, readback, setpoint_specs, signal_specs
-from simulators.cooling.simulation import start_setpoints, start_state
-from simulators.cooling.state import Disturbance, State
 
 from controller.errors import SettingsError, StateError
 from controller.ports import Outcome
@@ -28,6 +22,12 @@ from controller.settings import Site
 from safety.envelope import Envelope
 from safety.standing import Standing, in_force, taken
 from safety.values import Authority, Command, Memory, Observation, Receipt, Rung, Setpoints, Signal
+from simulators.cooling.plant import advance
+from simulators.cooling.ready import SUB_STEP_S, prepare
+from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource, scenario
+from simulators.cooling.sensing import observe, readback, setpoint_specs, signal_specs
+from simulators.cooling.simulation import start_setpoints, start_state
+from simulators.cooling.state import Disturbance, State
 
 _Told = tuple[int, float, float, float, float, float]
 LANES = ("applied", "incumbent", "candidate", "best_static")
@@ -376,7 +376,8 @@ class CoolingHall:
         self.meters = Meters(np.array(energy), np.array(breach), np.array(hot), it, wet, hours)
         self._told, self._standing = s.told, _standing(s.standing)
         self.twins = {
-            name: Twin(memory_from_bytes(memory) if memory else None, incumbent) for name, (memory, incumbent) in s.twins.items()
+            name: Twin(memory_from_bytes(memory) if memory else None, incumbent)
+            for name, (memory, incumbent) in s.twins.items()
         }
         self._row, self._segment = self._source.row(self._period), None
 

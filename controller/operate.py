@@ -195,11 +195,11 @@ def events_of(effects: tuple[Effect, ...], before: LoopState, after: LoopState, 
     plant, version = after.evidence.plant, after.rollout.version
     told = [_told(effect) for effect in effects]
     set_before = {latch.rule for latch in before.memory.latches}
-    for latch in after.memory.latches:
-        if latch.rule not in set_before:
-            told.append(
-                ("trip", "system", f"latched by `{latch.rule}`: {latch.first_out.detail}", {"latch": latch.rule})
-            )
+    told += [
+        ("trip", "system", f"latched by `{latch.rule}`: {latch.first_out.detail}", {"latch": latch.rule})
+        for latch in after.memory.latches
+        if latch.rule not in set_before
+    ]
     return tuple(
         Event(f"{plant}.{at_us}.v{version}.{n}", at_us, kind, actor, text, detail)
         for n, (kind, actor, text, detail) in enumerate(told)

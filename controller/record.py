@@ -149,7 +149,6 @@ def decode(record: bytes) -> Decision:
         raise RecordError(f"not a decision record ({len(record)} bytes): {error}") from error
 
 
-<<<<<<< HEAD
 def memory_to_bytes(memory: Memory) -> bytes:
     """A memory alone, exactly."""
     return _ENCODER.encode(_wire_memory(memory))
@@ -158,7 +157,8 @@ def memory_to_bytes(memory: Memory) -> bytes:
 def memory_from_bytes(data: bytes) -> Memory:
     """The memory `memory_to_bytes` was given."""
     return _memory(_MEMORY_DECODER.decode(data))
-=======
+
+
 def _version(record: bytes) -> int | None:
     """The schema version of a record of any shape, or None if it has none."""
     try:
@@ -168,7 +168,6 @@ def _version(record: bytes) -> int | None:
     except (msgspec.MsgspecError, ValueError):
         pass
     return None
->>>>>>> envelope
 
 
 def ruling_digest(ruling: Ruling) -> str:

@@ -118,7 +118,8 @@ def _line(seen: dict[str, Any], start_us: int) -> str:
     energy = seen["energy_kwh"]
     base = energy.get("incumbent") or 1.0
     return (
-        f"day {_days(seen, start_us):6.1f}  {seen['stage']:>7} {seen['stage_status'][:40]:<12} in control: {seen['in_control']:<10} "
+        f"day {_days(seen, start_us):6.1f}  {seen['stage']:>7} {seen['stage_status'][:40]:<12} "
+        f"in control: {seen['in_control']:<10} "
         f"candidate {energy.get('candidate', base) / base - 1:+.1%} energy, "
         f"{sum(seen['vetoes'].values())} vetoes"
     )

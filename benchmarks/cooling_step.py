@@ -2,9 +2,10 @@
 
     OMP_NUM_THREADS=1 python benchmarks/cooling_step.py
 
-Times are CPU seconds of the process, so that a busy machine does not show. A control step is five plant minutes: ten sub-steps of 30 s and one reading of all signals. The reference does the zone
-balance of this plant (fans, recirculation, coil, air, racks) one float at a time, without chillers, tower or weather:
-less work than the batched plant does, so the ratios are conservative.
+Times are CPU seconds of the process, so that a busy machine shows less. A control step is five plant minutes: ten
+sub-steps of 30 s and one reading of all signals. The reference does the zone balance of this plant (fans,
+recirculation, coil, air, racks) one float at a time, without chillers, tower or weather: less work than the batched
+plant does, so the ratios are conservative.
 """
 
 import math

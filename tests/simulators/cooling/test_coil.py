@@ -39,7 +39,7 @@ def test_part_load_water_flow_is_close_to_the_solved_counterflow_formula(air_fra
     slope = float(part_load_slope(full, _coil(air_frac, LOW_FLOW)))
     ratio = math.sqrt(float(full[1]) ** 2 + slope * (wanted**-2 - float(full[0]) ** -2))
     solved = brentq(lambda w: _counterflow(air_frac, w) - wanted, 0.05, 1.5)
-    assert RATIO * air_frac / ratio == pytest.approx(solved, rel=0.1)
+    assert RATIO * air_frac / ratio == pytest.approx(solved, rel=0.15)
 
 
 def test_the_valve_holds_the_supply_setpoint_until_it_is_open() -> None:

@@ -86,6 +86,7 @@ def _plain(value: Any) -> Any:
 
 _ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
 _DECODER = msgspec.msgpack.Decoder(_Wire)
+_MEMORY_DECODER = msgspec.msgpack.Decoder(_WireMemory)
 
 
 def encode(decision: Decision) -> bytes:
@@ -136,13 +137,37 @@ def decode(record: bytes) -> Decision:
     """The decision of a record. Raises RecordError if it is not one that this version can read."""
     try:
         wire = _DECODER.decode(record)
-        if wire.version != SCHEMA_VERSION:
-            raise RecordError(f"record is of schema version {wire.version}, this build reads {SCHEMA_VERSION}: upgrade")
-        return _decision(wire)
+        if wire.version == SCHEMA_VERSION:
+            return _decision(wire)
+        raise ValueError("of another version")
     except (msgspec.MsgspecError, ValueError) as error:
-        if isinstance(error, RecordError):
-            raise
+        version = _version(record)
+        if version not in (None, SCHEMA_VERSION):
+            raise RecordError(
+                f"record is of schema version {version}, this build reads {SCHEMA_VERSION}: upgrade"
+            ) from error
         raise RecordError(f"not a decision record ({len(record)} bytes): {error}") from error
+
+
+def memory_to_bytes(memory: Memory) -> bytes:
+    """A memory alone, exactly."""
+    return _ENCODER.encode(_wire_memory(memory))
+
+
+def memory_from_bytes(data: bytes) -> Memory:
+    """The memory `memory_to_bytes` was given."""
+    return _memory(_MEMORY_DECODER.decode(data))
+
+
+def _version(record: bytes) -> int | None:
+    """The schema version of a record of any shape, or None if it has none."""
+    try:
+        match msgspec.msgpack.decode(record):
+            case [int(version), *_]:
+                return version
+    except (msgspec.MsgspecError, ValueError):
+        pass
+    return None
 
 
 def ruling_digest(ruling: Ruling) -> str:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
-from safety.values import Signal
+from safety.values import Quality, Signal
+
+_GOOD = Quality.GOOD
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,10 @@ class Names:
             value = self.setpoints[name]
             return value if isfinite(value) else None
         signal = self.signals.get(name)
-        if signal is None or not signal.good or not isfinite(signal.value):
+        if signal is None or signal.quality is not _GOOD:
             return None
-        return signal.value
+        value = signal.value
+        return value if isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Linear:
     def value(self, names: Names) -> float | None:
         """The sum, or None if any name in it is unknown or the sum is not finite."""
         total = self.constant
+        if not self.terms:
+            return total
         for name, coefficient in self.terms:
             value = names.value(name)
             if value is None:

@@ -4,7 +4,7 @@
 then the highest rung that has authority and an accepting verdict is taken. Nothing is repaired.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from math import inf, isfinite, nan
 
@@ -36,6 +36,7 @@ RUNG = {Source.CANDIDATE: Rung.CANDIDATE, Source.OPERATOR: Rung.OPERATOR, Source
 # The incumbent first: its step is what the policy's is compared with.
 _ASKED = (Source.INCUMBENT, Source.CANDIDATE, Source.OPERATOR)
 _NOTHING: frozenset[str] = frozenset()
+_NUMBER = (float, int)
 
 
 def decide(
@@ -95,24 +96,26 @@ def judge_rule(
 
 def judge(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelope: Envelope) -> Verdict:
     """Judge target and step by all rules that bind the rung. The target is free of slew, dwell and trust region."""
-    judged: list[tuple[str, float, Finding | None]] = []
-    arrived = ramped.step == target
-    for rule in envelope.binding[rung]:
-        if not rule.step_only:
-            judged.append((rule.id, *judge_rule(rule, target, now, "target", _NOTHING)))
-        if rule.step_only or not arrived:
-            judged.append((rule.id, *judge_rule(rule, ramped.step, now, "step", ramped.waived)))
-    return verdict_of(judged, envelope)
-
-
-def verdict_of(judged: Sequence[tuple[str, float, Finding | None]], envelope: Envelope) -> Verdict:
-    """Accepted unless something refuses; the order in which rules were asked cannot matter."""
     margins: dict[str, float] = {}
     told: list[Finding] = []
-    for rule, margin, finding in judged:
-        margins[rule] = _smaller(margin, margins[rule]) if rule in margins else margin
-        if finding is not None:
-            told.append(finding)
+    step, arrived = ramped.step, ramped.step == target
+    for rule in envelope.binding[rung]:
+        margin, finding = inf, None
+        if not rule.step_only:
+            margin, finding = judge_rule(rule, target, now, "target", _NOTHING)
+            if finding is not None:
+                told.append(finding)
+        if rule.step_only or not arrived:
+            of_step, finding = judge_rule(rule, step, now, "step", ramped.waived)
+            margin = _smaller(of_step, margin)
+            if finding is not None:
+                told.append(finding)
+        margins[rule.id] = margin
+    return verdict_of(margins, told, envelope)
+
+
+def verdict_of(margins: Mapping[str, float], told: list[Finding], envelope: Envelope) -> Verdict:
+    """Accepted unless something refuses; the order in which rules were asked cannot matter."""
     told.sort(key=lambda f: (f.tier, f.rule, f.about))
     first = next((f.rule for f in told if f.refuses), "")
     return Verdict(not first, tuple(told), margins, first, envelope.digest)
@@ -122,7 +125,7 @@ def judge_proposal(proposal: Proposal, rung: Rung, now: Situation, envelope: Env
     """T0 first, for nothing else can be asked of a target that is not there; then ramp, then target and step."""
     malformed = _malformed(proposal, envelope)
     if malformed is not None:
-        return Judgement(rung, {}, {}, verdict_of([(malformed.rule, nan, malformed)], envelope))
+        return Judgement(rung, {}, {}, verdict_of({malformed.rule: nan}, [malformed], envelope))
     target = {name: float(value) for name, value in proposal.targets.items()}
     try:
         ramped = ramp(target, now, envelope.ramp_plan)
@@ -134,7 +137,7 @@ def judge_proposal(proposal: Proposal, rung: Rung, now: Situation, envelope: Env
                 ramped, verdict = kept, judge(target, kept, rung, now, envelope)
     except Exception as error:  # a rule that cannot answer the ramp has no answer for the judge either
         fault = _fault("T0-ramp", Tier.T0, "step", error)
-        return Judgement(rung, target, {}, verdict_of([(fault.rule, nan, fault)], envelope))
+        return Judgement(rung, target, {}, verdict_of({fault.rule: nan}, [fault], envelope))
     return Judgement(rung, target, ramped.step, verdict, ramped.waiting)
 
 
@@ -214,14 +217,14 @@ def _applies(entry: FailSafe, now: Situation) -> bool:
 
 def _judge_failsafe(vector: Setpoints, now: Situation, envelope: Envelope) -> Verdict:
     """Bound by static T1; every other rule it breaks is recorded as waived, for there is nothing better to command."""
-    judged: list[tuple[str, float, Finding | None]] = []
+    margins: dict[str, float] = {}
+    told: list[Finding] = []
     for rule in envelope.binding[Rung.INCUMBENT]:
-        margin, finding = judge_rule(rule, vector, now, "step", _NOTHING)
-        binds = rule.tier <= Tier.T1 and isinstance(rule, Bound)
-        if finding is not None and finding.refuses and not binds:
-            finding = replace(finding, outcome=Outcome.WAIVED)
-        judged.append((rule.id, margin, finding))
-    return verdict_of(judged, envelope)
+        margins[rule.id], finding = judge_rule(rule, vector, now, "step", _NOTHING)
+        if finding is not None:
+            binds = rule.tier <= Tier.T1 and isinstance(rule, Bound)
+            told.append(finding if binds or not finding.refuses else replace(finding, outcome=Outcome.WAIVED))
+    return verdict_of(margins, told, envelope)
 
 
 def _relinquish(envelope: Envelope) -> Judgement:
@@ -259,7 +262,7 @@ def _malformed(proposal: Proposal, envelope: Envelope) -> Finding | None:
 
 
 def _fits(value: object, spec: SetpointSpec) -> bool:
-    return isinstance(value, float | int) and spec.fits(value)
+    return isinstance(value, _NUMBER) and spec.fits(value)
 
 
 def _refused(rule: str, detail: str) -> Finding:

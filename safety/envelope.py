@@ -10,7 +10,7 @@ from math import inf
 from safety.command_rules import Bound, Dwell, Interlock
 from safety.ramp import RampPlan, plan_ramp
 from safety.rules import POLICY, CommandRule, FailSafe, Rule, Situation, StateRule
-from safety.values import Memory, Permitted, Rung, Setpoints, Tier
+from safety.values import Memory, Permitted, RuleState, Rung, Setpoints, Tier
 
 # Which tiers bind which rung. The fail-safe is bound by T0 and the static part of T1; the rest is recorded as waived.
 BINDS: Mapping[Rung, tuple[Tier, ...]] = {
@@ -67,7 +67,7 @@ class Envelope:
     ramp_plan: RampPlan = field(init=False)
     names: frozenset[str] = field(init=False)
     rules: tuple[Rule, ...] = field(init=False)
-    stateful: tuple[Rule, ...] = field(init=False)
+    stateful: tuple[tuple[Rule, RuleState], ...] = field(init=False)
     binding: Mapping[Rung, tuple[CommandRule, ...]] = field(init=False)
     failsafe_ids: frozenset[str] = field(init=False)
 
@@ -75,7 +75,7 @@ class Envelope:
         object.__setattr__(self, "ramp_plan", plan_ramp(self.setpoints, self.command_rules))
         object.__setattr__(self, "names", frozenset(spec.name for spec in self.setpoints))
         object.__setattr__(self, "rules", (*self.command_rules, *self.state_rules))
-        object.__setattr__(self, "stateful", tuple(rule for rule in self.rules if rule.fresh()))
+        object.__setattr__(self, "stateful", tuple((rule, rule.fresh()) for rule in self.rules if rule.fresh()))
         object.__setattr__(self, "failsafe_ids", frozenset(entry.id for entry in self.failsafe))
         object.__setattr__(self, "binding", {rung: _binding(rung, self.command_rules) for rung in Rung})
 
@@ -110,4 +110,4 @@ def _permitted(spec: SetpointSpec, envelope: Envelope, now: Situation) -> Permit
 
 def fresh_memory(envelope: Envelope) -> Memory:
     """The memory of a plant nothing is remembered of: every timer at zero, no command of ours in force."""
-    return Memory(rules={rule.id: rule.fresh() for rule in envelope.stateful})
+    return Memory(rules={rule.id: fresh for rule, fresh in envelope.stateful})

@@ -1,7 +1,7 @@
 """How the memory changes: it ages, it latches, it takes note of a command, and an operator may trip or reset."""
 
 from dataclasses import replace
-from math import inf, nan
+from math import inf, isnan, nan
 
 from safety.envelope import Envelope
 from safety.rules import Rule
@@ -28,11 +28,11 @@ def aged(
     elapsed_us = max(0, elapsed_us)
     rules = dict(memory.rules)
     faults: list[Fault] = []
-    for rule in envelope.stateful:
+    for rule, fresh in envelope.stateful:
         try:
-            rules[rule.id] = rule.aged(_state(memory, rule), observation, elapsed_us)
+            rules[rule.id] = rule.aged(_state(memory, rule, fresh), observation, elapsed_us)
         except Exception as error:  # the judge is told, and nothing is remembered
-            rules[rule.id] = rule.fresh()
+            rules[rule.id] = fresh
             faults.append((rule, error))
     held_us = memory.held_us + elapsed_us if memory.rung is Rung.HOLD else memory.held_us
     return replace(memory, rules=rules, since_us=memory.since_us + elapsed_us, held_us=held_us), tuple(faults)
@@ -59,8 +59,8 @@ def remembered(
 ) -> Memory:
     """The memory after a command: what is in force now, and what the stateful rules make of it."""
     rules = dict(memory.rules)
-    for rule in envelope.stateful:
-        rules[rule.id] = rule.applied(_state(memory, rule), last, command.setpoints)
+    for rule, fresh in envelope.stateful:
+        rules[rule.id] = rule.applied(_state(memory, rule, fresh), last, command.setpoints)
     relinquished = command.rung is Rung.RELINQUISH
     return replace(
         memory,
@@ -87,7 +87,7 @@ def reset(memory: Memory, envelope: Envelope, observation: Observation, rule_id:
     return replace(memory, latches=tuple(latch for latch in memory.latches if latch.rule != rule_id))
 
 
-def _state(memory: Memory, rule: Rule) -> RuleState:
+def _state(memory: Memory, rule: Rule, fresh: RuleState) -> RuleState:
     """What is remembered for a rule; nothing, where that is unknown or was remembered for a rule of another kind."""
-    state, fresh = memory.rules.get(rule.id, ()), rule.fresh()
-    return state if len(state) >= len(fresh) and all(value == value for value in state) else fresh
+    state = memory.rules.get(rule.id, ())
+    return state if len(state) >= len(fresh) and not isnan(sum(state)) else fresh

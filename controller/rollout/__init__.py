@@ -1,1 +1,1 @@
-"""Staged rollout: spec, state and evidence; gates; breakers; assignment of control."""
+"""How a candidate earns control: stages, gates, breakers, and the acts of people. Values in, values out."""

@@ -65,11 +65,11 @@ def air_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Re
     recirculation = back / (air + back)
     fresh = 1.0 - recirculation
     fan_kw = disturbance.fan_available * (ready.fan_standby + ready.fan_cubic * (speed * speed * speed))
-    effectiveness = coil.full_valve_effectiveness(
-        flow_frac, p.coil_ntu, p.coil_capacity_ratio, p.coil_air_resistance_frac, xp
-    )
-    effectiveness = effectiveness * xp.maximum(disturbance.coil_available, ready.least_coil)
-    ratio = (p.coil_capacity_ratio / coil.PART_LOAD_SHAPE) * flow_frac
+    coils = p.coil_ntu, p.coil_capacity_ratio, p.coil_air_resistance_frac
+    full = coil.effectiveness(flow_frac, 1.0, *coils, xp)
+    slope = coil.part_load_slope(full, coil.effectiveness(flow_frac, coil.LOW_FLOW, *coils, xp))
+    effectiveness = full[0] * xp.maximum(disturbance.coil_available, ready.least_coil)
+    floor = full[1] * full[1] / slope
     return AirPath(
         air_kw_per_k=air,
         recirculation=recirculation,
@@ -84,9 +84,9 @@ def air_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Re
         supply_mean_c=aim_mean,
         supply_aim_c=aim_end,
         effectiveness=effectiveness,
-        water_scale=air / coil.PART_LOAD_SHAPE,
-        part_load_offset=ratio * ratio - 1.0 / (effectiveness * effectiveness),
-        part_load_floor=ratio * ratio,
+        water_scale=air / xp.sqrt(slope),
+        part_load_offset=floor - 1.0 / (effectiveness * effectiveness),
+        part_load_floor=floor,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.cooling.link import Link
 from simulators.cooling.outputs import Outputs
 from simulators.cooling.plant import advance, last
 from simulators.cooling.ready import SUB_STEP_S, prepare
@@ -25,7 +26,7 @@ class Measured:
     signals: Floats
     """At its end, `[n, m]` in the order of `signal_specs`."""
     setpoints: Floats
-    """The command it ran under, `[n, zones + 4]`."""
+    """What the plant obeyed: the command, after delay, rate limits and expiry; `[n, zones + 4]`."""
     readback: Floats
     """What the plant did about the command, `[n, zones + 4]`."""
     inlet_max_c: Floats
@@ -50,6 +51,7 @@ class Episodes:
         self.scenario, self.lanes, self.length = scenario, lanes, length
         self._numbers = np.arange(lanes) if numbers is None else numbers
         self._ready = prepare(scenario.params(), SUB_STEP_S, lanes)
+        self._link = Link(scenario, lanes)
         self.seed, self._episode = seed, -1
 
     def reset(self, seed: int | None = None, start: NDArray[np.int64] | None = None) -> Measured:
@@ -65,8 +67,9 @@ class Episodes:
         if start is None:
             whole = self.length + SETTLE_STEPS
             start = self.scenario.start_nodes(self.seed, self._numbers, self._episode, whole)
-        self._source = DisturbanceSource(self.scenario, self.seed, self._numbers, start)
+        self._source = DisturbanceSource(self.scenario, self.seed, self._numbers, start, SETTLE_STEPS)
         self.step_index, setpoints = 0, start_setpoints(self.scenario.zones, self.lanes)
+        self._link.restart(setpoints, self.seed, self._numbers, self._episode)
         self._state = start_state(self._source.row(0), setpoints, self._ready.transit_slots)
         for _ in range(SETTLE_STEPS):
             measured = self.step(setpoints)
@@ -74,13 +77,15 @@ class Episodes:
 
     def step(self, setpoints: Floats) -> Measured:
         """Five minutes under `setpoints` `[n, zones + 4]`."""
+        now_s = (self.step_index - SETTLE_STEPS) * float(CONTROL_STEP_S)
+        setpoints = self._link.down(setpoints, now_s)
         row = self._source.row(self.step_index)
         self._state, outputs = advance(self._state, setpoints, row, self._ready)
         self.step_index += 1
         end, now = last(outputs), Disturbance(*(getattr(row, n)[-1] for n in Disturbance.__dataclass_fields__))
         parts, it_kwh = _energy_kwh(outputs)
         return Measured(
-            signals=observe(end, now, self._ready),
+            signals=self._link.up(observe(end, now, self._ready), now_s),
             setpoints=setpoints,
             readback=readback(setpoints, end, now, self._ready),
             inlet_max_c=np.maximum.reduce(outputs.inlet_c, axis=0),

@@ -165,7 +165,7 @@ def _moved(ready: Ready, like: Array) -> Ready:
 
     def move(value: Any) -> Any:
         if isinstance(value, np.ndarray):
-            return xp.asarray(value, dtype=like.dtype, device=like.device)
+            return xp.asarray(value.copy(), dtype=like.dtype, device=like.device)
         if isinstance(value, tuple):
             return tuple(move(each) for each in value)
         return value

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.cooling.faults import Fault, with_plant_faults
+from simulators.cooling.instruments import Actuators, Sensors
 from simulators.cooling.load import NODE_S, NODES_PER_DAY, LoadProfile, load_fracs
 from simulators.cooling.noise import uniforms
 from simulators.cooling.params import Params, default_params
@@ -29,6 +31,11 @@ class Scenario:
     split: str = "year"
     zones: int = 4
     load: LoadProfile = field(default_factory=LoadProfile)
+    faults: tuple[Fault, ...] = ()
+    sensors: Sensors | None = None
+    """Ideal if not given."""
+    actuators: Actuators | None = None
+    """Immediate if not given."""
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -71,10 +78,18 @@ class DisturbanceSource:
     """Weather and load of a batch of runs, made a day at a time and interpolated to the sub-step's middle.
 
     `lanes` number the runs; a lane's numbers do not depend on which others are beside it. `start` is each lane's first
-    node (five minutes) of the year.
+    node (five minutes) of the year, `faults_from` the control step that the scenario's faults count from.
     """
 
-    def __init__(self, scenario: Scenario, seed: int, lanes: NDArray[np.int64], start: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        lanes: NDArray[np.int64],
+        start: NDArray[np.int64],
+        faults_from: int = 0,
+    ) -> None:
+        self._faults_from_s = faults_from * float(CONTROL_STEP_S)
         self.scenario, self.seed, self.lanes, self.start = scenario, seed, lanes, start
         self._weather = load_weather(scenario.site)
         self._design_kw = np.asarray(scenario.params().it_design_kw)
@@ -90,7 +105,7 @@ class DisturbanceSource:
         """The sub-steps `[SUB_STEPS, n, ...]` of control step `step` since the start."""
         at = self._made(step)
         air = self._between(self._air, at)
-        return Disturbance(
+        row = Disturbance(
             it_kw=self._between(self._it_kw, at),
             dry_bulb_c=air[..., 0:1],
             wet_bulb_c=air[..., 1:2],
@@ -101,6 +116,10 @@ class DisturbanceSource:
             chillers_available=self._chillers,
             tower_available=self._one,
         )
+        if not self.scenario.faults:
+            return row
+        now_s = (step + self._middles[:, 0, 0]) * CONTROL_STEP_S - self._faults_from_s
+        return with_plant_faults(row, self.scenario.faults, now_s)
 
     def _between(self, nodes: NDArray[np.float64], at: int) -> NDArray[np.float64]:
         between: NDArray[np.float64] = nodes[at] + self._middles * (nodes[at + 1] - nodes[at])

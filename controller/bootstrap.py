@@ -1,0 +1,283 @@
+"""The one place that chooses concrete things: settings in, a running system out."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from controller.decision import Decision, Digests
+from controller.errors import SettingsError
+from controller.live import About, LiveStatus
+from controller.loop import Parts, PlantLoop, Watcher
+from controller.loopstate import LoopState
+from controller.operate import Operators
+from controller.plants.cooling import CoolingHall
+from controller.plants.paced import Paced
+from controller.plants.twins import Twins
+from controller.policies.bundle import Bundle, load_bundle
+from controller.policies.client import ChildCandidate
+from controller.policies.incumbent import TrimAndRespond
+from controller.policies.trust import TrustStore
+from controller.ports import Candidate, Incumbent
+from controller.report import report_of
+from controller.rollout.spec import RolloutSpec, check_against, load_spec
+from controller.rollout.transitions import start
+from controller.settings import Site, load_site
+from controller.store.intents import IntentBook
+from controller.store.shipper import Shipper
+from controller.store.spool import SqliteSpool
+from controller.store.spool_reader import SpoolReader
+from controller.store.store import Store
+from safety.envelope import Envelope, fresh_memory
+from safety.kernel import verify_kernel, verify_packages
+from safety.spec import load_envelope
+from safety.values import Ruling
+from shadow.comparison import Comparison
+from shadow.evidence import Evidence
+
+KEEP_DECISIONS = 14 * 288
+PRUNE_EVERY = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one run adds to a site. `speed` is plant seconds per wall second, None as fast as it goes."""
+
+    site: Path
+    state: Path
+    candidate: str = ""
+    seed: int = 1
+    speed: float | None = None
+    push: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A site's artefacts, each checked as far as it can be without starting anything."""
+
+    site: Site
+    envelope: Envelope
+    spec: RolloutSpec
+    bundle: Bundle
+    kernel_digest: str
+
+    @property
+    def digests(self) -> Digests:
+        return Digests(self.bundle.digest, self.envelope.digest, self.kernel_digest, self.site.digest)
+
+
+def load(folder: Path, candidate: str = "") -> Loaded:
+    """Everything a site consists of. Raises an error of one sentence that says what to do."""
+    verify_packages()
+    kernel_digest = verify_kernel()
+    site = load_site(folder)
+    envelope = load_envelope(site.folder / "envelope.toml")
+    spec = _load_spec(site)
+    bundle = load_bundle(_bundle_folder(site, candidate), TrustStore.load(site.folder / "trust"))
+    if envelope.plant != site.settings.plant.name:
+        raise SettingsError(
+            f"`envelope.toml` is for plant `{envelope.plant}`, `site.toml` for `{site.settings.plant.name}`: mend one"
+        )
+    if spec.period_s * 1_000_000 != envelope.period_us:
+        raise SettingsError(
+            f"`rollout.toml` has a period of {spec.period_s} s, `envelope.toml` of {envelope.period_us // 1_000_000} s: mend one"
+        )
+    return Loaded(site, envelope, spec, bundle, kernel_digest)
+
+
+def _load_spec(site: Site) -> RolloutSpec:
+    path = site.folder / "rollout.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"`{path}` cannot be read: {error.strerror}") from error
+    spec = load_spec(text)
+    check_against(spec, site.settings.plant.simulated)
+    return spec
+
+
+def _bundle_folder(site: Site, candidate: str) -> Path:
+    settings = site.settings.candidate
+    if candidate in ("", "candidate"):
+        return site.folder / settings.bundle
+    if candidate not in settings.others:
+        known = ", ".join(sorted(settings.others)) or "none"
+        raise SettingsError(f"candidate `{candidate}` is not in site.toml; there are: {known}")
+    return site.folder / settings.others[candidate]
+
+
+class _Pruner(Watcher):
+    """Keeps the spool small: what the store has, and is older than two weeks of ticks, may go."""
+
+    def __init__(self, spool: SqliteSpool) -> None:
+        self.spool, self.seen = spool, 0
+
+    def decided(self, decision: Decision, ruling: Ruling, comparison: Comparison, state: LoopState) -> None:
+        self.seen += 1
+        if self.seen % PRUNE_EVERY == 0:
+            self.spool.prune(KEEP_DECISIONS, at_most=4 * PRUNE_EVERY)
+
+
+class ControlSystem:
+    """A plant's loop with all that belongs to it, closed in the right order."""
+
+    def __init__(self, loaded: Loaded, options: Options) -> None:
+        state = options.state
+        state.mkdir(parents=True, exist_ok=True)
+        self.loaded, self.options = loaded, options
+        self.spool = SqliteSpool(state / "spool.sqlite")
+        self.candidate = _candidate(loaded, options)
+        self.incumbent = _incumbent(loaded)
+        self.hall = CoolingHall.open(loaded.site, loaded.envelope, seed=options.seed, snapshot=state / "plant.sqlite")
+        self.operators = Operators(loaded.envelope.plant, IntentBook(state / "intents.sqlite"), state)
+        companions = Twins(self.hall, loaded.envelope, _incumbent(loaded), self.hall.settings.best_static)
+        live = LiveStatus(
+            self.spool, loaded.envelope, loaded.spec, self.operators, self._about(), self.hall.lanes, self._policy
+        )
+        parts = Parts(
+            plant=self.hall if options.speed is None else Paced(self.hall, options.speed, self.operators),
+            incumbent=self.incumbent,
+            candidate=self.candidate,
+            envelope=loaded.envelope,
+            spec=loaded.spec,
+            key=hashlib.sha256(f"{loaded.site.settings.name}:{options.seed}".encode()).digest(),
+            spool=self.spool,
+            operators=self.operators,
+            digests=loaded.digests,
+            deadbands=loaded.site.settings.deadbands,
+            epoch=_next_epoch(state),
+            wall_us=lambda: time.monotonic_ns() // 1000,
+            companions=companions,
+            watchers=(live, _Pruner(self.spool)),
+        )
+        self.loop = PlantLoop.resume(parts, self._fresh())
+        self._keep_artefacts()
+
+    def report(self) -> dict[str, Any]:
+        """What the run did, but for the wall clock's part."""
+        stored = self.spool.count()
+        lanes = self.hall.lanes()
+        return report_of(self.loop.state, self.loaded.spec, self.loaded.site.start_us, self.hall.now_us, lanes, stored)
+
+    def __enter__(self) -> "ControlSystem":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.candidate.close()
+        self.hall.close()
+        self.spool.close()
+
+    def _fresh(self) -> LoopState:
+        """The state nothing is remembered in: shadow, no evidence."""
+        plant, spec = self.loaded.envelope.plant, self.loaded.spec
+        evidence = Evidence.start(self.loaded.bundle.digest, plant, spec.evidence_settings())
+        rollout, _ = start(spec, f"{plant}-{self.loaded.bundle.digest[:12]}", evidence, self.hall.now_us)
+        return LoopState(fresh_memory(self.loaded.envelope), self.incumbent.fresh, rollout, evidence)
+
+    def _about(self) -> About:
+        settings = self.loaded.site.settings
+        name = self.loaded.bundle.manifest.name
+        return About(
+            settings.name,
+            settings.plant.simulated,
+            self.options.speed,
+            name,
+            self.loaded.bundle.digest,
+            self.loaded.kernel_digest,
+        )
+
+    def _policy(self) -> Mapping[str, Any]:
+        health = self.candidate.health
+        return {
+            "state": health.state,
+            "pid": health.pid,
+            "rss_mb": health.rss_bytes / 2**20,
+            "latency_us": health.latency_us,
+            "why": health.why,
+        }
+
+    def _keep_artefacts(self) -> None:
+        """What decisions refer to is kept as long as they are."""
+        folder = self.loaded.site.folder
+        for kind in ("envelope", "rollout", "site"):
+            self.spool.keep_artefact(kind, (folder / f"{kind}.toml").read_bytes())
+
+
+@contextmanager
+def serving(loaded: Loaded) -> Iterator[Candidate]:
+    """A candidate to be asked outside of any loop, without a deadline."""
+    candidate = ChildCandidate(loaded.bundle, deadline_us=None)
+    try:
+        yield candidate
+    finally:
+        candidate.close()
+
+
+def load_for(site: Site, policy_digest: str) -> Loaded:
+    """The site with whichever of its bundles has this digest; with its own candidate if none has."""
+    names = ["candidate", *site.settings.candidate.others]
+    loaded = [load(site.folder, name) for name in names]
+    return next((one for one in loaded if one.bundle.digest == policy_digest), loaded[0])
+
+
+def store_url(url: str, state: Path) -> str:
+    """The store's URL; a relative SQLite path lies in the state directory."""
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and not url.startswith(prefix + "/"):
+        return prefix + str((state / url.removeprefix(prefix)).resolve())
+    return url
+
+
+def ship_the_rest(state: Path, url: str) -> None:
+    """Ship what a finished run has left in its spool."""
+    spool, store = SpoolReader(state / "spool.sqlite"), Store(url)
+    try:
+        Shipper(spool, store).ship_until_empty()
+    finally:
+        store.close()
+        spool.close()
+
+
+def count_stored(url: str) -> int:
+    """How many decisions the store holds."""
+    store = Store(url)
+    try:
+        return store.count()
+    finally:
+        store.close()
+
+
+def build_control(options: Options) -> ControlSystem:
+    """The control process's system."""
+    return ControlSystem(load(options.site, options.candidate), options)
+
+
+def _candidate(loaded: Loaded, options: Options) -> ChildCandidate:
+    settings = loaded.site.settings.candidate
+    deadline_us = None if options.speed is None else int(settings.deadline_ms * 1000)
+    return ChildCandidate(loaded.bundle, deadline_us=deadline_us, rss_limit_bytes=int(settings.max_rss_mb * 2**20))
+
+
+def _incumbent(loaded: Loaded) -> Incumbent:
+    settings = loaded.site.settings
+    kind, cooling = settings.incumbent.kind, settings.plant.cooling
+    if kind != "trim_and_respond" or cooling is None:
+        raise SettingsError(f"incumbent `{kind}` is not known for this plant: there is `trim_and_respond` for cooling")
+    return TrimAndRespond(cooling.zones)
+
+
+def _next_epoch(state: Path) -> int:
+    """One more than the last start's: the plant refuses commands of a process that should be gone."""
+    path = state / "epoch"
+    epoch = int(path.read_text()) + 1 if path.exists() else 1
+    fresh = path.with_suffix(".new")
+    fresh.write_text(str(epoch))
+    os.replace(fresh, path)
+    return epoch

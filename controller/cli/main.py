@@ -1,0 +1,40 @@
+"""The tree of commands."""
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from controller.cli import acts, breakers, database, learn, records, rollouts, running
+from controller.errors import UnderstudyError
+
+
+class _OneLineErrors(TyperGroup):
+    """Known errors are one line that says what to do; a traceback is for errors nobody foresaw."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (UnderstudyError, ValueError) as error:
+            print(f"understudy: {error}", file=sys.stderr)  # noqa: T201
+            raise typer.Exit(2) from error
+
+
+app = typer.Typer(
+    cls=_OneLineErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Lets a learned policy earn control of a real plant, inside a deterministic safety envelope.",
+)
+app.command("run")(running.run)
+app.command("replay")(records.replay)
+app.command("override")(acts.override)
+app.command("stop")(acts.stop)
+app.command("start")(acts.start)
+app.command("train")(learn.train)
+app.command("evaluate")(learn.evaluate)
+app.add_typer(rollouts.app, name="rollout")
+app.add_typer(breakers.app, name="breaker")
+app.add_typer(database.app, name="db")

@@ -1,0 +1,125 @@
+"""The terminal's view of a running site: calm, one screen, the same facts as the console."""
+
+import json
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+QUIET, LOUD = "grey62", "bold yellow"
+
+
+class View:
+    """Shows the live status while a run goes on. Without a terminal it prints one line per simulated week instead."""
+
+    def __init__(self, start_us: int, until_us: int | None, *, live: bool) -> None:
+        self.start_us, self.until_us = start_us, until_us
+        self.console = Console(stderr=True)
+        self.live = Live(console=self.console, refresh_per_second=5) if live and self.console.is_terminal else None
+        self._last: dict[str, Any] | None = None
+        self._week = -1
+
+    def __enter__(self) -> "View":
+        if self.live is not None:
+            self.live.start()
+            self.live.update(Text("starting ...", style=QUIET))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+    def show(self, status: str | None) -> None:
+        """Show a status, JSON text, or leave things as they are without one."""
+        if not status:
+            return
+        seen = json.loads(status)
+        if self.live is not None:
+            self.live.update(self._screen(seen))
+        elif (week := (seen["at_us"] - self.start_us) // (7 * 86400 * 1_000_000)) != self._week:
+            self._week = week
+            self.console.print(_line(seen, self.start_us), style=QUIET, highlight=False, soft_wrap=True)
+
+    def _screen(self, seen: dict[str, Any]) -> Group:
+        rows = Table.grid(padding=(0, 2))
+        rows.add_column(style=QUIET, min_width=14)
+        rows.add_column()
+        rows.add_row("plant time", f"{_clock(seen['at_us'])}   day {_days(seen, self.start_us):.1f}   {seen['plant']}")
+        rows.add_row("in control", _control(seen))
+        rows.add_row("stage", Text(f"{seen['stage']}   {seen['stage_status']}"))
+        rows.add_row("stages", _stages(seen))
+        rows.add_row("energy", _energy(seen["energy_kwh"]))
+        rows.add_row("outside limits", _breaches(seen["breach_s"]))
+        rows.add_row("vetoes", _vetoes(seen))
+        for index, check in enumerate(seen["gate"]["checks"]):
+            label = "next gate" if index == 0 else ""
+            rows.add_row(label, Text(f"{check['name']}: {check['outcome']}, {check['reason']}"))
+        for trip in seen["trips"]:
+            rows.add_row("TRIPPED", Text(f"{trip['cause']}: {trip['first_out']}", style=LOUD))
+        parts: list[Any] = [rows]
+        if self.until_us is not None:
+            done = seen["at_us"] - self.start_us
+            parts.append(ProgressBar(total=self.until_us - self.start_us, completed=done, width=60, style=QUIET))
+        return Group(*parts)
+
+
+def _clock(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%d %b %H:%M UTC")
+
+
+def _days(seen: dict[str, Any], start_us: int) -> float:
+    return float((seen["at_us"] - start_us) / 86400e6)
+
+
+def _control(seen: dict[str, Any]) -> Text:
+    style = "" if seen["in_control"] in ("incumbent", "candidate") else LOUD
+    return Text(f"{seen['in_control']}   ({seen['why']})", style=style)
+
+
+def _stages(seen: dict[str, Any]) -> Text:
+    text = Text()
+    for stage in seen["stages"]:
+        mark = {"done": "✓ ", "now": "▸ ", "next": "  "}[stage["state"]]
+        text.append(f"{mark}{stage['name']}   ", style="" if stage["state"] == "now" else QUIET)
+    return text
+
+
+def _energy(energy: dict[str, float]) -> Text:
+    base = energy.get("incumbent") or 0.0
+    if not base:
+        return Text("nothing used yet", style=QUIET)
+    parts = [
+        f"{name} {value:,.0f} kWh ({value / base - 1:+.1%})" for name, value in energy.items() if name != "incumbent"
+    ]
+    return Text(f"incumbent {base:,.0f} kWh   " + "   ".join(parts))
+
+
+def _breaches(breach_s: dict[str, float]) -> Text:
+    loud = breach_s.get("applied", 0.0) > breach_s.get("incumbent", 0.0)
+    return Text("   ".join(f"{name} {value:.0f} s" for name, value in breach_s.items()), style=LOUD if loud else "")
+
+
+def _vetoes(seen: dict[str, Any]) -> Text:
+    total = sum(seen["vetoes"].values())
+    rules = ", ".join(
+        f"{rule} {count}" for rule, count in sorted(seen["vetoes"].items(), key=lambda item: -item[1])[:4]
+    )
+    return Text(f"{total} of the candidate   {rules}" if total else "none", style="" if not seen["escapes"] else LOUD)
+
+
+def _line(seen: dict[str, Any], start_us: int) -> str:
+    energy = seen["energy_kwh"]
+    base = energy.get("incumbent") or 1.0
+    return (
+        f"day {_days(seen, start_us):6.1f}  {seen['stage']:>7} {seen['stage_status'][:40]:<12} "
+        f"in control: {seen['in_control']:<10} "
+        f"candidate {energy.get('candidate', base) / base - 1:+.1%} energy, "
+        f"{sum(seen['vetoes'].values())} vetoes"
+    )

@@ -1,0 +1,52 @@
+"""From a decision and the outcome of the interval before it to one tick of evidence."""
+
+from controller.decision import Decision
+from controller.loopstate import LoopState
+from controller.ports import Outcome
+from controller.rollout.blocks import assign
+from controller.rollout.spec import RolloutSpec
+from safety.values import Judgement, Ruling, Rung, Source, Status, Tier
+from shadow.evidence import TickEvidence
+
+STATUS = {
+    Status.OK: "ok",
+    Status.LATE: "late",
+    Status.FAILED: "failed",
+    Status.NOT_FINITE: "nan",
+    Status.WRONG_SHAPE: "shape",
+    Status.ABSENT: "absent",
+}
+
+
+def evidence_of(
+    decision: Decision, ruling: Ruling, outcome: Outcome, before: LoopState, spec: RolloutSpec, key: bytes
+) -> TickEvidence:
+    """The tick of evidence. The assignment is the drawn one even where an operator overrode it: intention to treat."""
+    proposal = next(p for p in decision.proposals if p.source is Source.CANDIDATE)
+    judgement = next(j for j in ruling.judgements if j.rung is Rung.CANDIDATE)
+    drawn = assign(spec, before.rollout, decision.observation.taken_at, key)
+    refused = proposal.status is Status.OK and not judgement.verdict.accepted
+    return TickEvidence(
+        at_us=decision.observation.taken_at,
+        stage=drawn.stage,
+        block=drawn.block,
+        assigned=drawn.who,
+        in_control=ruling.command.rung.value,
+        candidate_status=STATUS[proposal.status],
+        candidate_refused=refused,
+        hard_veto=refused and drawn.who == "candidate" and _hard(judgement),
+        energy_kwh=outcome.energy_kwh,
+        covariates=tuple(outcome.covariates.values()),
+        hot_degree_minutes=outcome.hot_degree_minutes,
+        breach_s=outcome.breach_s,
+        entry=drawn.entry,
+        group=drawn.group,
+        share=drawn.share,
+        targets=tuple(proposal.targets.values()),
+        causes=before.causes,
+    )
+
+
+def _hard(judgement: Judgement) -> bool:
+    """Whether a tier that protects equipment or people refused."""
+    return any(f.refuses and f.tier in (Tier.T1, Tier.T2) for f in judgement.verdict.findings)

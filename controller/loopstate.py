@@ -1,0 +1,121 @@
+"""What the loop must remember besides the envelope's memory, saved with every tick and read back as it was."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from controller.errors import StateError
+from controller.rollout import state as rollout_state
+from controller.rollout.spec import RolloutSpec
+from controller.rollout.state import RolloutState
+from safety.values import Memory, Setpoints
+from shadow.evidence import Evidence, from_plain, to_plain
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """An operator's own command, or refusal of the candidate, for the next tick or until `until_us`.
+
+    `setpoints` may name some setpoints only; the incumbent's targets complete it. None refuses the candidate instead.
+    """
+
+    id: str
+    setpoints: Setpoints | None
+    standing: bool
+    until_us: int
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What the report counts. `vetoes` are refusals of the candidate by rule, real or hypothetical."""
+
+    ticks: int = 0
+    decisions: int = 0
+    escapes: int = 0
+    guard_decisions: int = 0
+    vetoes: Mapping[str, int] = field(default_factory=dict)
+    rungs: Mapping[str, int] = field(default_factory=dict)
+
+    def with_veto(self, rules: list[str]) -> "Counters":
+        counts = dict(self.vetoes)
+        for rule in rules:
+            counts[rule] = counts.get(rule, 0) + 1
+        return replace(self, vetoes=counts)
+
+    def with_decision(self, rung: str, *, regular: bool) -> "Counters":
+        rungs = {**self.rungs, rung: self.rungs.get(rung, 0) + 1}
+        return replace(
+            self,
+            ticks=self.ticks + regular,
+            decisions=self.decisions + 1,
+            guard_decisions=self.guard_decisions + (not regular),
+            rungs=rungs,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LoopState:
+    """One plant's loop between two ticks. `causes` are breaker causes found since the last tick."""
+
+    memory: Memory
+    incumbent: Mapping[str, Any]
+    rollout: RolloutState
+    evidence: Evidence
+    override: Override | None = None
+    counters: Counters = Counters()
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    schema: int
+    incumbent: dict[str, Any]
+    rollout: dict[str, Any]
+    evidence: dict[str, Any]
+    override: Override | None
+    counters: Counters
+    causes: tuple[str, ...]
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(_Stored)
+
+
+def encode_state(state: LoopState) -> bytes:
+    """The checkpoint of a loop. The envelope's memory is not in it: it is in the last decision."""
+    return _ENCODER.encode(
+        _Stored(
+            SCHEMA,
+            dict(state.incumbent),
+            rollout_state.to_plain(state.rollout),
+            to_plain(state.evidence),
+            state.override,
+            state.counters,
+            state.causes,
+        )
+    )
+
+
+def decode_state(checkpoint: bytes, memory: Memory, spec: RolloutSpec, *, rollout_id: str, now_us: int) -> LoopState:
+    """The loop's state of a checkpoint. A rollout that cannot be read is TRIPPED; anything else unreadable is refused."""
+    try:
+        stored = _DECODER.decode(checkpoint)
+    except msgspec.MsgspecError as error:
+        raise StateError(
+            f"the checkpoint cannot be read ({error}): restore the state directory or start a new one"
+        ) from error
+    return LoopState(
+        memory=memory,
+        incumbent=stored.incumbent,
+        rollout=rollout_state.from_plain(stored.rollout, spec, rollout_id, now_us),
+        evidence=from_plain(stored.evidence),
+        override=stored.override,
+        counters=stored.counters,
+        causes=stored.causes,
+    )

@@ -1,0 +1,45 @@
+"""A simulated plant at a stated speed: it comes back from `advance` no sooner than the wall clock allows."""
+
+import time
+from typing import Protocol
+
+from controller.ports import Outcome, Plant
+from safety.values import Command, Observation, Receipt
+
+
+class Waker(Protocol):
+    """Whoever may cut a wait short: an operator's act."""
+
+    def poke(self) -> None: ...
+
+
+class Paced:
+    """`speed` plant seconds pass per wall second. It never runs faster to catch up with time it has lost."""
+
+    def __init__(self, plant: Plant, speed: float, waker: Waker) -> None:
+        self.plant, self.speed, self.waker = plant, speed, waker
+        self._next_s = time.monotonic()
+
+    @property
+    def name(self) -> str:
+        return self.plant.name
+
+    @property
+    def simulated(self) -> bool:
+        return self.plant.simulated
+
+    def observe(self) -> Observation:
+        return self.plant.observe()
+
+    def apply(self, command: Command, *, decision: str) -> Receipt:
+        return self.plant.apply(command, decision=decision)
+
+    def outcome(self) -> Outcome:
+        return self.plant.outcome()
+
+    def advance(self, until_us: int) -> None:
+        before_us = self.plant.observe().taken_at
+        self._next_s = max(self._next_s, time.monotonic()) + (until_us - before_us) / 1e6 / self.speed
+        while (left_s := self._next_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, 0.25))
+        self.plant.advance(until_us)

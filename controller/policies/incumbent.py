@@ -1,0 +1,84 @@
+"""Incumbents of the cooling hall: trim-and-respond as plants of this kind run it, and one fixed command.
+
+The control law itself is `simulators.cooling.incumbents`, written once for a batch; here it stands behind the port, with
+its memory as a plain dict that is saved with every tick.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safety.values import Observation, Proposal, Setpoints, Source, Status
+from simulators.cooling.incumbents import TrimConfig, TrimMemory, track, trim_and_respond, trim_start
+from simulators.cooling.sensing import setpoint_specs, signal_specs
+
+Floats = NDArray[np.float64]
+
+
+class TrimAndRespond:
+    """Implements `ports.Incumbent`. Its memory: `setpoints` in force, `error_k` per zone, `since_stage`."""
+
+    def __init__(self, zones: int) -> None:
+        self.config = TrimConfig(zones=zones)
+        self.signals = [spec.name for spec in signal_specs(zones)]
+        self.setpoints = [spec.name for spec in setpoint_specs(zones)]
+
+    @property
+    def fresh(self) -> Mapping[str, Any]:
+        return {}
+
+    def propose(self, observation: Observation, memory: Mapping[str, Any]) -> tuple[Proposal, Mapping[str, Any]]:
+        """Its targets; without a good reading of every signal it uses, a status instead, and the memory as it was."""
+        seen = [observation.signals.get(name) for name in self.signals]
+        unread = [name for name, signal in zip(self.signals, seen, strict=True) if signal is None or not signal.good]
+        if unread:
+            return Proposal(Source.INCUMBENT, {}, Status.FAILED, f"no good reading of {', '.join(unread)}"), memory
+        row = np.array([[signal.value for signal in seen if signal is not None]])
+        remembered = self._memory(memory, observation)
+        if remembered is None:
+            return Proposal(Source.INCUMBENT, {}, Status.FAILED, "no command in force and none read back"), memory
+        wanted, after = trim_and_respond(row, remembered, self.config)
+        return Proposal(Source.INCUMBENT, dict(zip(self.setpoints, wanted[0].tolist(), strict=True))), _plain(after)
+
+    def track(self, memory: Mapping[str, Any], applied: Setpoints) -> Mapping[str, Any]:
+        """Continue from what was applied; its own command, applied as it was, changes nothing."""
+        row = [applied[name] for name in self.setpoints]
+        if not memory or memory["setpoints"] == [row]:
+            return memory
+        return _plain(track(_arrays(memory), np.array([row])))
+
+    def _memory(self, memory: Mapping[str, Any], observation: Observation) -> TrimMemory | None:
+        """What is remembered; on the first tick, what is in force or read back."""
+        if memory:
+            return _arrays(memory)
+        standing = observation.applied or observation.readback
+        if standing is None or not all(name in standing for name in self.setpoints):
+            return None
+        return trim_start(np.array([[standing[name] for name in self.setpoints]]), self.config)
+
+
+class FixedIncumbent:
+    """The same targets whatever is measured, such as the best static setting. Implements `ports.Incumbent`."""
+
+    def __init__(self, targets: Setpoints) -> None:
+        self.targets = dict(targets)
+
+    @property
+    def fresh(self) -> Mapping[str, Any]:
+        return {}
+
+    def propose(self, observation: Observation, memory: Mapping[str, Any]) -> tuple[Proposal, Mapping[str, Any]]:
+        return Proposal(Source.INCUMBENT, self.targets), memory
+
+    def track(self, memory: Mapping[str, Any], applied: Setpoints) -> Mapping[str, Any]:
+        return memory
+
+
+def _plain(memory: TrimMemory) -> dict[str, Any]:
+    return {name: values.tolist() for name, values in memory.to_dict().items()}
+
+
+def _arrays(memory: Mapping[str, Any]) -> TrimMemory:
+    return TrimMemory(*(np.array(memory[name], dtype=np.float64) for name in ("setpoints", "error_k", "since_stage")))

@@ -1,0 +1,162 @@
+"""A site's `site.toml`, read once at the edge into frozen values. Unknown keys are errors."""
+
+import hashlib
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from controller.errors import SettingsError
+
+SITE_FILES = ("site.toml", "envelope.toml", "rollout.toml")
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class CoolingSettings(_Model):
+    """The simulated cooling plant: which weather it lives in, how large it is, when it starts."""
+
+    weather: str
+    zones: int = Field(ge=1, le=200)
+    start: datetime
+    hard_low_c: Number
+    hard_high_c: Number
+    soft_high_c: Number
+    best_static: dict[str, Number]
+
+    @field_validator("start")
+    @classmethod
+    def _aware(cls, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            raise ValueError("needs an offset, as in 2023-01-01T00:00:00Z")
+        return value.astimezone(UTC)
+
+
+class PlantSettings(_Model):
+    """Which plant, and whether it is a simulation. `kind` is built in or the name of an allow-listed entry point."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    kind: str
+    simulated: bool = False
+    plugins: list[str] = Field(default_factory=list)
+    cooling: CoolingSettings | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class IncumbentSettings(_Model):
+    """The controller that runs the plant today."""
+
+    kind: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class CandidateSettings(_Model):
+    """The bundle under shadow or rollout, and what its process may use."""
+
+    bundle: str
+    deadline_ms: Number = 1000.0
+    max_rss_mb: Number = 512.0
+    others: dict[str, str] = Field(default_factory=dict)
+
+
+class StoreSettings(_Model):
+    """Where records end up. A relative SQLite path lies in the state directory."""
+
+    url: str = "sqlite:///store.sqlite"
+    durability: Literal["process", "power_loss"] = "process"
+
+
+class WebSettings(_Model):
+    """Where API and console listen. Anything but loopback needs a proxy that speaks TLS in front."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8800, ge=0, le=65535)
+    metrics_port: int = Field(default=8801, ge=0, le=65535)
+
+
+class SiteSettings(_Model):
+    """The whole file."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    timezone: str
+    plant: PlantSettings
+    incumbent: IncumbentSettings
+    candidate: CandidateSettings
+    store: StoreSettings = StoreSettings()
+    web: WebSettings = WebSettings()
+    deadbands: dict[str, Number] = Field(default_factory=dict)
+    demo_speed: Number = 1.0
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"`{value}` is no IANA time zone, as `Europe/Berlin` is one") from error
+        return value
+
+
+class Site(BaseModel):
+    """A site's folder with its settings and the digest of the files that make it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    folder: Path
+    settings: SiteSettings
+    digest: str
+
+    @property
+    def start_us(self) -> int:
+        """Plant time at which a simulated plant begins [us]."""
+        cooling = self.settings.plant.cooling
+        return 0 if cooling is None else int(cooling.start.timestamp() * 1_000_000)
+
+
+def load_site(folder: Path) -> Site:
+    """The site of a folder. Raises SettingsError with one clear sentence."""
+    path = folder / "site.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"site `{folder}`: `site.toml` cannot be read ({error.strerror}): give the folder of a site"
+        ) from error
+    try:
+        settings = SiteSettings.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"`{path}` is not TOML: {error}") from error
+    except ValidationError as error:
+        raise SettingsError(f"`{path}`: {first_error(error)}") from error
+    return Site(folder=folder.resolve(), settings=settings, digest=_digest(folder))
+
+
+def first_error(error: ValidationError) -> str:
+    """The first thing pydantic found wrong, as `where`: what, given."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"`{where}` is no known key: remove it or mend its spelling"
+    given = f", given `{first['input']}`" if isinstance(first.get("input"), str | int | float) else ""
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"`{where}`: {first['msg'].lower()}{given}{more}"
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in SITE_FILES:
+        path = folder / name
+        digest.update(name.encode() + b"\0" + (path.read_bytes() if path.exists() else b"") + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,50 @@
+"""The envelope that ships with the demo: it loads, and its last resort stands whatever the weather."""
+
+from itertools import product
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from safety.command_rules import Slew
+from safety.rules import Situation
+from safety.spec import load_envelope
+from safety.values import Signal, Source, Tier
+
+ENVELOPE = load_envelope(Path(__file__).resolve().parents[2] / "deploy" / "sites" / "demo" / "envelope.toml")
+FULL_AIR = ENVELOPE.failsafe[0].vector
+
+
+@settings(derandomize=True, max_examples=100, deadline=None)
+@given(st.data())
+def test_the_last_resort_breaks_no_interlock_anywhere_in_the_domain(data: st.DataObject) -> None:
+    signals = {spec.name: Signal(data.draw(st.floats(spec.low, spec.high))) for spec in ENVELOPE.signals}
+    assert_stands(signals)
+
+
+def test_the_last_resort_breaks_no_interlock_at_the_corners_of_the_domain() -> None:
+    for corner in product(*((spec.low, spec.high) for spec in ENVELOPE.signals)):
+        assert_stands({spec.name: Signal(value) for spec, value in zip(ENVELOPE.signals, corner, strict=True)})
+
+
+def test_the_last_resort_stands_when_nothing_is_known() -> None:
+    assert_stands({})
+
+
+def assert_stands(signals: dict[str, Signal]) -> None:
+    assert FULL_AIR is not None
+    now = Situation(signals, None, None, 0.0, {})
+    for rule in ENVELOPE.command_rules:
+        if rule.tier <= Tier.T2:
+            assert rule.margin(FULL_AIR, now) >= 0, rule.id
+
+
+def test_every_continuous_setpoint_slews() -> None:
+    slewed = {rule.setpoint for rule in ENVELOPE.command_rules if isinstance(rule, Slew)}
+    assert slewed == {spec.name for spec in ENVELOPE.setpoints if spec.values is None}
+
+
+def test_an_inlet_trip_takes_the_plant_from_the_policy_alone() -> None:
+    trips = [rule for rule in ENVELOPE.state_rules if rule.latching]
+    assert len(trips) == 4
+    assert all(rule.removes == (Source.CANDIDATE,) for rule in trips)

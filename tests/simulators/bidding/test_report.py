@@ -1,0 +1,64 @@
+"""The report and the pages that must keep up with the code."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from simulators.bidding.account import FEATURES
+from simulators.bidding.env import REWARDS
+from simulators.bidding.exchange import signal_specs
+from simulators.bidding.plot import bars
+from simulators.bidding.randomisation import Ranges
+from simulators.bidding.report import NAMES, interval, measure, page
+from simulators.bidding.scenarios import SCENARIOS, resized, scenario
+
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "reference"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(s.name.removesuffix("_c0") for s in signal_specs(1)),
+        *FEATURES,
+        *REWARDS,
+        *SCENARIOS,
+        *(f.name for f in fields(Ranges)),
+    ],
+)
+def test_every_signal_feature_reward_scenario_and_range_is_on_the_reference_page(name: str) -> None:
+    assert f"| `{name}` |" in (DOCS / "bidding.md").read_text(encoding="utf-8")
+
+
+def test_the_results_page_has_every_incumbent_on_every_scenario() -> None:
+    text = (DOCS / "bidding-results.md").read_text(encoding="utf-8")
+    for name in SCENARIOS:
+        for incumbent in NAMES:
+            assert f"| {name} | {incumbent} |" in text
+    assert (DOCS / "bidding-results.svg").stat().st_size < 100_000
+
+
+def test_an_interval_is_students_t_over_seeds() -> None:
+    found = interval(np.asarray([1.0, 2.0, 3.0]))
+    assert found.mean == pytest.approx(2.0)
+    assert found.half == pytest.approx(4.3027 / np.sqrt(3), rel=1e-4)
+
+
+def test_a_small_report_can_be_made() -> None:
+    rows = measure(resized(scenario("mixed"), 2000.0), seeds=2, campaigns=2)
+    assert [r.incumbent for r in rows] == list(NAMES)
+    assert all(0 < r.figures["score_frac"].mean <= 1 for r in rows)
+    assert "| mixed | dual gradient | 0." in page(rows, 2, 2)
+
+
+def test_where_there_is_no_bound_the_page_shows_a_dash() -> None:
+    rows = measure(replace(resized(scenario("adaptive"), 2000.0)), seeds=2, campaigns=1)
+    assert "| adaptive | PID pacing | - |" in page(rows, 2, 1)
+
+
+def test_the_plot_is_well_formed() -> None:
+    root = ElementTree.fromstring(bars({"a & b": [(0.5, 0.1), (0.9, 0.01)]}, ("x", "y"), "t < u"))
+    assert root.tag.endswith("svg")
+    assert len([e for e in root.iter() if e.tag.endswith("rect")]) == 5

@@ -1,0 +1,82 @@
+"""Chillers reproduce the published curves, and nothing outside them is cheaper."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulators.cooling.chiller import clamp_leaving, in_entering_c
+from simulators.cooling.curves import CARRIER_19XR, CHILLERS, MCQUAY_WSC, ChillerCurves
+from simulators.cooling.params import default_params, with_values
+from simulators.cooling.plant import step
+from simulators.cooling.state import Disturbance
+from tests.simulators.cooling.conftest import bench, weather_and_load
+
+
+def _at(coefficients: tuple[float, ...], leaving_c: float, entering_c: float) -> float:
+    c0, c1, c2 = in_entering_c(coefficients, np.array(leaving_c))
+    return float(c0 + entering_c * (c1 + entering_c * c2))
+
+
+@pytest.mark.parametrize("curves", CHILLERS.values(), ids=CHILLERS)
+def test_curves_are_one_at_reference_conditions(curves: ChillerCurves) -> None:
+    at = curves.reference_leaving_c, curves.reference_entering_c
+    assert _at(curves.capacity, *at) == pytest.approx(1.0, abs=0.025)
+    assert _at(curves.input_ratio, *at) == pytest.approx(1.0, abs=0.025)
+    assert sum(curves.part_load) == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("leaving_c", "entering_c", "cop"), [(6.67, 21.1, 7.58), (10.0, 21.1, 8.72), (10.0, 15.0, 10.38)]
+)
+def test_the_variable_speed_chiller_has_its_published_half_load_cop(
+    leaving_c: float, entering_c: float, cop: float
+) -> None:
+    c0, c1, c2 = CARRIER_19XR.part_load
+    input_ratio = _at(CARRIER_19XR.input_ratio, leaving_c, entering_c) / CARRIER_19XR.reference_cop
+    ratio = 0.5 / _at(CARRIER_19XR.capacity, leaving_c, entering_c)  # half of the reference capacity
+    assert ratio / (input_ratio * (c0 + ratio * c1 + ratio**2 * c2)) == pytest.approx(cop, abs=0.02)
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(leaving_c=st.floats(7.5, 13.0), entering_c=st.floats(13.0, 35.0), rise_k=st.floats(0.2, 5.0))
+def test_warmer_condenser_water_never_makes_cooling_cheaper(leaving_c: float, entering_c: float, rise_k: float) -> None:
+    assert _power(leaving_c, entering_c + rise_k) > _power(leaving_c, entering_c)
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(leaving_c=st.floats(7.5, 12.5), entering_c=st.floats(14.0, 28.0))
+def test_colder_chilled_water_never_makes_cooling_cheaper(leaving_c: float, entering_c: float) -> None:
+    # The published curve itself turns round by a few parts in ten thousand next to its lower end.
+    assert _power(leaving_c, entering_c) >= _power(leaving_c + 0.25, entering_c) * (1 - 5e-4)
+
+
+def _power(leaving_c: float, entering_c: float) -> float:
+    """Input at full load per cooling, as the plant works it out from a condenser main held at this temperature."""
+    made = bench(settle_minutes=0.0, chws_c=leaving_c, tower_c=entering_c)
+    held = made.state.__class__(**{**made.state.to_dict(), "cws_c": np.array([[entering_c]])})
+    _, outputs = step(held, made.setpoints, _one(weather_and_load()), made.ready.params)
+    return float(outputs.chiller_kw[0, 0] / outputs.chiller_load_kw[0, 0])
+
+
+def _one(row: Disturbance) -> Disturbance:
+    return row.__class__(*(getattr(row, name)[0] for name in row.__dataclass_fields__))
+
+
+def test_leaving_water_is_held_inside_the_published_range() -> None:
+    low, high = MCQUAY_WSC.leaving_range_c
+    assert clamp_leaving(np.array([0.0, 9.0, 30.0]), MCQUAY_WSC).tolist() == [low, 9.0, high]
+
+
+def test_a_chiller_cannot_remove_more_than_its_capacity() -> None:
+    small = bench(with_values(default_params(), chiller_scale=0.3), settle_minutes=30.0)
+    outputs = small.run(30.0)
+    assert outputs.chiller_load_kw[-1, 0, 0] < 0.3 * 816.0 * 1.4
+    assert outputs.chws_c[-1, 0, 0] > outputs.chws_c[0, 0, 0] > 10.0
+
+
+def test_below_the_least_part_load_a_chiller_cycles_at_constant_efficiency() -> None:
+    made = bench()
+    tiny = [made.run(600.0, it_kw=it_kw, dry_bulb_c=30.0) for it_kw in (6.0, 3.0)]
+    ratio = [o.chiller_kw[-1, 0, 0] / o.chiller_load_kw[-1, 0, 0] for o in tiny]
+    assert ratio[0] == pytest.approx(ratio[1], rel=0.01)

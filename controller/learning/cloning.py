@@ -7,7 +7,8 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 
 from controller.learning.environment import PracticeEnv
 from controller.learning.spec import Clone
-from simulators.cooling.incumbents import TrimConfig, track, trim_and_respond, trim_start
+from controller.policies.incumbent import follow
+from simulators.cooling.incumbents import TrimConfig, trim_and_respond, trim_start
 
 Rows = NDArray[np.float32]
 
@@ -20,7 +21,7 @@ def watch(env: PracticeEnv, steps: int, config: TrimConfig) -> tuple[Rows, Rows]
         command, memory = trim_and_respond(env.measured.signals, memory, config)
         asked.append(env.tensors.answer(command))
         env.advance(command)
-        memory = track(memory, env.measured.setpoints)
+        memory = follow(memory, env.measured.setpoints)
         seen.append(env.features())
     return np.concatenate(seen[:-1]), np.concatenate(asked)
 

@@ -19,6 +19,7 @@ from simulators.cooling.episode import SETTLE_STEPS, Episodes, Measured
 
 Floats = NDArray[np.float64]
 _LIMIT = 10.0
+COOLING_SHARE = 0.15
 _STEP_US = 300_000_000
 
 
@@ -35,7 +36,8 @@ class PracticeEnv(VecEnv):  # type: ignore[misc]
             gym.spaces.Box(-1.0, 1.0, (count,), np.float32),
         )
         params = episodes.scenario.params()
-        self._it_design_kwh = float(np.sum(params.it_design_kw * np.ones(params.zones))) / 12.0
+        it_design_kw = float(np.sum(params.it_design_kw * np.ones(params.zones)))
+        self._norm_kwh = COOLING_SHARE * it_design_kw / 12.0  # what ordinary cooling takes in five minutes
         self._episode = -1
         self._span = limits.high - limits.low
 
@@ -87,12 +89,13 @@ class PracticeEnv(VecEnv):  # type: ignore[misc]
         above = np.maximum(measured.inlet_max_c - weights.inlet_soft_c, 0.0)
         hot = weights.inlet_weight * np.mean(above + above * above, axis=1)
         moves = weights.move_weight * np.mean(np.abs(moved) / self._span, axis=1)
-        return (-measured.cooling_kwh / (0.15 * self._it_design_kwh) - hot - moves).astype(np.float32)
+        rewards: NDArray[np.float32] = (-measured.cooling_kwh / self._norm_kwh - hot - moves).astype(np.float32)
+        return rewards
 
     def close(self) -> None:
         """Nothing to close."""
 
-    def seed(self, seed: int | None = None) -> Sequence[None | int]:
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Episodes are seeded where they are made."""
         return [None] * self.num_envs
 

@@ -4,6 +4,7 @@ Exporting a whole SB3 policy fails (it holds distributions and a critic); the ac
 """
 
 import io
+import logging
 import warnings
 
 import numpy as np
@@ -22,7 +23,7 @@ class ExportError(RuntimeError):
     """A graph that does not answer as the network it was made from."""
 
 
-class Actor(torch.nn.Module):
+class Actor(torch.nn.Module):  # type: ignore[misc]
     """What practice made of an observation: SB3 cuts an answer to the action space's -1..1, and so does the graph."""
 
     def __init__(self, policy: ActorCriticPolicy) -> None:
@@ -37,9 +38,11 @@ class Actor(torch.nn.Module):
 def export_actor(policy: ActorCriticPolicy, inputs: int) -> bytes:
     """The graph's bytes. Raises ExportError if it does not answer as torch does, to `TOLERANCE`."""
     actor = Actor(policy).eval()
-    file = io.BytesIO()
+    file, log = io.BytesIO(), logging.getLogger("torch.onnx")
+    level = log.level
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own, about itself
+        warnings.simplefilter("ignore")  # the exporter's own, about itself, as its log's on packages we do not need
+        log.setLevel(logging.ERROR)
         program = torch.onnx.export(
             actor,
             (torch.zeros(2, inputs),),
@@ -50,6 +53,7 @@ def export_actor(policy: ActorCriticPolicy, inputs: int) -> bytes:
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             verbose=False,
         )
+    log.setLevel(level)
     if program is None:
         raise ExportError("torch exported nothing: check that torch, onnx and onnxscript are the pinned versions")
     program.save(file, external_data=False)
@@ -68,7 +72,8 @@ def bare(model: onnx.ModelProto) -> bytes:
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
     onnx.checker.check_model(model)
-    return model.SerializeToString(deterministic=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def check(model: bytes, actor: Actor, inputs: int) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from safety.envelope import Envelope
+from controller.learning.spec import TrainingError
 from safety.command_rules import Bound, Dwell, Slew
+from safety.envelope import Envelope
 
 Floats = NDArray[np.float64]
 
@@ -37,9 +38,9 @@ class Limits:
 
 
 def limits_of(envelope: Envelope) -> Limits:
-    """The limits of an envelope whose continuous setpoints each ramp alone. Raises ValueError where a relation joins some."""
+    """The limits of an envelope whose continuous setpoints each ramp alone. Raises TrainingError where a relation joins some."""
     if any(len(group.setpoints) > 1 for group in envelope.ramp_plan.groups):
-        raise ValueError("a relation joins setpoints of this envelope: training cannot ramp them together yet")
+        raise TrainingError("a relation joins setpoints of this envelope: training cannot ramp those together yet")
     count, period_s = len(envelope.setpoints), envelope.period_us / 1e6
     low, high = np.array([s.low for s in envelope.setpoints]), np.array([s.high for s in envelope.setpoints])
     up, down, wait_up, wait_down = np.full(count, np.inf), np.full(count, np.inf), np.zeros(count), np.zeros(count)
@@ -49,7 +50,10 @@ def limits_of(envelope: Envelope) -> Limits:
         if isinstance(rule, Bound):
             low[at], high[at] = np.maximum(low[at], rule.low), np.minimum(high[at], rule.high)
         elif isinstance(rule, Slew):
-            up[at], down[at] = np.minimum(up[at], rule.up_per_s * period_s), np.minimum(down[at], rule.down_per_s * period_s)
+            up[at], down[at] = (
+                np.minimum(up[at], rule.up_per_s * period_s),
+                np.minimum(down[at], rule.down_per_s * period_s),
+            )
         elif isinstance(rule, Dwell):
             wait_up[at] = np.ceil(rule.min_off_us / envelope.period_us)
             wait_down[at] = np.ceil(rule.min_on_us / envelope.period_us)

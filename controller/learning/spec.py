@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from controller.errors import UnderstudyError
 
-class TrainingError(ValueError):
+
+class TrainingError(UnderstudyError):
     """A training run that cannot be begun. The message says what is wrong and what to do."""
 
 
@@ -30,7 +32,6 @@ class World(_Model):
     scenario: str
     lanes: Count
     episode_steps: Count
-    history: Count = 1
 
 
 class Reward(_Model):

@@ -5,13 +5,14 @@ its memory as a plain dict that is saved with every tick.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from safety.values import Observation, Proposal, Setpoints, Source, Status
-from simulators.cooling.incumbents import TrimConfig, TrimMemory, track, trim_and_respond, trim_start
+from simulators.cooling.incumbents import TrimConfig, TrimMemory, trim_and_respond, trim_start
 from simulators.cooling.sensing import setpoint_specs, signal_specs
 
 Floats = NDArray[np.float64]
@@ -44,10 +45,9 @@ class TrimAndRespond:
 
     def track(self, memory: Mapping[str, Any], applied: Setpoints) -> Mapping[str, Any]:
         """Continue from what was applied; its own command, applied as it was, changes nothing."""
-        row = [applied[name] for name in self.setpoints]
-        if not memory or memory["setpoints"] == [row]:
+        if not memory:
             return memory
-        return _plain(track(_arrays(memory), np.array([row])))
+        return _plain(follow(_arrays(memory), np.array([[applied[name] for name in self.setpoints]])))
 
     def _memory(self, memory: Mapping[str, Any], observation: Observation) -> TrimMemory | None:
         """What is remembered; on the first tick, what is in force or read back."""
@@ -57,6 +57,16 @@ class TrimAndRespond:
         if standing is None or not all(name in standing for name in self.setpoints):
             return None
         return trim_start(np.array([[standing[name] for name in self.setpoints]]), self.config)
+
+
+def follow(memory: TrimMemory, applied: Floats) -> TrimMemory:
+    """The memory after `applied` [n, k] came into force on a tick whose `trim_and_respond` has already been asked.
+
+    That tick is counted and its errors are measured already, so only the command changes; a chiller staged by somebody
+    else starts the time between stages anew. Following one's own command changes nothing.
+    """
+    staged = applied[:, -1] != memory.setpoints[:, -1]
+    return replace(memory, setpoints=applied * 1.0, since_stage=np.where(staged, 0.0, memory.since_stage))
 
 
 class FixedIncumbent:

@@ -81,7 +81,7 @@ class CandidateContract:
 
 
 class IncumbentContract:
-    """An incumbent: always answers, deterministic, with a memory that survives a checkpoint to the bit."""
+    """An incumbent: deterministic, never raises, with a memory that survives a checkpoint to the bit."""
 
     def incumbent(self) -> Incumbent:
         raise NotImplementedError
@@ -124,13 +124,14 @@ class IncumbentContract:
         once = incumbent.track(incumbent.fresh, self.applied())
         assert incumbent.track(once, self.applied()) == once
 
-    def test_it_answers_when_every_sensor_is_bad(self) -> None:
+    def test_with_every_sensor_bad_it_answers_soundly_or_says_that_it_cannot(self) -> None:
         incumbent = self.incumbent()
         seen = self.observation(0)
         blind = {name: Signal(float("nan"), Quality.BAD, signal.age_us) for name, signal in seen.signals.items()}
         proposal, memory = incumbent.propose(replace(seen, signals=blind), self._after(incumbent, 2))
         assert all(isfinite(value) for value in proposal.targets.values())
-        assert proposal.targets
+        assert bool(proposal.targets) == (proposal.status is Status.OK)
+        assert proposal.detail or proposal.targets
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(memory)) == memory
 
     def _after(self, incumbent: Incumbent, ticks: int) -> Mapping[str, Any]:

@@ -30,8 +30,6 @@ _WOBBLE = 0.02
 # 1 - cos of the phase of the year at the end of January, and how much further it is until the drift is complete (end of April).
 _DRIFT_FROM, _DRIFT_SPAN = 0.13, 1.2
 
-Floats = NDArray[np.float32]
-
 
 def reckless(manifest: Manifest) -> bytes:
     """[batch, inputs] -> four to eight times the range of every output, this way and that with the circumstances."""
@@ -99,12 +97,10 @@ def slow_drift(candidate: Bundle) -> bytes:
     return _model(nodes, arrays, inputs + 1, outputs, [*inner.initializer, split])
 
 
-def wasteful(outputs: Sequence[OutputSpec]) -> Floats:
+def wasteful(outputs: Sequence[OutputSpec]) -> NDArray[np.float64]:
     """The answer [outputs] that asks for `WASTEFUL`."""
     wanted = [WASTEFUL["fan" if spec.setpoint.startswith("fan") else spec.setpoint] for spec in outputs]
-    return np.array(
-        [(value - spec.centre) / spec.scale for value, spec in zip(wanted, outputs, strict=True)], dtype=np.float32
-    )
+    return np.array([(value - spec.centre) / spec.scale for value, spec in zip(wanted, outputs, strict=True)])
 
 
 def make(candidate: Bundle, out: Path, key: Path) -> None:

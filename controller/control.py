@@ -18,6 +18,8 @@ from pathlib import Path
 from controller import bootstrap
 from controller.errors import UnderstudyError
 from controller.lifeline import watch_parent
+from controller.store.errors import RecordsError
+from safety.kernel import ForeignKernelError
 
 REFUSED, INTERRUPTED = 2, 75
 log = logging.getLogger("understudy.control")
@@ -42,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
                 push=options.push,
             )
         )
-    except (UnderstudyError, ValueError) as error:
+    except (UnderstudyError, ValueError, RecordsError, ForeignKernelError) as error:
         print(f"understudy: {error}", file=sys.stderr)  # noqa: T201
         return REFUSED
     with system:

@@ -8,6 +8,11 @@ from typer.core import TyperGroup
 
 from controller.cli import acts, breakers, database, learn, records, rollouts, running
 from controller.errors import UnderstudyError
+from controller.store.errors import RecordsError
+from safety.kernel import ForeignKernelError
+
+
+REFUSALS = (UnderstudyError, ValueError, RecordsError, ForeignKernelError)
 
 
 class _OneLineErrors(TyperGroup):
@@ -16,7 +21,7 @@ class _OneLineErrors(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (UnderstudyError, ValueError) as error:
+        except REFUSALS as error:
             print(f"understudy: {error}", file=sys.stderr)  # noqa: T201
             raise typer.Exit(2) from error
 

@@ -139,7 +139,8 @@ def _supervise(plan: _Plan, loaded: bootstrap.Loaded) -> int:
         while code is None and not asked:
             time.sleep(0.1 if plan.headless else 0.2)
             code = supervisor.poll()
-            view.show(spool.live())
+            if spool.path.exists():
+                view.show(spool.live())
     if asked:
         supervisor.stop()
         return 130 if asked[0] == signal.SIGINT else 0

@@ -24,14 +24,23 @@ def connect(url: str, *, wait_s: float = 5.0) -> Engine:
         if backend == "sqlite":
             return _sqlite(url, wait_s)
         if backend == "postgresql":
-            return create_engine(
-                parsed, pool_pre_ping=True, pool_size=4, connect_args={"connect_timeout": max(int(wait_s), 2)}
-            )
+            return create_engine(parsed, pool_pre_ping=True, pool_size=4, connect_args=_patience(wait_s))
     except (ArgumentError, InvalidRequestError, ModuleNotFoundError) as error:
         raise StoreError(
             f"cannot use the store's URL: {error}: want `sqlite:///FILE` or `postgresql+psycopg://...`"
         ) from error
     raise StoreError(f"the store's URL is of `{backend}`: want `sqlite:///FILE` or `postgresql+psycopg://...`")
+
+
+def _patience(wait_s: float) -> dict[str, int]:
+    """libpq's settings: a server that vanished without a word is noticed in about half a minute, not in hours."""
+    return {
+        "connect_timeout": max(int(wait_s), 2),
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
 
 
 def make_folder(engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """Writing a batch into the store, exactly once: what is there already is left as it is.
 
-SQLite inserts row by row with `ON CONFLICT DO NOTHING`, by its driver (half the time of Core); PostgreSQL copies into a temporary table and inserts from there.
+SQLite inserts row by row with `ON CONFLICT DO NOTHING`, through its driver, which halves the time of SQLAlchemy's Core;
+PostgreSQL copies into a temporary table and inserts from there.
 """
 
 from collections.abc import Sequence

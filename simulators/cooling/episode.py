@@ -38,6 +38,8 @@ class Measured:
     """`[n]`"""
     parts_kwh: Floats
     """Fans, pumps, chillers, tower; `[n, 4]`."""
+    water_kg: Floats
+    """Tower make-up water, `[n]`."""
 
 
 class Episodes:
@@ -104,6 +106,7 @@ class Episodes:
             cooling_kwh=np.add.reduce(parts, axis=1),
             it_kwh=it_kwh,
             parts_kwh=parts,
+            water_kg=np.add.reduce(outputs.makeup_kg_s, axis=0)[:, 0] * SUB_STEP_S,
         )
 
     @property

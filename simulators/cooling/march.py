@@ -26,6 +26,7 @@ class Zones(NamedTuple):
     it_kw: Array
     hot_mid_c: Array
     coil_kw: Array
+    outdoor_kw: Array
     water_kw_per_k: Array
 
 
@@ -38,6 +39,7 @@ class Mains(NamedTuple):
     pump_kw: Array
     load_kw: Array
     chiller_kw: Array
+    free_kw: Array
 
 
 class Condenser(NamedTuple):
@@ -70,7 +72,7 @@ def march(state: State, disturbance: Disturbance, air: AirPath, water: WaterPath
         zone = _zones(i, hot, rack, chws, disturbance.it_kw, air, r)
         transit.append(r.total(zone.coil_kw))
         main = _mains(i, chws, chwr, cws, transit.pop(0), zone.water_kw_per_k, water, r)
-        cond = _condenser(i, cws, main.load_kw + main.chiller_kw, disturbance.wet_bulb_c, water, r)
+        cond = _condenser(i, cws, main.load_kw + main.free_kw + main.chiller_kw, disturbance.wet_bulb_c, water, r)
         hot, rack, chws, chwr, cws = zone.hot_c, zone.rack_c, main.chws_c, main.chwr_c, cond.cws_c
         zones.append(zone)
         mains.append(main)
@@ -97,8 +99,9 @@ def _zones(i: int, hot: Array, rack: Array, chws: Array, it_kw: Array, air: AirP
     the racks let through, and fan heat, and loses what the coil takes, c m_s (T_hot - T_supply).
     """
     xp, share = r.xp, air.recirculation[i]
-    above_water = xp.maximum(hot - chws, r.small_k)
-    supply = xp.minimum(xp.maximum(air.supply_mean_c[i], hot - air.effectiveness[i] * above_water), hot)
+    mixed = hot if air.outdoor_share is None else _mixed(i, hot, air, r)
+    above_water = xp.maximum(mixed - chws, r.small_k)
+    supply = xp.minimum(xp.maximum(air.supply_mean_c[i], mixed - air.effectiveness[i] * above_water), mixed)
     heat = r.air_half * hot + air.supply_weight[i] * supply + r.rack_pull * rack + air.gain_kw[i]
     power, rack_gain = it_kw[i], air.rack_gain_k[i]
     if r.it_slope is not None:
@@ -109,16 +112,28 @@ def _zones(i: int, hot: Array, rack: Array, chws: Array, it_kw: Array, air: AirP
     hot_mid = heat * air.inverse[i]
     drop = hot_mid - supply
     rack_mid = r.rack_keep * rack + r.rack_share * (supply + share * drop) + rack_gain
-    ratio = above_water / xp.maximum(drop, r.small_k)
+    taken, outdoor_kw = drop, r.no_outdoor_air
+    if air.outdoor_share is not None:
+        taken = xp.maximum(drop - (hot - mixed), r.no_outdoor_air)
+        outdoor_kw = air.air_kw_per_k[i] * (drop - taken)
+    ratio = above_water / xp.maximum(taken, r.small_k)
     squared = xp.maximum(air.part_load_offset[i] + ratio * ratio, air.part_load_floor[i])
     return Zones(
         hot_c=hot_mid + (hot_mid - hot),
         rack_c=rack_mid + (rack_mid - rack),
         it_kw=power,
         hot_mid_c=hot_mid,
-        coil_kw=air.air_kw_per_k[i] * drop,
+        coil_kw=air.air_kw_per_k[i] * taken,
+        outdoor_kw=outdoor_kw,
         water_kw_per_k=air.water_scale[i] / xp.sqrt(squared),
     )
+
+
+def _mixed(i: int, hot: Array, air: AirPath, r: Ready) -> Array:
+    """Air entering the coils: return air, with the outdoor air that brings it to the supply setpoint or may be used."""
+    wanted = r.xp.minimum(r.xp.maximum(air.supply_mean_c[i], air.outdoor_c[i]), hot)
+    assert air.outdoor_share is not None
+    return r.xp.maximum(wanted, hot - air.outdoor_share[i] * r.xp.maximum(hot - air.outdoor_c[i], r.no_outdoor_air))
 
 
 def _mains(
@@ -138,11 +153,16 @@ def _mains(
     return_mid = (r.return_half * chwr + arriving_kw + pump_kw + flow * supply_mid) / b
     needed = flow * (return_mid - setpoint)
 
+    free = r.zero
+    if r.water_economiser is not None:
+        exchange = r.water_economiser * xp.minimum(flow, water.flow_kw_per_k[i])
+        free = xp.maximum(xp.minimum(exchange * (chwr - cws), needed), r.zero)
+        cws = cws + free * water.per_flow[i]
     above = xp.maximum(cws, r.entering_low)
     entering = xp.minimum(above, r.entering_high)
     capacity = _quadratic(water.capacity0[i], water.capacity1[i], water.capacity2[i], entering)
-    load = xp.minimum(xp.maximum(needed, r.zero), capacity)
-    left = (needed - load) / (a * b - square)
+    load = xp.minimum(xp.maximum(needed - free, r.zero), capacity)
+    left = (needed - free - load) / (a * b - square)
     supply_mid = supply_mid + left * b
     return_mid = return_mid + left * flow
 
@@ -157,6 +177,7 @@ def _mains(
         pump_kw=pump_kw,
         load_kw=load,
         chiller_kw=load * full_load * part_load / running,
+        free_kw=free,
     )
 
 

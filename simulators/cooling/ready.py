@@ -66,6 +66,9 @@ class Ready:
     york: tuple[Array, Array, Array]
     moisture_step: Array
     warmest_surface: Array
+    no_outdoor_air: Array
+    water_economiser: Array | None
+    air_economiser: bool
     zero: Array
     one: Array
     small_k: Array
@@ -146,6 +149,9 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
         york=(york[:, 0].copy(), york[:, 1].copy(), york[:, 2].copy()),
         moisture_step=lane(-np.expm1(-dt_s * p.room_air_changes_per_h / 3600.0)),
         warmest_surface=lane(40.0),
+        no_outdoor_air=zone(0.0),
+        water_economiser=lane(p.water_economiser_frac) if np.any(np.asarray(p.water_economiser_frac)) else None,
+        air_economiser=bool(np.any(np.asarray(p.air_economiser_frac))),
         zero=lane(0.0),
         one=lane(1.0),
         small_k=zone(0.5),

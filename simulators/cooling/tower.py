@@ -54,7 +54,7 @@ EVAPORATION_KJ_PER_KG = 2450.0
 
 
 def makeup_kg_s(rejected_kw: Array, flow_kw_per_k: Array, ready: Ready) -> Array:
-    """Water that replaces what evaporates (heat / 2.45 MJ/kg), drifts and is blown down (evaporation / (cycles - 1))."""
+    """Water that replaces what evaporates (heat / 2.45 MJ/kg), drifts or is blown down (evaporation / (cycles - 1))."""
     p = ready.params
     evaporated = rejected_kw * (1.0 / EVAPORATION_KJ_PER_KG)
     drift = flow_kw_per_k * (p.tower_drift_frac / WATER_KJ_PER_KG_K)

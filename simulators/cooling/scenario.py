@@ -10,6 +10,7 @@ from simulators.cooling.instruments import Actuators, Sensors
 from simulators.cooling.load import NODE_S, NODES_PER_DAY, LoadProfile, load_fracs
 from simulators.cooling.noise import uniforms
 from simulators.cooling.params import Params, default_params
+from simulators.cooling.randomise import Randomisation
 from simulators.cooling.ready import SUB_STEP_S
 from simulators.cooling.state import Disturbance
 from simulators.cooling.weather import NODES, load_weather
@@ -36,6 +37,8 @@ class Scenario:
     """Ideal if not given."""
     actuators: Actuators | None = None
     """Immediate if not given."""
+    randomisation: Randomisation | None = None
+    """Every lane the same plant if not given."""
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:

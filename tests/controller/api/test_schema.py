@@ -75,7 +75,7 @@ def test_no_request_the_schema_allows_or_forbids_makes_the_service_fail(
             suppress_health_check=list(HealthCheck),
         )
         @given(case=operation.as_strategy(generation_mode=mode))
-        def holds(case: Any) -> None:
+        def holds(case: Any, documented: Any = operation.definition.raw["responses"]) -> None:
             nonlocal tried, answered
             if "plant" in (case.path_parameters or {}):
                 case.path_parameters["plant"] = "hall-a"  # else nearly every request would end at the 404
@@ -91,7 +91,7 @@ def test_no_request_the_schema_allows_or_forbids_makes_the_service_fail(
             )
             answered += answer.status_code < 300
             assert answer.status_code < 500, answer.text
-            assert str(answer.status_code) in operation.definition.raw["responses"], (answer.status_code, answer.text)
+            assert str(answer.status_code) in documented, (answer.status_code, answer.text)
             if answer.status_code >= 400:
                 assert answer.headers["content-type"] == "application/problem+json"
 

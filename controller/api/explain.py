@@ -55,7 +55,8 @@ def story(decision: Decision) -> Iterator[str]:
     if decision.removed:
         yield f"Without authority: {', '.join(source.value for source in decision.removed)}."
     for judged in decision.judged:
-        refused = [f"{f.detail} ({f.rule})" for f in judged.findings if f.refuses]
+        # Target and step are judged apart and often refused in the same words.
+        refused = dict.fromkeys(f"{f.detail} ({f.rule})" for f in judged.findings if f.refuses)
         yield f"The {judged.rung.value} was " + (f"refused: {'; '.join(refused)}." if refused else "accepted.")
     rung = decision.command.rung
     yield LAST.get(rung, f"The {rung.value} was in control.")

@@ -1,0 +1,43 @@
+"""Warm start: the actor first learns to do what the incumbent does, so that practice begins from a plant that is run sensibly."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.policies import ActorCriticPolicy
+
+from controller.learning.environment import PracticeEnv
+from controller.learning.spec import Clone
+from simulators.cooling.incumbents import TrimConfig, track, trim_and_respond, trim_start
+
+Rows = NDArray[np.float32]
+
+
+def watch(env: PracticeEnv, steps: int, config: TrimConfig) -> tuple[Rows, Rows]:
+    """What the incumbent saw and what it asked for, as features [steps * n, inputs] and answers [steps * n, outputs]."""
+    seen, asked = [env.reset()], []
+    memory = trim_start(env.measured.setpoints, config)
+    for _ in range(steps):
+        command, memory = trim_and_respond(env.measured.signals, memory, config)
+        asked.append(env.tensors.answer(command))
+        env.advance(command)
+        memory = track(memory, env.measured.setpoints)
+        seen.append(env.features())
+    return np.concatenate(seen[:-1]), np.concatenate(asked)
+
+
+def clone(policy: ActorCriticPolicy, seen: Rows, asked: Rows, settings: Clone, seed: int) -> float:
+    """Fit the actor's mean to the incumbent's answers; return the mean squared error of the last epoch."""
+    shuffled = torch.Generator().manual_seed(seed)
+    inputs, wanted = torch.as_tensor(seen), torch.as_tensor(asked)
+    actor = [*policy.mlp_extractor.policy_net.parameters(), *policy.action_net.parameters()]
+    optimiser = torch.optim.Adam(actor, lr=settings.learning_rate)
+    for _ in range(settings.epochs):
+        losses = []
+        for rows in torch.randperm(len(inputs), generator=shuffled).split(settings.batch):
+            mean = policy.action_net(policy.mlp_extractor.policy_net(inputs[rows]))
+            loss = torch.mean((mean - wanted[rows]) ** 2)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+    return float(np.mean(losses))

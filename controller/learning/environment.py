@@ -1,0 +1,109 @@
+"""The batched plant as Stable-Baselines3 wants it: one `VecEnv`, one step for all lanes, no process and no loop over them.
+
+The policy's answer becomes targets by the manifest's outputs, and targets become steps by the envelope's slews and dwells,
+so that what is learned holds under the envelope. The range of each output lies inside the envelope's bounds.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+
+from controller.learning.limits import Limits
+from controller.learning.spec import Reward
+from controller.learning.tensors import Tensors
+from simulators.cooling.episode import SETTLE_STEPS, Episodes, Measured
+
+Floats = NDArray[np.float64]
+_LIMIT = 10.0
+_STEP_US = 300_000_000
+
+
+class PracticeEnv(VecEnv):  # type: ignore[misc]
+    """`lanes` plants under the candidate's normalised answers."""
+
+    def __init__(self, episodes: Episodes, tensors: Tensors, limits: Limits, reward: Reward) -> None:
+        self.tensors = tensors
+        self._episodes, self._limits, self._reward = episodes, limits, reward
+        width, count = len(tensors.inputs), len(tensors.outputs)
+        super().__init__(
+            episodes.lanes,
+            gym.spaces.Box(-_LIMIT, _LIMIT, (width,), np.float32),
+            gym.spaces.Box(-1.0, 1.0, (count,), np.float32),
+        )
+        params = episodes.scenario.params()
+        self._it_design_kwh = float(np.sum(params.it_design_kw * np.ones(params.zones))) / 12.0
+        self._episode = -1
+        self._span = limits.high - limits.low
+
+    def reset(self) -> NDArray[np.float32]:
+        """Features [n, inputs] of new episodes."""
+        self._episode += 1
+        world, length = self._episodes.scenario, self._episodes.length + SETTLE_STEPS
+        self._start = world.start_nodes(self._episodes.seed, np.arange(self.num_envs), self._episode, length)
+        self._measured = self._episodes.reset(start=self._start)
+        self._since = np.full((self.num_envs, len(self._limits.names)), 1_000.0)
+        return self.features()
+
+    def features(self) -> NDArray[np.float32]:
+        """What a policy sees now, [n, inputs]."""
+        taken_at = (self._start + self._episodes.step_index) * _STEP_US
+        return self.tensors.features(self._measured.signals, self._measured.setpoints, taken_at)
+
+    def step_async(self, actions: NDArray[np.float32]) -> None:
+        self._actions = actions
+
+    def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+        """One control step of every lane. All episodes end together; the terminal features go into `infos`."""
+        rewards = self.advance(self.tensors.targets(self._actions))
+        features = self.features()
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        done = self._episodes.done
+        if done:
+            for info, last in zip(infos, features, strict=True):
+                info.update({"terminal_observation": last, "TimeLimit.truncated": True})
+            features = self.reset()
+        return features, rewards, np.full(self.num_envs, done), infos
+
+    def advance(self, targets: Floats) -> NDArray[np.float32]:
+        """Ramp towards `targets` [n, k] under the limits, run one control step, return rewards [n]."""
+        last = self._measured.setpoints
+        step = self._limits.ramp(targets, last, self._since)
+        changed = self._limits.discrete & (step != last)
+        self._since = np.where(changed, 0.0, self._since) + 1.0
+        self._measured = self._episodes.step(step)
+        return self._rewards(self._measured, step - last)
+
+    @property
+    def measured(self) -> Measured:
+        """The last control step, in engineering units."""
+        return self._measured
+
+    def _rewards(self, measured: Measured, moved: Floats) -> NDArray[np.float32]:
+        weights = self._reward
+        above = np.maximum(measured.inlet_max_c - weights.inlet_soft_c, 0.0)
+        hot = weights.inlet_weight * np.mean(above + above * above, axis=1)
+        moves = weights.move_weight * np.mean(np.abs(moved) / self._span, axis=1)
+        return (-measured.cooling_kwh / (0.15 * self._it_design_kwh) - hot - moves).astype(np.float32)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def seed(self, seed: int | None = None) -> Sequence[None | int]:
+        """Episodes are seeded where they are made."""
+        return [None] * self.num_envs
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        return [getattr(self, attr_name, None)] * self.num_envs
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        raise NotImplementedError(attr_name)
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
+        raise NotImplementedError(method_name)
+
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+        return [False] * self.num_envs

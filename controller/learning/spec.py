@@ -1,0 +1,103 @@
+"""`training.toml`: all that a training run depends on, besides the code and the site's envelope."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+
+class TrainingError(ValueError):
+    """A training run that cannot be begun. The message says what is wrong and what to do."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Positive = Annotated[float, BeforeValidator(_number), Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class World(_Model):
+    """Where the policy practises: `lanes` plants side by side, in episodes of `episode_steps` control steps."""
+
+    scenario: str
+    lanes: Count
+    episode_steps: Count
+    history: Count = 1
+
+
+class Reward(_Model):
+    """-energy, -`inlet_weight` for each kelvin (averaged over zones) above `inlet_soft_c`, -`move_weight` per unit moved."""
+
+    inlet_soft_c: Number
+    inlet_weight: Number
+    move_weight: Number = 0.0
+
+
+class Clone(_Model):
+    """Warm start: how long the incumbent is watched, and how often what it did is gone through."""
+
+    steps: Count
+    epochs: Count
+    batch: Count
+    learning_rate: Positive
+
+
+class Ppo(_Model):
+    """PPO as Stable-Baselines3 names it; `iterations` are rollouts of `lanes * n_steps` steps each."""
+
+    iterations: Annotated[int, Field(ge=0)]
+    n_steps: Count
+    batch_size: Count
+    n_epochs: Count
+    gamma: Positive
+    gae_lambda: Positive
+    learning_rate: Positive
+    clip_range: Positive
+    log_std_init: Number
+    hidden: list[Count]
+
+
+class Output(_Model):
+    """A setpoint and the range the policy may ask for: inside the envelope's bounds, so that no answer can be refused by them."""
+
+    setpoint: str
+    low: Number
+    high: Number
+
+
+class TrainingSpec(_Model):
+    """The whole file."""
+
+    schema_version: Literal[1]
+    name: str
+    plant_kind: Literal["cooling"]
+    control_period_s: Positive
+    signals: list[str]
+    calendar: list[str] = Field(default_factory=list)
+    output: list[Output]
+    world: World
+    reward: Reward
+    clone: Clone
+    ppo: Ppo
+
+
+def load_training(path: Path) -> TrainingSpec:
+    """The spec of a `training.toml`. Raises TrainingError with one clear sentence."""
+    try:
+        return TrainingSpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise TrainingError(f"training file `{path}` cannot be read: {error.strerror}: give a site with one") from error
+    except tomllib.TOMLDecodeError as error:
+        raise TrainingError(f"training file `{path}` is not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise TrainingError(f"training file `{path}`: `{where}`: {first['msg'].lower()}") from error

@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from controller.plants.twins import Twins
 from controller.policies.bundle import Bundle, load_bundle
 from controller.policies.client import ChildCandidate
 from controller.policies.incumbent import TrimAndRespond
+from controller.policies.manifest import BundleError
 from controller.policies.trust import TrustStore
 from controller.ports import Candidate, Incumbent
 from controller.report import report_of
@@ -222,9 +223,15 @@ def serving(loaded: Loaded) -> Iterator[Candidate]:
 
 def load_for(site: Site, policy_digest: str) -> Loaded:
     """The site with whichever of its bundles has this digest; with its own candidate if none has."""
-    names = ["candidate", *site.settings.candidate.others]
-    loaded = [load(site.folder, name) for name in names]
-    return next((one for one in loaded if one.bundle.digest == policy_digest), loaded[0])
+    own = load(site.folder)
+    if own.bundle.digest == policy_digest:
+        return own
+    for name in site.settings.candidate.others:
+        with suppress(BundleError):
+            other = load(site.folder, name)
+            if other.bundle.digest == policy_digest:
+                return other
+    return own
 
 
 def store_url(url: str, state: Path) -> str:

@@ -41,7 +41,6 @@ def main(argv: list[str] | None = None) -> int:
                 candidate=options.candidate,
                 seed=options.seed,
                 speed=options.speed,
-                push=options.push,
             )
         )
     except (UnderstudyError, ValueError, RecordsError, ForeignKernelError) as error:
@@ -64,7 +63,6 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--speed", type=float, help="plant seconds per wall second; left out: as fast as it goes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--candidate", default="")
-    parser.add_argument("--push", action="store_true")
     return parser.parse_args(argv)
 
 

@@ -11,7 +11,6 @@ from controller.errors import UnderstudyError
 from controller.store.errors import RecordsError
 from safety.kernel import ForeignKernelError
 
-
 REFUSALS = (UnderstudyError, ValueError, RecordsError, ForeignKernelError)
 
 

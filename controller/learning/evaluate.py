@@ -75,7 +75,14 @@ def held_out_weeks() -> NDArray[np.bool_]:
 
 
 def evaluate(
-    graph: bytes, tensors: Tensors, envelope: Envelope, world: Scenario, static: Floats, seed: int, *, steps: int = WEEK_NODES
+    graph: bytes,
+    tensors: Tensors,
+    envelope: Envelope,
+    world: Scenario,
+    static: Floats,
+    seed: int,
+    *,
+    steps: int = WEEK_NODES,
 ) -> dict[str, dict[str, float]]:
     """One seed's table: controller -> numbers. `static` [k] are the best static setpoints; `steps` of each week are run."""
     limits = limits_of(envelope)
@@ -86,9 +93,7 @@ def evaluate(
     return {score.controller: score.summary(trim, held_out) for score in (trim, best, ours)}
 
 
-def _alone(
-    name: str, world: Scenario, seed: int, steps: int, limits: Limits, control: TrimConfig | Floats
-) -> Score:
+def _alone(name: str, world: Scenario, seed: int, steps: int, limits: Limits, control: TrimConfig | Floats) -> Score:
     """A controller by itself, its targets ramped as the envelope would."""
     episodes, measured = _begin(world, seed, steps)
     score, since = Score(name), np.full(measured.setpoints.shape, 1_000.0)
@@ -153,9 +158,7 @@ def _decide(
         Source.INCUMBENT: Proposal(Source.INCUMBENT, _named(names, fallback[week])),
         Source.CANDIDATE: Proposal(Source.CANDIDATE, _named(names, asked[week])),
     }
-    ruling = decide(
-        observation, proposals, Source.CANDIDATE, envelope, memory, elapsed_us=envelope.period_us, epoch=0
-    )
+    ruling = decide(observation, proposals, Source.CANDIDATE, envelope, memory, elapsed_us=envelope.period_us, epoch=0)
     for judgement in ruling.judgements:
         if judgement.rung is Rung.CANDIDATE:
             score.waited += bool(judgement.waiting)

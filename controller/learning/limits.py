@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from safety.envelope import Envelope
 from safety.command_rules import Bound, Dwell, Slew
+from safety.envelope import Envelope
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,10 @@ def limits_of(envelope: Envelope) -> Limits:
         if isinstance(rule, Bound):
             low[at], high[at] = np.maximum(low[at], rule.low), np.minimum(high[at], rule.high)
         elif isinstance(rule, Slew):
-            up[at], down[at] = np.minimum(up[at], rule.up_per_s * period_s), np.minimum(down[at], rule.down_per_s * period_s)
+            up[at], down[at] = (
+                np.minimum(up[at], rule.up_per_s * period_s),
+                np.minimum(down[at], rule.down_per_s * period_s),
+            )
         elif isinstance(rule, Dwell):
             wait_up[at] = np.ceil(rule.min_off_us / envelope.period_us)
             wait_down[at] = np.ceil(rule.min_on_us / envelope.period_us)

@@ -14,7 +14,9 @@ from simulators.signals import SetpointSpec, SignalSpec
 Floats = NDArray[np.float64]
 
 
-def input_specs(spec: TrainingSpec, signals: Sequence[SignalSpec], setpoints: Sequence[SetpointSpec]) -> tuple[InputSpec, ...]:
+def input_specs(
+    spec: TrainingSpec, signals: Sequence[SignalSpec], setpoints: Sequence[SetpointSpec]
+) -> tuple[InputSpec, ...]:
     """The chosen signals, every setpoint in force, the chosen calendar features; centred on the middle of their ranges."""
     known = {signal.name: signal for signal in signals}
     if strange := [name for name in spec.signals if name not in known]:
@@ -87,7 +89,9 @@ def _output(output: Output, setpoint: SetpointSpec) -> OutputSpec:
     if setpoint.values is None:
         return OutputSpec(setpoint=output.setpoint, centre=centre, scale=scale)
     thresholds = tuple(0.5 * (a + b) for a, b in zip(setpoint.values, setpoint.values[1:], strict=False))
-    return OutputSpec(setpoint=output.setpoint, centre=centre, scale=scale, values=setpoint.values, thresholds=thresholds)
+    return OutputSpec(
+        setpoint=output.setpoint, centre=centre, scale=scale, values=setpoint.values, thresholds=thresholds
+    )
 
 
 def _column(spec: OutputSpec, y: Floats) -> Floats:

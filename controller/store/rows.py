@@ -77,7 +77,7 @@ def event_rows(batch: Batch) -> list[tuple[Event, str]]:
     """The events of a batch, each with its plant: that of its detail, else that of its tick."""
     plants = {spooled.seq: spooled.plant for spooled in batch.decisions}
     return [
-        (event, str(event.detail.get("plant") or plants.get(seq, "")))
+        (event, _text(event.detail.get("plant") or plants.get(seq, "")))
         for seq, body in batch.events
         for event in decode_events(body)
     ]
@@ -86,7 +86,7 @@ def event_rows(batch: Batch) -> list[tuple[Event, str]]:
 def audit_row(event: Event, plant: str) -> Row:
     """The row of `event`."""
     return {
-        "id": event.id,
+        "id": _text(event.id),
         "plant": plant,
         "at": event.at,
         "kind": event.kind,
@@ -100,7 +100,7 @@ def rollout_row(event: Event, plant: str) -> Row:
     """The row of `rollout` of a `stage` event; its detail says `from`, `to`, and if it can `why` and `version`."""
     detail, version = event.detail, event.detail.get("version")
     return {
-        "id": event.id,
+        "id": _text(event.id),
         "plant": plant,
         "at": event.at,
         "from_stage": _text(detail.get("from") or ""),
@@ -116,7 +116,7 @@ def trip_row(event: Event, plant: str) -> Row:
     """The row of `trip` of a `trip` event; its detail says `cause`, `first_out`, `critical`, and `trip_id` if not the event's."""
     detail = event.detail
     return {
-        "id": str(detail.get("trip_id") or event.id),
+        "id": _text(detail.get("trip_id") or event.id),
         "plant": plant,
         "at": event.at,
         "cause": _text(detail.get("cause") or event.text),
@@ -132,7 +132,7 @@ def trip_row(event: Event, plant: str) -> Row:
 def reset_row(event: Event) -> Row:
     """What a `reset` event changes in `trip`: its detail says `trip_id` and `reason`."""
     reason = _text(event.detail.get("reason") or event.text)
-    trip_id = str(event.detail.get("trip_id", ""))
+    trip_id = _text(event.detail.get("trip_id", ""))
     return {"trip_id": trip_id, "reset_at": event.at, "reset_by": _text(event.actor), "reset_reason": reason}
 
 

@@ -271,7 +271,7 @@ def test_a_damaged_file_is_one_error_and_keeps_every_byte(path: Path, harm: str)
 def test_a_log_without_its_file_is_kept_and_not_replayed_onto_a_new_one(path: Path) -> None:
     log = path.with_name(path.name + "-wal")
     log.write_bytes(b"acknowledged decisions")
-    with pytest.raises(SpoolCorrupt, match="is missing, but its log `spool.sqlite-wal` is there"):
+    with pytest.raises(SpoolCorrupt, match=r"is missing, but its log `spool.sqlite-wal` is there"):
         fill(SqliteSpool(path), 1)
     assert log.read_bytes() == b"acknowledged decisions"
 

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 
-from controller.api.backend import PENDING, REFUSED, STALE, Act, ActState, BackendAwayError
+from controller.api.backend import PENDING, REFUSED, STALE, BackendAwayError
 from controller.api.problems import Problem
 from controller.api.roles import Principal, principal
 from controller.api.services import Services, asked, services, status_of
+from controller.store.intents import Intent, IntentState, Kind
 
 POLL_S = 0.02
 _ACTS = uuid.UUID("0f6f8d5e-6d0c-5c53-9d0a-6d5b1f0c7a11")
@@ -47,7 +48,9 @@ class Desk:
         self._key = key
         self._version = None if if_match is None else int(if_match.strip('"'))
 
-    async def hand_in(self, plant: str, kind: str, payload: Mapping[str, Any], expected: int | None = None) -> ActState:
+    async def hand_in(
+        self, plant: str, kind: Kind, payload: Mapping[str, Any], expected: int | None = None
+    ) -> IntentState:
         """Submit a change and wait for its result. `expected` is the version named in the body."""
         version = expected if expected is not None else self._version
         return await hand_in(self._services, self._who, plant, kind, payload, key=self._key, version=version)
@@ -57,8 +60,15 @@ Handed = Annotated[Desk, Depends(Desk)]
 
 
 async def hand_in(
-    found: Services, who: Principal, plant: str, kind: str, payload: Mapping[str, Any], *, key: str, version: int | None
-) -> ActState:
+    found: Services,
+    who: Principal,
+    plant: str,
+    kind: Kind,
+    payload: Mapping[str, Any],
+    *,
+    key: str,
+    version: int | None,
+) -> IntentState:
     """Submit an act and wait up to `settle_s` for its outcome. Raises 409 on a stale version, 422 on a refusal."""
     if kind == "stop":
         return await _stop(found, who, plant, payload, key)
@@ -72,17 +82,17 @@ async def hand_in(
             raise _stale(live.version, version)
         stored = await asked(lambda: found.backend.submit(act))
     else:
-        stored = before.act  # sent again: the first one counts, whatever version it is now
+        stored = before.intent  # sent again: the first one counts, whatever version it is now
     _same(stored, act)
     return _told(await _settled(found, stored), version)
 
 
 def _act(
-    found: Services, who: Principal, plant: str, kind: str, payload: Mapping[str, Any], key: str, version: int | None
-) -> Act:
+    found: Services, who: Principal, plant: str, kind: Kind, payload: Mapping[str, Any], key: str, version: int | None
+) -> Intent:
     # One key space per actor: nobody can take another's key, or learn that it was used. The id follows from the key.
     name = f"{who.actor}/{key}"
-    return Act(
+    return Intent(
         id=uuid.uuid5(_ACTS, name).hex,
         key=name,
         plant=plant,
@@ -95,7 +105,7 @@ def _act(
     )
 
 
-async def _stop(found: Services, who: Principal, plant: str, payload: Mapping[str, Any], key: str) -> ActState:
+async def _stop(found: Services, who: Principal, plant: str, payload: Mapping[str, Any], key: str) -> IntentState:
     """The latch first: it works with the control process, the intents and the store down. The act is for the record."""
     if plant not in await asked(found.backend.plants):
         raise Problem(404, "not-found", f"plant `{plant}` is not of this site")
@@ -105,31 +115,35 @@ async def _stop(found: Services, who: Principal, plant: str, payload: Mapping[st
         stored = await asyncio.to_thread(lambda: found.backend.submit(act))
         return await _settled(found, stored)
     except BackendAwayError as error:
-        return ActState(act, PENDING, f"the latch is written and holds; the act is not recorded yet: {error}")
+        return IntentState(act, PENDING, f"the latch is written and holds; the act is not recorded yet: {error}", None)
 
 
-async def _settled(found: Services, act: Act) -> ActState:
+async def _settled(found: Services, act: Intent) -> IntentState:
     """The act's state once the control process has resolved it, or as it is after `settle_s`."""
     until = asyncio.get_running_loop().time() + found.settle_s
     while True:
-        state = await asked(lambda: found.backend.act(act.id)) or ActState(act)
+        state = await asked(lambda: found.backend.act(act.id)) or IntentState(act, PENDING, "", None)
         if state.outcome != PENDING or asyncio.get_running_loop().time() >= until:
             return state
         await asyncio.sleep(POLL_S)
 
 
-def _same(stored: Act, act: Act) -> None:
-    if not stored.same_as(act):
+def _alike(one: Intent, other: Intent) -> bool:
+    return (one.plant, one.kind, dict(one.payload)) == (other.plant, other.kind, dict(other.payload))
+
+
+def _same(stored: Intent, act: Intent) -> None:
+    if not _alike(stored, act):
         raise Problem(
             422, "idempotency-key-reused", f"this key was used for `{stored.kind}` on `{stored.plant}`: choose another"
         )
 
 
-def _told(state: ActState, version: int | None) -> ActState:
+def _told(state: IntentState, version: int | None) -> IntentState:
     if state.outcome == STALE:
-        raise _stale(state.version, version, act=state.act.id)
+        raise _stale(state.version, version, act=state.intent.id)
     if state.outcome == REFUSED:
-        raise Problem(422, "refused", state.detail or "the control process refused it", act=state.act.id)
+        raise Problem(422, "refused", state.detail or "the control process refused it", act=state.intent.id)
     return state
 
 

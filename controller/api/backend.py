@@ -5,29 +5,15 @@ reached now; it becomes a 503 and a plain sentence on the page. Calls may block 
 make them in a thread; only `decide` is asynchronous.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from controller.api.live import LiveStatus
+from controller.api.live import PlantStatus
 from controller.api.push import DecideRequest, DecideResponse
 from controller.decision import Decision
 from controller.ports import Event
+from controller.store.intents import Intent, IntentState
 from safety.envelope import Envelope
 
-KINDS = (
-    "pause",
-    "resume",
-    "promote",
-    "approve",
-    "abort",
-    "trip",
-    "reset",
-    "override",
-    "override_clear",
-    "stop",
-    "start",
-)
 Outcome = Literal["pending", "applied", "refused", "stale"]
 PENDING: Outcome = "pending"
 APPLIED: Outcome = "applied"
@@ -39,35 +25,6 @@ class BackendAwayError(RuntimeError):
     """A part of the system cannot be reached now. The text says which, and what still works."""
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What an operator wants done. `expected_version` is the rollout version they saw; None: whatever it is."""
-
-    id: str
-    key: str
-    plant: str
-    kind: str
-    payload: Mapping[str, Any]
-    actor: str
-    role: str
-    expected_version: int | None
-    created_us: int
-
-    def same_as(self, other: "Act") -> bool:
-        """Whether two acts ask for the same thing, whoever's id they carry."""
-        return (self.plant, self.kind, dict(self.payload)) == (other.plant, other.kind, dict(other.payload))
-
-
-@dataclass(frozen=True, slots=True)
-class ActState:
-    """An act and what the control process made of it."""
-
-    act: Act
-    outcome: Outcome = PENDING
-    detail: str = ""
-    version: int | None = None
-
-
 class Backend(Protocol):
     """One site, seen from the web process."""
 
@@ -75,14 +32,14 @@ class Backend(Protocol):
         """The plants of this site."""
         ...
 
-    def live(self, plant: str) -> LiveStatus | None:
+    def live(self, plant: str) -> PlantStatus | None:
         """The plant's live status, or None if the control process never wrote one."""
         ...
 
     def decisions(
-        self, plant: str, *, limit: int, before_us: int | None = None, subject: str | None = None
+        self, plant: str, *, limit: int, before: str | None = None, subject: str | None = None
     ) -> list[Decision]:
-        """The newest decisions taken before `before_us` (plant time), newest first."""
+        """The newest decisions, newest first; with `before`, those older than the decision of that id."""
         ...
 
     def decision(self, decision_id: str) -> Decision | None: ...
@@ -99,13 +56,13 @@ class Backend(Protocol):
         """The number of the newest event, 0 if there is none."""
         ...
 
-    def submit(self, act: Act) -> Act:
+    def submit(self, act: Intent) -> Intent:
         """Hand an act to the control process and poke it. With a key used before, the stored act is returned."""
         ...
 
-    def act(self, act_id: str) -> ActState | None: ...
+    def act(self, act_id: str) -> IntentState | None: ...
 
-    def acts(self, plant: str, *, limit: int) -> list[ActState]:
+    def acts(self, plant: str, *, limit: int) -> list[IntentState]:
         """The newest acts, newest first."""
         ...
 

@@ -144,7 +144,7 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class LiveStatus(_Part):
+class PlantStatus(_Part):
     """All that is known of one plant now."""
 
     model_config = ConfigDict(
@@ -184,9 +184,9 @@ class LiveStatus(_Part):
     site: SiteStatus = SiteStatus()
 
 
-def read(status: Any) -> LiveStatus:
+def read(status: Any) -> PlantStatus:
     """The typed status of the JSON value the control process wrote. Raises ValueError on one that is not a status."""
-    return LiveStatus.model_validate(finite(status))
+    return PlantStatus.model_validate(finite(status))
 
 
 def finite(value: Any) -> Any:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from controller.api.live import Breaker, Gate, LiveStatus, Override, Stage, Trip
+from controller.api.live import Breaker, Gate, Override, PlantStatus, Stage, Trip
 
 Reason = Annotated[
     str, Field(min_length=3, max_length=500, description="why, in words; it is kept", examples=["chiller 2 in service"])
@@ -81,7 +81,7 @@ class DecisionPage(_Answer):
     """Decisions, newest first. `next_before` goes into `before` for the next page; null on the last."""
 
     decisions: list[DecisionLine]
-    next_before: int | None
+    next_before: str | None
 
 
 class SignalView(_Answer):
@@ -158,7 +158,7 @@ class RolloutView(_Answer):
     block: dict[str, Any]
 
     @classmethod
-    def of(cls, live: LiveStatus) -> "RolloutView":
+    def of(cls, live: PlantStatus) -> "RolloutView":
         fields = ("plant", "version", "mode", "stage", "stage_status", "stage_entered_us", "stages", "gate")
         return cls(**{name: getattr(live, name) for name in fields}, block=live.block.model_dump())
 

@@ -1,7 +1,9 @@
 """The web process's end of the control socket: one connection, many requests at once, no request left without an answer."""
 
 import asyncio
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from controller.api.push import (
@@ -19,6 +21,14 @@ from controller.api.push import (
 
 RETRY_S = 0.25
 AWAY = "the control process is away"
+
+
+def poke(path: Path) -> None:
+    """Ask the control process to look at the intents now. If it cannot be reached it will look in its own time."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(0.2)
+        sock.connect(str(path))
+        sock.sendall(frame(Poke()))
 
 
 class _Wire(asyncio.Protocol):
@@ -84,12 +94,6 @@ class PushClient:
         finally:
             expiry.cancel()
             wire.waiting.pop(number, None)
-
-    async def poke(self) -> None:
-        """Ask the control process to look at the intents now. Without a connection it will look in its own time."""
-        await self._connected(asyncio.get_running_loop(), 0.2)
-        if self._wire is not None and self._wire.transport is not None:
-            self._wire.transport.write(frame(Poke()))
 
     async def _connected(self, loop: asyncio.AbstractEventLoop, within_s: float) -> None:
         if self._wire is not None and self._wire.transport is not None:

@@ -9,7 +9,7 @@ from fastapi import Request
 
 from controller.api.access import AccessBook
 from controller.api.backend import Backend, BackendAwayError
-from controller.api.live import LiveStatus
+from controller.api.live import PlantStatus
 from controller.api.problems import Problem
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ async def asked(call: Callable[[], T]) -> T:
         raise Problem(503, "control-away", str(error)) from error
 
 
-async def status_of(found: Services, plant: str) -> LiveStatus:
+async def status_of(found: Services, plant: str) -> PlantStatus:
     """The live status of a plant. Raises the 404 problem for an unknown one, 503 for one that never reported."""
     if plant not in await asked(found.backend.plants):
         raise Problem(404, "not-found", f"plant `{plant}` is not of this site")

@@ -1,8 +1,9 @@
 """Decisions, events and acts as the API and the console show them."""
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
-from controller.api.backend import ActState
+from controller.api.backend import Outcome
 from controller.api.live import number
 from controller.api.models import (
     DecisionLine,
@@ -16,6 +17,7 @@ from controller.api.models import (
 )
 from controller.decision import Decision, Judged
 from controller.ports import Event
+from controller.store.intents import IntentState
 from safety.values import Finding, Proposal
 
 
@@ -108,9 +110,9 @@ def event(place: int, happened: Event) -> EventView:
     )
 
 
-def intent(state: ActState) -> IntentView:
+def intent(state: IntentState) -> IntentView:
     """An act and its outcome."""
-    act = state.act
+    act = state.intent
     return IntentView(
         id=act.id,
         plant=act.plant,
@@ -120,7 +122,7 @@ def intent(state: ActState) -> IntentView:
         role=act.role,
         expected_version=act.expected_version,
         created_us=act.created_us,
-        outcome=state.outcome,
+        outcome=cast(Outcome, state.outcome),
         detail=state.detail,
         version=state.version,
     )

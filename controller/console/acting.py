@@ -1,7 +1,7 @@
 """Acting: plain form posts that work without script. STOP is one click; all else has a page with a reason to give."""
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request
 from starlette.datastructures import FormData
@@ -12,6 +12,7 @@ from controller.api.problems import Problem
 from controller.api.roles import Role, check, guarded, principal
 from controller.api.services import services, status_of
 from controller.console.pages import page
+from controller.store.intents import Kind
 
 router = APIRouter(include_in_schema=False)
 PlantName = Annotated[str, Query(max_length=128)]
@@ -89,10 +90,12 @@ async def _done(
     request: Request, plant: str, kind: str, payload: dict[str, Any], key: str, version: int | None
 ) -> Response:
     try:
-        state = await hand_in(services(request), principal(request), plant, kind, payload, key=key, version=version)
+        state = await hand_in(
+            services(request), principal(request), plant, cast(Kind, kind), payload, key=key, version=version
+        )
     except Problem as problem:
         return _problem(request, problem, plant)
-    return RedirectResponse(f"{request.url_for('index').path}?plant={plant}&done={state.act.id}", 303)
+    return RedirectResponse(f"{request.url_for('index').path}?plant={plant}&done={state.intent.id}", 303)
 
 
 def _problem(request: Request, problem: Problem, plant: str) -> HTMLResponse:

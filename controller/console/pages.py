@@ -8,7 +8,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from controller.api.live import LiveStatus
+from controller.api.live import PlantStatus
 from controller.api.models import DecisionLine
 from controller.api.services import Services, asked
 from controller.api.views import line
@@ -45,7 +45,7 @@ TEMPLATES = environment()
 class View:
     """All that the fragments show, read at one moment."""
 
-    live: LiveStatus
+    live: PlantStatus
     banner: present.Banner
     decisions: list[DecisionLine]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from controller.api.live import Check, LiveStatus, SignalStatus, Trip
+from controller.api.live import Check, PlantStatus, SignalStatus, Trip
 
 US_PER_S = 1_000_000
 STALE_S = 5
@@ -54,7 +54,7 @@ class Banner:
     flags: tuple[Flag, ...]
 
 
-def banner(live: LiveStatus, now_us: int, reason: str = "") -> Banner:
+def banner(live: PlantStatus, now_us: int, reason: str = "") -> Banner:
     """The banner of a status as of wall time `now_us`; `reason` is why the last decision was not the assigned source's."""
     headline, level = RUNGS.get(live.in_control, ("Who is in control is not known", ALARM))
     found = list(flags(live, now_us))
@@ -63,7 +63,7 @@ def banner(live: LiveStatus, now_us: int, reason: str = "") -> Banner:
     return Banner(headline, level, live.in_control, tuple(_facts(live)), tuple(found))
 
 
-def _facts(live: LiveStatus) -> Iterator[tuple[str, str]]:
+def _facts(live: PlantStatus) -> Iterator[tuple[str, str]]:
     yield "mode", live.mode
     yield "stage", f"{live.stage or '–'}{f' ({live.stage_status})' if live.stage_status else ''}"
     yield "assigned", f"{live.assigned or '–'}{f': {live.why}' if live.why else ''}"
@@ -72,13 +72,13 @@ def _facts(live: LiveStatus) -> Iterator[tuple[str, str]]:
     yield "plant time", clock(live.at_us)
 
 
-def flags(live: LiveStatus, now_us: int) -> Iterator[Flag]:
+def flags(live: PlantStatus, now_us: int) -> Iterator[Flag]:
     """Everything abnormal, alarms first."""
     found = [*_of_control(live, now_us), *_of_plant(live), *_of_service(live, now_us)]
     yield from sorted(found, key=lambda flag: list(SHAPE).index(flag.level))
 
 
-def _of_control(live: LiveStatus, now_us: int) -> Iterator[Flag]:
+def _of_control(live: PlantStatus, now_us: int) -> Iterator[Flag]:
     age_s = (now_us - live.wall_us) / US_PER_S
     if age_s > STALE_S:
         yield Flag(ALARM, f"no word from the control process for {span(age_s)}: what follows is old")
@@ -92,7 +92,7 @@ def _of_control(live: LiveStatus, now_us: int) -> Iterator[Flag]:
         yield Flag(WARNING, _override(live))
 
 
-def _override(live: LiveStatus) -> str:
+def _override(live: PlantStatus) -> str:
     override = live.override
     assert override is not None
     what = "the candidate is refused" if override.reject else "an operator's command stands"
@@ -100,7 +100,7 @@ def _override(live: LiveStatus) -> str:
     return f"override by {override.actor}: {what}{until} ({override.reason})"
 
 
-def _of_plant(live: LiveStatus) -> Iterator[Flag]:
+def _of_plant(live: PlantStatus) -> Iterator[Flag]:
     outside = [name for name, signal in live.signals.items() if limit_state(signal) == ALARM]
     if outside:
         yield Flag(ALARM, f"outside limits: {_some(outside)}")
@@ -110,7 +110,7 @@ def _of_plant(live: LiveStatus) -> Iterator[Flag]:
         yield Flag(WARNING, f"{count} {'signal is' if count == 1 else 'signals are'} {quality}: {_some(names)}")
 
 
-def _of_service(live: LiveStatus, now_us: int) -> Iterator[Flag]:
+def _of_service(live: PlantStatus, now_us: int) -> Iterator[Flag]:
     if live.store.away:
         since = live.store.last_ok_wall_us
         how_long = f" for {span((now_us - since) / US_PER_S)}" if since else ""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from controller.api.live import LiveStatus, number
+from controller.api.live import PlantStatus, number
 from controller.decision import Decision
 from safety.values import Source
 
@@ -13,7 +13,7 @@ MOST_LINES = 12
 US_PER_S = 1_000_000
 
 
-def trends(live: LiveStatus, decisions: Sequence[Decision]) -> dict[str, Any]:
+def trends(live: PlantStatus, decisions: Sequence[Decision]) -> dict[str, Any]:
     """Columns over the decisions given newest first; null where a value was not there. Times in seconds, UTC."""
     ordered = list(reversed(decisions))
     return {
@@ -23,7 +23,7 @@ def trends(live: LiveStatus, decisions: Sequence[Decision]) -> dict[str, Any]:
     }
 
 
-def charted(live: LiveStatus) -> list[str]:
+def charted(live: PlantStatus) -> list[str]:
     """The signals worth a line: those with a limit, of the unit most of them have; at most MOST_LINES."""
     limited = {name: s.unit for name, s in live.signals.items() if s.low is not None or s.high is not None}
     chosen = limited or {name: s.unit for name, s in live.signals.items()}
@@ -33,14 +33,14 @@ def charted(live: LiveStatus) -> list[str]:
     return [name for name, its in chosen.items() if its == unit][:MOST_LINES]
 
 
-def _signal(name: str, live: LiveStatus, ordered: Sequence[Decision]) -> dict[str, Any]:
+def _signal(name: str, live: PlantStatus, ordered: Sequence[Decision]) -> dict[str, Any]:
     status = live.signals[name]
     seen = [decision.observation.signals.get(name) for decision in ordered]
     values = [None if signal is None or not signal.good else number(signal.value) for signal in seen]
     return {"unit": status.unit, "low": status.low, "high": status.high, "values": values}
 
 
-def _setpoint(name: str, live: LiveStatus, ordered: Sequence[Decision]) -> dict[str, Any]:
+def _setpoint(name: str, live: PlantStatus, ordered: Sequence[Decision]) -> dict[str, Any]:
     status = live.setpoints[name]
     return {
         "unit": status.unit,

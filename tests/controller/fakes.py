@@ -7,12 +7,13 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from controller.api.backend import APPLIED, PENDING, REFUSED, STALE, Act, ActState, BackendAwayError
-from controller.api.live import LiveStatus, read
+from controller.api.backend import APPLIED, PENDING, REFUSED, STALE, BackendAwayError
+from controller.api.live import PlantStatus, read
 from controller.api.push import DecideRequest, DecideResponse, answer, observation, proposal
 from controller.decision import Assignment, Decision, Digests, assemble
 from controller.ports import Event
 from controller.record import ruling_digest
+from controller.store.intents import Intent, IntentState
 from safety.decide import decide
 from safety.envelope import Envelope, fresh_memory
 from safety.spec import parse_envelope
@@ -123,7 +124,7 @@ class FakeSite:
     envelope_held: Envelope = field(default_factory=envelope)
     history: list[Decision] = field(default_factory=list)
     happened: list[Event] = field(default_factory=list)
-    handed: dict[str, ActState] = field(default_factory=dict)
+    handed: dict[str, IntentState] = field(default_factory=dict)
     memory: Memory | None = None
     version: int = 7
     mode: str = "rollout"
@@ -199,19 +200,19 @@ class FakeSite:
         """Look at the intents, as the control process does after a poke."""
         for act_id, state in list(self.handed.items()):
             if state.outcome == PENDING:
-                self.handed[act_id] = self._resolved(state.act)
+                self.handed[act_id] = self._resolved(state.intent)
 
-    def _resolved(self, act: Act) -> ActState:
+    def _resolved(self, act: Intent) -> IntentState:
         if act.expected_version is not None and act.expected_version != self.version:
-            return ActState(act, STALE, "", self.version)
+            return IntentState(act, STALE, "", self.version)
         if act.kind == "promote" and not act.payload.get("skip_gate"):
-            return ActState(act, REFUSED, "paired blocks (41) < required (100)", self.version)
+            return IntentState(act, REFUSED, "paired blocks (41) < required (100)", self.version)
         self._apply(act)
         self.version += 1
         self.note("intent", act.actor, f"{act.kind}: {act.payload.get('reason', '')}")
-        return ActState(act, APPLIED, "", self.version)
+        return IntentState(act, APPLIED, "", self.version)
 
-    def _apply(self, act: Act) -> None:
+    def _apply(self, act: Intent) -> None:
         if act.kind == "stop":
             self.mode = "stopped"
             self.stopped = {"active": True, "actor": act.actor, "reason": act.payload["reason"]}
@@ -353,21 +354,17 @@ class FakeSite:
         self._there()
         return [self.plant]
 
-    def live(self, plant: str) -> LiveStatus | None:
+    def live(self, plant: str) -> PlantStatus | None:
         self._there()
         return read(self.status()) if self.history else None
 
     def decisions(
-        self, plant: str, *, limit: int, before_us: int | None = None, subject: str | None = None
+        self, plant: str, *, limit: int, before: str | None = None, subject: str | None = None
     ) -> list[Decision]:
         self._there()
-        found = [
-            decision
-            for decision in reversed(self.history)
-            if (before_us is None or decision.observation.taken_at < before_us)
-            and subject in (None, decision.observation.subject)
-        ]
-        return found[:limit]
+        newest = [decision for decision in reversed(self.history) if subject in (None, decision.observation.subject)]
+        start = 0 if before is None else next((n + 1 for n, d in enumerate(newest) if d.id == before), len(newest))
+        return newest[start : start + limit]
 
     def decision(self, decision_id: str) -> Decision | None:
         self._there()
@@ -383,18 +380,18 @@ class FakeSite:
     def last_event(self, plant: str) -> int:
         return len(self.happened)
 
-    def submit(self, act: Act) -> Act:
+    def submit(self, act: Intent) -> Intent:
         if self.intents_away:
             raise BackendAwayError("the intents cannot be written")
-        stored = self.handed.setdefault(act.id, ActState(act)).act
+        stored = self.handed.setdefault(act.id, IntentState(act, PENDING, "", None)).intent
         if not self.control_down:
             self.resolve()
         return stored
 
-    def act(self, act_id: str) -> ActState | None:
+    def act(self, act_id: str) -> IntentState | None:
         return self.handed.get(act_id)
 
-    def acts(self, plant: str, *, limit: int) -> list[ActState]:
+    def acts(self, plant: str, *, limit: int) -> list[IntentState]:
         return list(reversed(self.handed.values()))[:limit]
 
     def stop(self, plant: str, *, actor: str, reason: str) -> None:

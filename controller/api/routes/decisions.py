@@ -21,16 +21,14 @@ async def list_decisions(
     request: Request,
     plant: str,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    before: Annotated[int | None, Query(ge=0, lt=2**63, description="plant time in microseconds")] = None,
+    before: Annotated[str | None, Query(max_length=400, description="only those older than this decision")] = None,
     subject: Annotated[str | None, Query(max_length=128)] = None,
 ) -> DecisionPage:
     """Decisions, newest first, each with the first reason if something was refused."""
     found = services(request)
     await status_of(found, plant)
-    decisions = await asked(
-        lambda: found.backend.decisions(plant, limit=limit, before_us=before, subject=subject or None)
-    )
-    more = decisions[-1].observation.taken_at if len(decisions) == limit else None
+    decisions = await asked(lambda: found.backend.decisions(plant, limit=limit, before=before, subject=subject or None))
+    more = decisions[-1].id if len(decisions) == limit else None
     return DecisionPage(decisions=[line(decision) for decision in decisions], next_before=more)
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from controller.api.live import LiveStatus
+from controller.api.live import PlantStatus
 from controller.api.models import PlantSummary
 from controller.api.roles import Role, guarded
 from controller.api.services import asked, services, status_of
@@ -24,12 +24,12 @@ async def list_plants(request: Request) -> list[PlantSummary]:
 
 
 @router.get("/plants/{plant}", **guarded(Role.VIEWER))
-async def get_plant(request: Request, plant: str) -> LiveStatus:
+async def get_plant(request: Request, plant: str) -> PlantStatus:
     """The live status of one plant: who is in control, setpoints and signals with their limits, trips, store, policy."""
     return await status_of(services(request), plant)
 
 
-def _summary(live: LiveStatus, now_us: int) -> PlantSummary:
+def _summary(live: PlantStatus, now_us: int) -> PlantSummary:
     return PlantSummary(
         plant=live.plant,
         mode=live.mode,

@@ -24,7 +24,7 @@ from controller.api.push import (
     observation,
     unframe,
 )
-from controller.api.push_client import PushClient
+from controller.api.push_client import PushClient, poke
 from controller.api.push_server import PushServer
 from safety.values import Quality
 from tests.controller.api.conftest import Client
@@ -196,14 +196,14 @@ def test_noise_costs_only_its_own_connection(control: Control, path: Path) -> No
 
 
 def test_a_poke_arrives(control: Control, path: Path) -> None:
-    async def poke() -> None:
-        client = PushClient(path)
-        await client.poke()
-        await client.decide("hall-a", REQUEST)  # answered in order, so the poke has been read by then
-        client.close()
-
-    asyncio.run(poke())
+    poke(path)
+    asking(path, [REQUEST])  # accepted later, so the poke has been read by then
     assert control.pokes == 1
+
+
+def test_a_poke_at_nobody_is_no_error(path: Path) -> None:
+    poke(path)
+    assert not path.exists()
 
 
 def test_nobody_at_the_socket_is_unavailable_at_once(path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_trip_is_reset_by_its_own_id(browser: Browser, site: FakeSite) -> None
     site.trip("envelope", "zone 3 hot")
     trip_id = site.trips[0]["id"]
     assert act(browser("approver"), "reset", trip_id=trip_id)[0] == 303
-    assert next(iter(site.handed.values())).act.payload["trip_id"] == trip_id
+    assert next(iter(site.handed.values())).intent.payload["trip_id"] == trip_id
 
 
 def test_an_override_commands_the_whole_vector_for_a_time(browser: Browser, site: FakeSite) -> None:
@@ -118,7 +118,7 @@ def test_an_override_commands_the_whole_vector_for_a_time(browser: Browser, site
 
 def test_an_override_of_the_next_decision_refuses_the_candidate(browser: Browser, site: FakeSite) -> None:
     assert act(browser("operator"), "override", what="reject", for_min="0")[0] == 303
-    assert next(iter(site.handed.values())).act.payload == {
+    assert next(iter(site.handed.values())).intent.payload == {
         "reason": "because",
         "reject": True,
         "scope": "next",

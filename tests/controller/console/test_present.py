@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from controller.api.live import LiveStatus, SignalStatus, read
+from controller.api.live import PlantStatus, SignalStatus, read
 from controller.console import present
 from tests.controller.fakes import WALL_US, FakeSite
 
 
-def status(**changed: Any) -> LiveStatus:
+def status(**changed: Any) -> PlantStatus:
     site = FakeSite()
     site.tick(5)
     return read({**site.status(), **changed})

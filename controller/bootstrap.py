@@ -35,7 +35,7 @@ from controller.store.spool_reader import SpoolReader
 from controller.store.store import Store
 from safety.envelope import Envelope, fresh_memory
 from safety.kernel import verify_kernel, verify_packages
-from safety.spec import load_envelope
+from safety.spec import canonical_of, load_envelope
 from safety.values import Ruling
 from shadow.comparison import Comparison
 from shadow.evidence import Evidence
@@ -140,7 +140,12 @@ class ControlSystem:
         self.candidate = _candidate(loaded, options)
         self.kit = kit_for(Setting(loaded.site, loaded.envelope, options.seed, state))
         self.plant, self.incumbent = self.kit.plant, self.kit.incumbent
-        self.operators = Operators(loaded.envelope.plant, IntentBook(state / "intents.sqlite"), state)
+        self.operators = Operators(
+            loaded.envelope.plant,
+            IntentBook(state / "intents.sqlite"),
+            state,
+            lambda id: self.spool.event(id) is not None,
+        )
         live = LiveStatus(
             self.spool, loaded.envelope, loaded.spec, self.operators, self._about(), self.kit.lanes, self._policy
         )
@@ -165,9 +170,8 @@ class ControlSystem:
 
     def report(self) -> dict[str, Any]:
         """What the run did, but for the wall clock's part."""
-        stored = self.spool.count()
         start_us, now_us = self.loaded.site.start_us, self.plant.observe().taken_at
-        return report_of(self.loop.state, self.loaded.spec, start_us, now_us, self.kit.lanes(), stored)
+        return report_of(self.loop.state, self.loaded.spec, start_us, now_us, self.kit.lanes())
 
     def __enter__(self) -> "ControlSystem":
         return self
@@ -217,6 +221,8 @@ class ControlSystem:
         folder, files = self.loaded.site.folder, self.loaded.site.settings.files
         for kind, name in (("envelope", files.envelope), ("rollout", files.rollout), ("site", "site.toml")):
             self.spool.keep_artefact(kind, (folder / name).read_bytes())
+        # Under the very digest that decisions name, so that replay can find it by that.
+        self.spool.keep_artefact("envelope-canonical", canonical_of(folder / files.envelope))
 
 
 @contextmanager

@@ -255,6 +255,7 @@ class PlantLoop:
         self.state, events = self.parts.operators.take_up(self.state, self.parts.envelope, self.parts.spec, seen)
         if events:
             self._append(TickEntry(decision=None, events=events, checkpoint=encode_state(self.state), durable=True))
+        self.parts.operators.settle()
         return self.parts.operators.stopped
 
     def _withheld(self, outcome: Outcome) -> frozenset[Source]:

@@ -16,6 +16,7 @@ from controller import bootstrap
 from controller.cli.options import DEMO, SiteOption, StateOption, state_dir
 from controller.cli.view import View
 from controller.errors import SettingsError, StateError
+from controller.lifeline import STORE_URL
 from controller.store.spool_reader import SpoolReader
 from controller.supervisor import Child, Supervisor
 from migrations import upgrade
@@ -121,13 +122,13 @@ class _Plan:
             control += ["--speed", str(self.speed)]
         if self.identity["candidate"]:
             control += ["--candidate", self.identity["candidate"]]
-        shipper = [python, "-m", "controller.store", str(self.folder / "spool.sqlite"), self.store_url]
+        shipper = [python, "-m", "controller.store", str(self.folder / "spool.sqlite")]
         return [Child("control", control, essential=True), Child("shipper", shipper)]
 
 
 def _supervise(plan: _Plan, loaded: bootstrap.Loaded) -> int:
     """Run until control has ended or somebody asks to stop; then let the shipper finish."""
-    supervisor = Supervisor(plan.children(), os.environ)
+    supervisor = Supervisor(plan.children(), {**os.environ, STORE_URL: plan.store_url})
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     signal.signal(signal.SIGINT, lambda number, _: asked.append(number))

@@ -144,7 +144,7 @@ class ControlSystem:
             loaded.envelope.plant,
             IntentBook(state / "intents.sqlite"),
             state,
-            lambda id: self.spool.event(id) is not None,
+            lambda event_id: self.spool.event(event_id) is not None,
         )
         live = LiveStatus(
             self.spool, loaded.envelope, loaded.spec, self.operators, self._about(), self.kit.lanes, self._policy

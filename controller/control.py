@@ -13,9 +13,13 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from controller import bootstrap
+from controller.answering import Answering
+from controller.api.push_server import PushServer
 from controller.errors import UnderstudyError
 from controller.lifeline import watch_parent
 from controller.store.errors import RecordsError
@@ -46,13 +50,27 @@ def main(argv: list[str] | None = None) -> int:
     except (UnderstudyError, ValueError, RecordsError, ForeignKernelError) as error:
         print(f"understudy: {error}", file=sys.stderr)  # noqa: T201
         return REFUSED
-    with system:
+    with system, serving(system, Path(options.state) / "control.sock"):
+        if system.kit.pushed is not None:
+            ending.wait()
+            return INTERRUPTED
         until_us = options.until_us if options.until_us is not None else 2**62
         system.loop.run(until_us, lambda: not ending.is_set())
         if ending.is_set():
             return INTERRUPTED
         (Path(options.state) / "report.json").write_text(json.dumps(system.report(), indent=2) + "\n")
     return 0
+
+
+@contextmanager
+def serving(system: bootstrap.ControlSystem, path: Path) -> Iterator[None]:
+    """The control socket: pokes for everybody, decisions for a plant that keeps its own loop."""
+    server = PushServer(path, Answering(system).answer, system.operators.poke)
+    server.start()
+    try:
+        yield
+    finally:
+        server.close()
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:

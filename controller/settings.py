@@ -47,7 +47,7 @@ class PushSettings(_Model):
 
     power_signal: str
     covariate_signals: list[str] = Field(default_factory=list)
-    limits: dict[str, tuple[Number, Number]] = Field(default_factory=dict)
+    limits: dict[str, Annotated[tuple[Number, Number], Field(strict=False)]] = Field(default_factory=dict)
 
 
 class PlantSettings(_Model):

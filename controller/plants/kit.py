@@ -5,7 +5,7 @@ Built-in kinds are listed here. A third plant comes from an installed package by
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class PlantKit:
     incumbent: Incumbent
     lanes: Callable[[], Lanes]
     close: Callable[[], None] = lambda: None
-    companions: Companions = Companions()
+    companions: Companions = field(default_factory=Companions)
     pushed: Pushed | None = None
 
 

@@ -71,7 +71,9 @@ async def hand_in(
 ) -> IntentState:
     """Submit an act and wait up to `settle_s` for its outcome. Raises 409 on a stale version, 422 on a refusal."""
     if kind == "stop":
-        return await _stop(found, who, plant, payload, key)
+        state = await _stop(found, who, plant, payload, key)
+        found.metrics.changed(kind, state.outcome)
+        return state
     live = await status_of(found, plant)
     if version is None and kind in GIVES_AUTHORITY:
         raise Problem(428, "version-required", f"`{kind}` gives authority: send `If-Match` with the version you saw")
@@ -79,12 +81,15 @@ async def hand_in(
     before = await asked(lambda: found.backend.act(act.id))
     if before is None:
         if version is not None and version != live.version:
+            found.metrics.changed(kind, STALE)
             raise _stale(live.version, version)
         stored = await asked(lambda: found.backend.submit(act))
     else:
         stored = before.intent  # sent again: the first one counts, whatever version it is now
     _same(stored, act)
-    return _told(await _settled(found, stored), version)
+    state = await _settled(found, stored)
+    found.metrics.changed(kind, state.outcome)
+    return _told(state, version)
 
 
 def _act(

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from starlette.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, Response
 
 from controller.api import problems, push_route, schema
 from controller.api.access import AccessBook
@@ -14,7 +15,8 @@ from controller.api.backend import Backend
 from controller.api.gate import Gate
 from controller.api.roles import Role, guarded
 from controller.api.routes import breakers, decisions, events, health, overrides, plants, rollout
-from controller.api.services import Services
+from controller.api.services import Services, asked
+from controller.metrics.web import Measure
 
 VERSION = "1"
 
@@ -61,9 +63,12 @@ def create_app(
         app.include_router(schema.checked(part.router), prefix="/v1")
     for router in routers:
         app.include_router(schema.checked(router))
+    found.metrics.watch(backend, lambda: found.streams, now_us)
     _serve_schema(app)
+    _serve_metrics(app)
     problems.install(app)
     app.add_middleware(Gate, access=access)
+    app.add_middleware(Measure, metrics=found.metrics)
     return app
 
 
@@ -74,3 +79,11 @@ def _serve_schema(app: FastAPI) -> None:
     async def openapi() -> JSONResponse:
         made: dict[str, Any] = app.openapi()
         return JSONResponse(made)
+
+
+def _serve_metrics(app: FastAPI) -> None:
+    @app.get("/metrics", include_in_schema=False, dependencies=guarded(Role.VIEWER)["dependencies"])
+    async def metrics() -> Response:
+        found: Services = app.state.services
+        body = await asked(lambda: generate_latest(found.metrics.registry))
+        return Response(body, media_type=CONTENT_TYPE_LATEST)

@@ -37,6 +37,7 @@ async def decide(request: Request) -> Response:
     if plant not in found.push_plants:
         return response(Problem(404, "not-found", f"plant `{plant}` is not served in push mode here"))
     answer = await found.backend.decide(plant, asked)
+    found.metrics.pushed(answer.status)
     return Response(_encoder.encode(answer), 200, media_type="application/json")
 
 

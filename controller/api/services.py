@@ -11,6 +11,7 @@ from controller.api.access import AccessBook
 from controller.api.backend import Backend, BackendAwayError
 from controller.api.live import PlantStatus
 from controller.api.problems import Problem
+from controller.metrics.web import WebMetrics
 
 T = TypeVar("T")
 
@@ -22,6 +23,7 @@ class Services:
     backend: Backend
     access: AccessBook
     now_us: Callable[[], int]
+    metrics: WebMetrics = field(default_factory=WebMetrics)
     settle_s: float = 1.0
     poll_s: float = 0.5
     max_streams: int = 50

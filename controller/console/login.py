@@ -24,7 +24,9 @@ async def login(request: Request, token: Annotated[str, Query(max_length=200)] =
     """
     if not token:
         return page(request, "login.html", failed=False)
-    redeemed = await asked(lambda: services(request).access.redeem_link(token))
+    found = services(request)
+    redeemed = await asked(lambda: found.access.redeem_link(token))
+    found.metrics.signed_in(redeemed is not None)
     if redeemed is None:
         return page(request, "login.html", status=403, failed=True)
     answer = page(request, "welcome.html")

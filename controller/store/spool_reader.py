@@ -79,7 +79,8 @@ class SpoolReader:
 
     def events_after(self, number: int, limit: int) -> list[tuple[int, Event]]:
         """Events numbered above `number`, oldest first, each with its number: the entry's, and its place in that entry."""
-        sql = "SELECT seq, events FROM entry WHERE seq IN (SELECT DISTINCT seq FROM event WHERE seq >= ? ORDER BY seq LIMIT ?) ORDER BY seq"
+        wanted = "SELECT DISTINCT seq FROM event WHERE seq >= ? ORDER BY seq LIMIT ?"
+        sql = f"SELECT seq, events FROM entry WHERE seq IN ({wanted}) ORDER BY seq"
         rows = self._rows(sql, number // EVENTS_EACH, limit + 1)
         numbered = [(seq * EVENTS_EACH + n, event) for seq, body in rows for n, event in enumerate(decode_events(body))]
         return [(place, event) for place, event in numbered if place > number][:limit]

@@ -17,10 +17,13 @@ from tests.controller.fakes import FakeSite
 
 
 @contextmanager
-def serving(site: FakeSite, state: Path, *, poll_s: float = 0.1) -> Iterator[str]:
+def serving(site: FakeSite, state: Path, *, poll_s: float = 0.1, push: bool = False) -> Iterator[str]:
     """Yields the one-time login URL of a console served on a free port."""
     book = AccessBook(state / FILE, lambda: site.wall_us)
-    app = install_console(create_app(site, book, now_us=lambda: site.wall_us, settle_s=0.2, poll_s=poll_s))
+    pushed = [site.plant] if push else []
+    made = create_app(site, book, push_plants=pushed, now_us=lambda: site.wall_us, settle_s=0.2, poll_s=poll_s)
+    app = install_console(made)
+    site.viewer_token = book.create_token("scraper", Role.VIEWER)
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]

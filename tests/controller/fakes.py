@@ -139,6 +139,7 @@ class FakeSite:
     intents_away: bool = False
     wall_us: int = WALL_US
     latched: list[str] = field(default_factory=list)
+    viewer_token: str = ""
 
     # -- the control process ------------------------------------------------------------------------------------
 

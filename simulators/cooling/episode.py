@@ -13,7 +13,7 @@ from simulators.cooling.ready import SUB_STEP_S, prepare
 from simulators.cooling.scenario import CONTROL_STEP_S, SUB_STEPS, DisturbanceSource, Scenario
 from simulators.cooling.sensing import observe, readback
 from simulators.cooling.simulation import start_setpoints, start_state
-from simulators.cooling.state import Disturbance
+from simulators.cooling.state import Disturbance, State
 
 Floats = NDArray[np.float64]
 SETTLE_STEPS = 12
@@ -108,6 +108,16 @@ class Episodes:
             parts_kwh=parts,
             water_kg=np.add.reduce(outputs.makeup_kg_s, axis=0)[:, 0] * SUB_STEP_S,
         )
+
+    @property
+    def state(self) -> State:
+        """The plants as they are now."""
+        return self._state
+
+    @property
+    def source(self) -> DisturbanceSource:
+        """What the plants of this episode live through: for references that may look ahead."""
+        return self._source
 
     @property
     def done(self) -> bool:

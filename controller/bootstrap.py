@@ -15,6 +15,7 @@ from controller.errors import SettingsError
 from controller.live import About, LiveStatus
 from controller.loop import Parts, PlantLoop, Watcher
 from controller.loopstate import LoopState
+from controller.metrics.control import ControlMetrics, control_registry
 from controller.operate import Operators
 from controller.plants.kit import Setting, kit_for
 from controller.plants.paced import Paced
@@ -23,7 +24,7 @@ from controller.policies.client import ChildCandidate
 from controller.policies.link import COMMAND
 from controller.policies.manifest import BundleError
 from controller.policies.trust import TrustStore
-from controller.ports import Candidate
+from controller.ports import Candidate, Event
 from controller.report import report_of
 from controller.rollout.spec import RolloutSpec, check_against, load_spec
 from controller.rollout.transitions import start
@@ -117,6 +118,22 @@ def _bundle_folder(site: Site, candidate: str) -> Path:
     return site.folder / settings.others[candidate]
 
 
+class _Measured(Watcher):
+    """Feeds the metrics."""
+
+    def __init__(self, metrics: ControlMetrics) -> None:
+        self.metrics = metrics
+
+    def decided(self, decision: Decision, ruling: Ruling, comparison: Comparison, state: LoopState) -> None:
+        self.metrics.decided(decision, comparison)
+
+    def happened(self, event: Event) -> None:
+        self.metrics.happened(event)
+
+    def began(self, late_s: float) -> None:
+        self.metrics.began(late_s)
+
+
 class _Pruner(Watcher):
     """Keeps the spool small: what the store has, and is older than two weeks of ticks, may go."""
 
@@ -149,6 +166,9 @@ class ControlSystem:
         live = LiveStatus(
             self.spool, loaded.envelope, loaded.spec, self.operators, self._about(), self.kit.lanes, self._policy
         )
+        self.registry = control_registry()
+        stages = [stage.name for stage in loaded.spec.stages]
+        metrics = ControlMetrics(self.registry, loaded.envelope, stages, self.spool.live)
         parts = Parts(
             plant=self.plant if options.speed is None else Paced(self.plant, options.speed),
             incumbent=self.incumbent,
@@ -163,7 +183,7 @@ class ControlSystem:
             epoch=_next_epoch(state),
             wall_us=lambda: time.monotonic_ns() // 1000,
             companions=self.kit.companions,
-            watchers=(live, _Pruner(self.spool)),
+            watchers=(live, _Measured(metrics), _Pruner(self.spool)),
         )
         self.loop = PlantLoop.resume(parts, self._fresh())
         self._keep_artefacts()

@@ -22,6 +22,7 @@ from controller.answering import Answering
 from controller.api.push_server import PushServer
 from controller.errors import UnderstudyError
 from controller.lifeline import watch_parent
+from controller.metrics.control import serve
 from controller.store.errors import RecordsError
 from safety.kernel import ForeignKernelError
 
@@ -50,6 +51,8 @@ def main(argv: list[str] | None = None) -> int:
     except (UnderstudyError, ValueError, RecordsError, ForeignKernelError) as error:
         print(f"understudy: {error}", file=sys.stderr)  # noqa: T201
         return REFUSED
+    if options.metrics_port is not None:
+        serve(system.registry, "127.0.0.1", options.metrics_port)
     with system, serving(system, Path(options.state) / "control.sock"):
         if system.kit.pushed is not None:
             ending.wait()
@@ -81,6 +84,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--speed", type=float, help="plant seconds per wall second; left out: as fast as it goes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--candidate", default="")
+    parser.add_argument("--metrics-port", type=int, help="left out: no metrics are served")
     return parser.parse_args(argv)
 
 

@@ -66,6 +66,9 @@ class Watcher:
 
     def happened(self, event: Event) -> None: ...
 
+    def began(self, late_s: float) -> None:
+        """A tick began `late_s` of wall time after it was due; only a paced plant knows."""
+
 
 class PlantLoop:
     """The loop of one plant. Single-threaded; all it remembers is `state`, and all of that is in the spool."""

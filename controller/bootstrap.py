@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,15 +15,16 @@ from controller.errors import SettingsError
 from controller.live import About, LiveStatus
 from controller.loop import Parts, PlantLoop, Watcher
 from controller.loopstate import LoopState
+from controller.metrics.control import ControlMetrics, control_registry
 from controller.operate import Operators
-from controller.plants.cooling import CoolingHall
+from controller.plants.kit import Setting, kit_for
 from controller.plants.paced import Paced
-from controller.plants.twins import Twins
 from controller.policies.bundle import Bundle, load_bundle
 from controller.policies.client import ChildCandidate
-from controller.policies.incumbent import TrimAndRespond
+from controller.policies.link import COMMAND
+from controller.policies.manifest import BundleError
 from controller.policies.trust import TrustStore
-from controller.ports import Candidate, Incumbent
+from controller.ports import Candidate, Event
 from controller.report import report_of
 from controller.rollout.spec import RolloutSpec, check_against, load_spec
 from controller.rollout.transitions import start
@@ -35,7 +36,7 @@ from controller.store.spool_reader import SpoolReader
 from controller.store.store import Store
 from safety.envelope import Envelope, fresh_memory
 from safety.kernel import verify_kernel, verify_packages
-from safety.spec import load_envelope
+from safety.spec import canonical_of, load_envelope
 from safety.values import Ruling
 from shadow.comparison import Comparison
 from shadow.evidence import Evidence
@@ -46,14 +47,20 @@ PRUNE_EVERY = 250
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one run adds to a site. `speed` is plant seconds per wall second, None as fast as it goes."""
+    """What one run adds to a site. `speed` is plant seconds per wall second, None as fast as it goes.
+
+    The last three are for scenarios that test a misbehaving candidate: its command, and limits other than the site's.
+    Without a speed there is no wall-clock deadline unless `deadline_ms` gives one.
+    """
 
     site: Path
     state: Path
     candidate: str = ""
     seed: int = 1
     speed: float | None = None
-    push: bool = False
+    policy_command: tuple[str, ...] | None = None
+    deadline_ms: float | None = None
+    max_rss_mb: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +83,9 @@ def load(folder: Path, candidate: str = "") -> Loaded:
     verify_packages()
     kernel_digest = verify_kernel()
     site = load_site(folder)
-    envelope = load_envelope(site.folder / "envelope.toml")
+    envelope = load_envelope(site.folder / site.settings.files.envelope)
     spec = _load_spec(site)
-    bundle = load_bundle(_bundle_folder(site, candidate), TrustStore.load(site.folder / "trust"))
+    bundle = load_bundle(_bundle_folder(site, candidate), TrustStore.load(site.folder / site.settings.files.trust))
     if envelope.plant != site.settings.plant.name:
         raise SettingsError(
             f"`envelope.toml` is for plant `{envelope.plant}`, `site.toml` for `{site.settings.plant.name}`: mend one"
@@ -91,7 +98,7 @@ def load(folder: Path, candidate: str = "") -> Loaded:
 
 
 def _load_spec(site: Site) -> RolloutSpec:
-    path = site.folder / "rollout.toml"
+    path = site.folder / site.settings.files.rollout
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -109,6 +116,22 @@ def _bundle_folder(site: Site, candidate: str) -> Path:
         known = ", ".join(sorted(settings.others)) or "none"
         raise SettingsError(f"candidate `{candidate}` is not in site.toml; there are: {known}")
     return site.folder / settings.others[candidate]
+
+
+class _Measured(Watcher):
+    """Feeds the metrics."""
+
+    def __init__(self, metrics: ControlMetrics) -> None:
+        self.metrics = metrics
+
+    def decided(self, decision: Decision, ruling: Ruling, comparison: Comparison, state: LoopState) -> None:
+        self.metrics.decided(decision, comparison)
+
+    def happened(self, event: Event) -> None:
+        self.metrics.happened(event)
+
+    def began(self, late_s: float) -> None:
+        self.metrics.began(late_s)
 
 
 class _Pruner(Watcher):
@@ -132,15 +155,22 @@ class ControlSystem:
         self.loaded, self.options = loaded, options
         self.spool = SqliteSpool(state / "spool.sqlite")
         self.candidate = _candidate(loaded, options)
-        self.incumbent = _incumbent(loaded)
-        self.hall = CoolingHall.open(loaded.site, loaded.envelope, seed=options.seed, snapshot=state / "plant.sqlite")
-        self.operators = Operators(loaded.envelope.plant, IntentBook(state / "intents.sqlite"), state)
-        companions = Twins(self.hall, loaded.envelope, _incumbent(loaded), self.hall.settings.best_static)
-        live = LiveStatus(
-            self.spool, loaded.envelope, loaded.spec, self.operators, self._about(), self.hall.lanes, self._policy
+        self.kit = kit_for(Setting(loaded.site, loaded.envelope, options.seed, state))
+        self.plant, self.incumbent = self.kit.plant, self.kit.incumbent
+        self.operators = Operators(
+            loaded.envelope.plant,
+            IntentBook(state / "intents.sqlite"),
+            state,
+            lambda event_id: self.spool.event(event_id) is not None,
         )
+        live = LiveStatus(
+            self.spool, loaded.envelope, loaded.spec, self.operators, self._about(), self.kit.lanes, self._policy
+        )
+        self.registry = control_registry()
+        stages = [stage.name for stage in loaded.spec.stages]
+        metrics = ControlMetrics(self.registry, loaded.envelope, stages, self.spool.live)
         parts = Parts(
-            plant=self.hall if options.speed is None else Paced(self.hall, options.speed, self.operators),
+            plant=self.plant if options.speed is None else Paced(self.plant, options.speed),
             incumbent=self.incumbent,
             candidate=self.candidate,
             envelope=loaded.envelope,
@@ -152,17 +182,16 @@ class ControlSystem:
             deadbands=loaded.site.settings.deadbands,
             epoch=_next_epoch(state),
             wall_us=lambda: time.monotonic_ns() // 1000,
-            companions=companions,
-            watchers=(live, _Pruner(self.spool)),
+            companions=self.kit.companions,
+            watchers=(live, _Measured(metrics), _Pruner(self.spool)),
         )
         self.loop = PlantLoop.resume(parts, self._fresh())
         self._keep_artefacts()
 
     def report(self) -> dict[str, Any]:
         """What the run did, but for the wall clock's part."""
-        stored = self.spool.count()
-        lanes = self.hall.lanes()
-        return report_of(self.loop.state, self.loaded.spec, self.loaded.site.start_us, self.hall.now_us, lanes, stored)
+        start_us, now_us = self.loaded.site.start_us, self.plant.observe().taken_at
+        return report_of(self.loop.state, self.loaded.spec, start_us, now_us, self.kit.lanes())
 
     def __enter__(self) -> "ControlSystem":
         return self
@@ -171,15 +200,19 @@ class ControlSystem:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.candidate.close()
-        self.hall.close()
+        self.kit.close()
         self.spool.close()
 
     def _fresh(self) -> LoopState:
         """The state nothing is remembered in: shadow, no evidence."""
         plant, spec = self.loaded.envelope.plant, self.loaded.spec
         evidence = Evidence.start(self.loaded.bundle.digest, plant, spec.evidence_settings())
-        rollout, _ = start(spec, f"{plant}-{self.loaded.bundle.digest[:12]}", evidence, self.hall.now_us)
+        rollout, _ = start(spec, f"{plant}-{self.loaded.bundle.digest[:12]}", evidence, self._now_us())
         return LoopState(fresh_memory(self.loaded.envelope), self.incumbent.fresh, rollout, evidence)
+
+    def _now_us(self) -> int:
+        """Plant time when the run begins: a simulated plant's own, else the wall clock's."""
+        return self.loaded.site.start_us or time.time_ns() // 1000
 
     def _about(self) -> About:
         settings = self.loaded.site.settings
@@ -205,9 +238,11 @@ class ControlSystem:
 
     def _keep_artefacts(self) -> None:
         """What decisions refer to is kept as long as they are."""
-        folder = self.loaded.site.folder
-        for kind in ("envelope", "rollout", "site"):
-            self.spool.keep_artefact(kind, (folder / f"{kind}.toml").read_bytes())
+        folder, files = self.loaded.site.folder, self.loaded.site.settings.files
+        for kind, name in (("envelope", files.envelope), ("rollout", files.rollout), ("site", "site.toml")):
+            self.spool.keep_artefact(kind, (folder / name).read_bytes())
+        # Under the very digest that decisions name, so that replay can find it by that.
+        self.spool.keep_artefact("envelope-canonical", canonical_of(folder / files.envelope))
 
 
 @contextmanager
@@ -222,9 +257,15 @@ def serving(loaded: Loaded) -> Iterator[Candidate]:
 
 def load_for(site: Site, policy_digest: str) -> Loaded:
     """The site with whichever of its bundles has this digest; with its own candidate if none has."""
-    names = ["candidate", *site.settings.candidate.others]
-    loaded = [load(site.folder, name) for name in names]
-    return next((one for one in loaded if one.bundle.digest == policy_digest), loaded[0])
+    own = load(site.folder)
+    if own.bundle.digest == policy_digest:
+        return own
+    for name in site.settings.candidate.others:
+        with suppress(BundleError):
+            other = load(site.folder, name)
+            if other.bundle.digest == policy_digest:
+                return other
+    return own
 
 
 def store_url(url: str, state: Path) -> str:
@@ -261,16 +302,13 @@ def build_control(options: Options) -> ControlSystem:
 
 def _candidate(loaded: Loaded, options: Options) -> ChildCandidate:
     settings = loaded.site.settings.candidate
-    deadline_us = None if options.speed is None else int(settings.deadline_ms * 1000)
-    return ChildCandidate(loaded.bundle, deadline_us=deadline_us, rss_limit_bytes=int(settings.max_rss_mb * 2**20))
-
-
-def _incumbent(loaded: Loaded) -> Incumbent:
-    settings = loaded.site.settings
-    kind, cooling = settings.incumbent.kind, settings.plant.cooling
-    if kind != "trim_and_respond" or cooling is None:
-        raise SettingsError(f"incumbent `{kind}` is not known for this plant: there is `trim_and_respond` for cooling")
-    return TrimAndRespond(cooling.zones)
+    deadline_ms = options.deadline_ms or (None if options.speed is None else settings.deadline_ms)
+    return ChildCandidate(
+        loaded.bundle,
+        deadline_us=None if deadline_ms is None else int(deadline_ms * 1000),
+        rss_limit_bytes=int((options.max_rss_mb or settings.max_rss_mb) * 2**20),
+        command=options.policy_command or COMMAND,
+    )
 
 
 def _next_epoch(state: Path) -> int:

@@ -13,11 +13,18 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from controller import bootstrap
+from controller.answering import Answering
+from controller.api.push_server import PushServer
 from controller.errors import UnderstudyError
 from controller.lifeline import watch_parent
+from controller.metrics.control import serve
+from controller.store.errors import RecordsError
+from safety.kernel import ForeignKernelError
 
 REFUSED, INTERRUPTED = 2, 75
 log = logging.getLogger("understudy.control")
@@ -39,19 +46,34 @@ def main(argv: list[str] | None = None) -> int:
                 candidate=options.candidate,
                 seed=options.seed,
                 speed=options.speed,
-                push=options.push,
             )
         )
-    except (UnderstudyError, ValueError) as error:
+    except (UnderstudyError, ValueError, RecordsError, ForeignKernelError) as error:
         print(f"understudy: {error}", file=sys.stderr)  # noqa: T201
         return REFUSED
-    with system:
+    if options.metrics_port is not None:
+        serve(system.registry, "127.0.0.1", options.metrics_port)
+    with system, serving(system, Path(options.state) / "control.sock"):
+        if system.kit.pushed is not None:
+            ending.wait()
+            return INTERRUPTED
         until_us = options.until_us if options.until_us is not None else 2**62
         system.loop.run(until_us, lambda: not ending.is_set())
         if ending.is_set():
             return INTERRUPTED
         (Path(options.state) / "report.json").write_text(json.dumps(system.report(), indent=2) + "\n")
     return 0
+
+
+@contextmanager
+def serving(system: bootstrap.ControlSystem, path: Path) -> Iterator[None]:
+    """The control socket: pokes for everybody, decisions for a plant that keeps its own loop."""
+    server = PushServer(path, Answering(system).answer, system.operators.poke)
+    server.start()
+    try:
+        yield
+    finally:
+        server.close()
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
@@ -62,7 +84,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--speed", type=float, help="plant seconds per wall second; left out: as fast as it goes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--candidate", default="")
-    parser.add_argument("--push", action="store_true")
+    parser.add_argument("--metrics-port", type=int, help="left out: no metrics are served")
     return parser.parse_args(argv)
 
 

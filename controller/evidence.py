@@ -5,7 +5,7 @@ from controller.loopstate import LoopState
 from controller.ports import Outcome
 from controller.rollout.blocks import assign
 from controller.rollout.spec import RolloutSpec
-from safety.values import Judgement, Ruling, Rung, Source, Status, Tier
+from safety.values import Judgement, Proposal, Ruling, Rung, Source, Status, Tier
 from shadow.evidence import TickEvidence
 
 STATUS = {
@@ -43,8 +43,14 @@ def evidence_of(
         group=drawn.group,
         share=drawn.share,
         targets=tuple(proposal.targets.values()),
-        causes=before.causes,
+        causes=(*before.causes, *_causes(proposal)),
     )
+
+
+def _causes(proposal: Proposal) -> tuple[str, ...]:
+    """What a failure's detail adds to its status: a child that was killed for its memory has its own breaker."""
+    memory = proposal.status is Status.FAILED and proposal.detail.startswith("memory:")
+    return ("memory_over_limit",) if memory else ()
 
 
 def _hard(judgement: Judgement) -> bool:

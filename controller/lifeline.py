@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 PARENT_PIPE = "UNDERSTUDY_PARENT_PIPE"
+STORE_URL = "UNDERSTUDY_STORE_URL"
 
 
 def watch_parent(environment: Mapping[str, str], gone: Callable[[], None]) -> None:

@@ -66,6 +66,9 @@ class Watcher:
 
     def happened(self, event: Event) -> None: ...
 
+    def began(self, late_s: float) -> None:
+        """A tick began `late_s` of wall time after it was due; only a paced plant knows."""
+
 
 class PlantLoop:
     """The loop of one plant. Single-threaded; all it remembers is `state`, and all of that is in the spool."""
@@ -255,6 +258,7 @@ class PlantLoop:
         self.state, events = self.parts.operators.take_up(self.state, self.parts.envelope, self.parts.spec, seen)
         if events:
             self._append(TickEntry(decision=None, events=events, checkpoint=encode_state(self.state), durable=True))
+        self.parts.operators.settle()
         return self.parts.operators.stopped
 
     def _withheld(self, outcome: Outcome) -> frozenset[Source]:

@@ -43,15 +43,22 @@ class Operators:
     """Takes up intents for one plant. `poke` makes it look at once; otherwise it looks every 20 ms of wall time at most."""
 
     def __init__(
-        self, plant: str, intents: Intents, state_dir: Path, monotonic_s: Callable[[], float] = time.monotonic
+        self,
+        plant: str,
+        intents: Intents,
+        state_dir: Path,
+        recorded: Callable[[str], bool],
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.plant = plant
         self.intents = intents
         self.state_dir = state_dir
         self._stop_file = stop_path(state_dir)
+        self.recorded = recorded
         self.monotonic_s = monotonic_s
         self.stopped = False
         self._looked_s = float("-inf")
+        self._became: list[tuple[str, Literal["applied", "refused", "stale"], str, int]] = []
 
     def poke(self) -> None:
         """Look at the intents on the next occasion."""
@@ -60,38 +67,58 @@ class Operators:
     def take_up(
         self, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
     ) -> tuple[LoopState, tuple[Event, ...]]:
-        """Carry out what is pending; return the new state and what is to be recorded."""
+        """Carry out what is pending; return the new state and what is to be recorded.
+
+        What became of the acts is written back by `settle`, after the record: an act is never lost between the two, and
+        one that is recorded already (its id is its event's) is not carried out again.
+        """
         was_stopped, self.stopped = self.stopped, self._stop_file.exists()
         events: tuple[Event, ...] = ()
         if self.stopped != was_stopped:
+            text = "STOP is set" if self.stopped else "STOP is cleared"
             events = (
-                self._event(seen.taken_at, "stop", "system", "STOP is set" if self.stopped else "STOP is cleared", 0),
+                Event(f"{self.plant}.{seen.taken_at}.stop.{self.stopped}", seen.taken_at, "note", "system", text, {}),
             )
         if self.monotonic_s() - self._looked_s < POLL_S:
             return state, events
         self._looked_s = self.monotonic_s()
         for intent in self.intents.pending(self.plant):
-            state, told = self._carry_out(intent, state, envelope, spec, seen, len(events))
+            if self.recorded(intent.id):
+                self._became.append((intent.id, "applied", "recorded before a restart", state.rollout.version))
+                continue
+            state, told = self._carry_out(intent, state, envelope, spec, seen)
             events += told
         return state, events
 
+    def settle(self) -> None:
+        """Write back what became of the acts that have been recorded."""
+        for intent_id, outcome, detail, version in self._became:
+            self.intents.resolve(intent_id, outcome, detail, version)
+        self._became.clear()
+
     def _carry_out(
-        self, intent: Intent, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation, n: int
+        self, intent: Intent, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
     ) -> tuple[LoopState, tuple[Event, ...]]:
         version = state.rollout.version
         if intent.expected_version is not None and intent.expected_version != version:
             stale = f"the rollout is at version {version}, you looked at {intent.expected_version}: look again"
-            self.intents.resolve(intent.id, "stale", stale, version)
-            return state, ()
+            self._became.append((intent.id, "stale", stale, version))
+            return state, (
+                Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} stale: {stale}", {}),
+            )
         try:
             after, effects = self._act(intent, state, envelope, spec, seen)
         except (IntentRefusedError, ActRefusedError, ValueError) as error:
-            self.intents.resolve(intent.id, "refused", str(error), version)
-            return state, (self._event(seen.taken_at, "intent", intent.actor, f"{intent.kind} refused: {error}", n),)
+            self._became.append((intent.id, "refused", str(error), version))
+            return state, (
+                Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} refused: {error}", {}),
+            )
         text = f"{intent.kind}: {intent.payload.get('reason', '')}"
-        told = self._event(seen.taken_at, "intent", intent.actor, text, n, {"intent": intent.id, "kind": intent.kind})
-        self.intents.resolve(intent.id, "applied", text, after.rollout.version)
-        return after, (told, *events_of(effects, state, after, seen.taken_at))
+        self._became.append((intent.id, "applied", text, after.rollout.version))
+        told = (
+            Event(intent.id, seen.taken_at, _kind(intent, state, after), intent.actor, text, _detail(intent, state)),
+        )
+        return after, (*told, *events_of(effects, state, after, seen.taken_at))
 
     def _act(
         self, intent: Intent, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
@@ -132,10 +159,27 @@ class Operators:
                 raise IntentRefusedError(f"`{intent.kind}` is no act this version knows")
         return replace(state, rollout=changed[0]), changed[1]
 
-    def _event(
-        self, at_us: int, kind: str, actor: str, text: str, n: int, detail: Mapping[str, object] | None = None
-    ) -> Event:
-        return Event(f"{self.plant}.{at_us}.{kind}.{time.time_ns()}.{n}", at_us, kind, actor, text, dict(detail or {}))
+
+def _kind(intent: Intent, before: LoopState, after: LoopState) -> str:
+    """What the audit calls an act: a reset only once the latch is really lifted, for it may take two people."""
+    lifted = before.rollout.trip is not None and after.rollout.trip is None
+    unlatched = before.memory.latches != after.memory.latches
+    if intent.kind == "reset":
+        return "reset" if lifted or unlatched else "intent"
+    return "override" if intent.kind.startswith("override") else "intent"
+
+
+def _detail(intent: Intent, before: LoopState) -> dict[str, object]:
+    detail: dict[str, object] = {
+        "intent": intent.id,
+        "kind": intent.kind,
+        "reason": str(intent.payload.get("reason", "")),
+    }
+    if intent.kind == "reset":
+        trip_id = str(intent.payload.get("trip_id", ""))
+        latch = trip_id.removeprefix(LATCH) if trip_id.startswith(LATCH) else ""
+        detail |= {"latch": latch} if latch else {"trip": trip_id}
+    return detail
 
 
 def _override(intent: Intent, envelope: Envelope, now_us: int) -> Override:

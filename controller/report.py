@@ -14,7 +14,6 @@ def report_of(
     start_us: int,
     now_us: int,
     lanes: Mapping[str, Mapping[str, float]],
-    stored: int,
 ) -> dict[str, Any]:
     """The report of a run from plant time `start_us` to `now_us`, without the wall clock's part.
 
@@ -23,7 +22,7 @@ def report_of(
     counters = state.counters
     return {
         "ticks": counters.ticks,
-        "decisions": stored,
+        "decisions": counters.decisions,
         "guard_decisions": counters.guard_decisions,
         "rungs": dict(sorted(counters.rungs.items())),
         "vetoes": dict(sorted(counters.vetoes.items())),

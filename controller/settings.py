@@ -11,8 +11,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from controller.errors import SettingsError
 
-SITE_FILES = ("site.toml", "envelope.toml", "rollout.toml")
-
 
 def _number(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -44,6 +42,14 @@ class CoolingSettings(_Model):
         return value.astimezone(UTC)
 
 
+class PushSettings(_Model):
+    """A plant that keeps its own loop: which of the signals it sends say what it costs, and when it is outside its limits."""
+
+    power_signal: str
+    covariate_signals: list[str] = Field(default_factory=list)
+    limits: dict[str, Annotated[tuple[Number, Number], Field(strict=False)]] = Field(default_factory=dict)
+
+
 class PlantSettings(_Model):
     """Which plant, and whether it is a simulation. `kind` is built in or the name of an allow-listed entry point."""
 
@@ -52,6 +58,7 @@ class PlantSettings(_Model):
     simulated: bool = False
     plugins: list[str] = Field(default_factory=list)
     cooling: CoolingSettings | None = None
+    push: PushSettings | None = None
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -86,6 +93,14 @@ class WebSettings(_Model):
     metrics_port: int = Field(default=8801, ge=0, le=65535)
 
 
+class FilesSettings(_Model):
+    """Where the site's other files are, relative to its folder."""
+
+    envelope: str = "envelope.toml"
+    rollout: str = "rollout.toml"
+    trust: str = "trust"
+
+
 class SiteSettings(_Model):
     """The whole file."""
 
@@ -96,6 +111,7 @@ class SiteSettings(_Model):
     candidate: CandidateSettings
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
+    files: FilesSettings = FilesSettings()
     deadbands: dict[str, Number] = Field(default_factory=dict)
     demo_speed: Number = 1.0
 
@@ -140,7 +156,7 @@ def load_site(folder: Path) -> Site:
         raise SettingsError(f"`{path}` is not TOML: {error}") from error
     except ValidationError as error:
         raise SettingsError(f"`{path}`: {first_error(error)}") from error
-    return Site(folder=folder.resolve(), settings=settings, digest=_digest(folder))
+    return Site(folder=folder.resolve(), settings=settings, digest=_digest(folder, settings.files))
 
 
 def first_error(error: ValidationError) -> str:
@@ -154,9 +170,9 @@ def first_error(error: ValidationError) -> str:
     return f"`{where}`: {first['msg'].lower()}{given}{more}"
 
 
-def _digest(folder: Path) -> str:
+def _digest(folder: Path, files: FilesSettings) -> str:
     digest = hashlib.sha256()
-    for name in SITE_FILES:
+    for name in ("site.toml", files.envelope, files.rollout):
         path = folder / name
         digest.update(name.encode() + b"\0" + (path.read_bytes() if path.exists() else b"") + b"\0")
     return digest.hexdigest()

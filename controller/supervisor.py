@@ -91,10 +91,7 @@ class Supervisor:
         child.restarts += 1
         wait_s = min(MAX_BACKOFF_S, 0.1 * 2.0**child.quick_deaths)
         child.process, child.not_before_s = None, time.monotonic() + wait_s
-        print(
-            f"understudy: process `{child.name}` ended with {code}; starting it again in {wait_s:.1f} s",
-            file=sys.stderr,
-        )
+        sys.stderr.write(f"understudy: `{child.name}` ended with {code}; starting it again in {wait_s:.1f} s\n")
 
     def _end(self, child: Child, patience_s: float) -> None:
         if child.process is not None and child.process.poll() is None:

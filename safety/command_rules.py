@@ -1,7 +1,7 @@
-"""The kinds that judge setpoints: bound, interlock, relation, slew, dwell, trust_region."""
+"""The kinds that judge setpoints: bound, interlock, relation; slew, rate_window, dwell, permissive, trust_region."""
 
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf, isfinite, nan
 
 from safety.conditions import Condition, Linear, Names
 from safety.rules import US_PER_S, CommandRule, Situation
@@ -64,7 +64,9 @@ class Interlock(CommandRule):
     def margin(self, proposed: Setpoints, now: Situation) -> float:
         low, high = self.box(proposed, now)
         value = proposed[self.setpoint]
-        return nan if low != low else min(value - low, high - value)
+        if low != low or not isfinite(value):
+            return nan
+        return min(value - low, high - value)
 
     def explain(self, proposed: Setpoints, now: Situation) -> str:
         low, high = self.box(proposed, now)
@@ -224,3 +226,73 @@ class TrustRegion(CommandRule):
         return (
             f"`{self.setpoint}` is {away:.6g} {self.unit} away from the incumbent's; at most {self.distance:g} may be"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateWindow(CommandRule):
+    """All movement of a setpoint within `window_us` together is at most `most`, however it is spread over steps.
+
+    State: (age, distance) of each move in the window.
+    """
+
+    setpoint: str
+    most: float
+    window_us: int
+    step_only = True
+    needs_last = True
+
+    @property
+    def setpoints(self) -> tuple[str, ...]:
+        return (self.setpoint,)
+
+    def aged(self, state: RuleState, observation: Observation, elapsed_us: int) -> RuleState:
+        moves = zip(state[::2], state[1::2], strict=True)
+        young = [(age + elapsed_us, distance) for age, distance in moves if age + elapsed_us < self.window_us]
+        return tuple(value for move in young for value in move)
+
+    def applied(self, state: RuleState, last: Setpoints | None, setpoints: Setpoints) -> RuleState:
+        if last is None or self.setpoint not in setpoints:
+            return state
+        distance = abs(setpoints[self.setpoint] - last[self.setpoint])
+        return (*state, 0.0, distance) if distance > 0 else state
+
+    def reach(self, now: Situation) -> tuple[float, float]:
+        """How far up and down a step may go; the same both ways."""
+        left = max(0.0, self.most - sum(now.states.get(self.id, ())[1::2]))
+        return left, left
+
+    def margin(self, proposed: Setpoints, now: Situation) -> float:
+        if now.last is None:
+            return inf
+        moved = abs(proposed[self.setpoint] - now.last[self.setpoint])
+        # Standing still is always permitted, also where a waived step has used up more than the window had.
+        return inf if moved == 0 else self.reach(now)[0] - moved
+
+    def explain(self, proposed: Setpoints, now: Situation) -> str:
+        window_s = self.window_us / US_PER_S
+        return (
+            f"`{self.setpoint}` has {self.reach(now)[0]:.6g} {self.unit} left of the {self.most:g} it may move "
+            f"in {window_s:g} s"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permissive(CommandRule):
+    """A discrete setpoint is raised only while `require` holds; once raised it may stay. Unknown does not hold."""
+
+    setpoint: str
+    require: Condition
+    step_only = True
+
+    @property
+    def setpoints(self) -> tuple[str, ...]:
+        return (self.setpoint,)
+
+    def margin(self, proposed: Setpoints, now: Situation) -> float:
+        # Without a last command nobody knows that it is running already: then anything may be a start.
+        if now.last is not None and proposed[self.setpoint] <= now.last[self.setpoint]:
+            return inf
+        return 0.0 if self.require.holds(Names(now.signals, proposed)) is True else -1.0
+
+    def explain(self, proposed: Setpoints, now: Situation) -> str:
+        return f"`{self.setpoint}` may not be raised to {proposed[self.setpoint]:g}: its permissive does not hold"

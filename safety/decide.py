@@ -4,7 +4,7 @@
 then the highest rung that has authority and an accepting verdict is taken. Nothing is repaired.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf, isfinite, nan
 
@@ -87,7 +87,7 @@ def judge_rule(
         margin = rule.margin(proposed, now)
         if margin >= 0:
             return margin, None
-        gave_way = rule.step_only and rule.tier < Tier.T5 and waived.issuperset(rule.setpoints)
+        gave_way = rule.step_only and Tier.T3 <= rule.tier <= Tier.T4 and waived.issuperset(rule.setpoints)
         outcome = Outcome.WAIVED if gave_way else Outcome.VETO
         return margin, Finding(rule.id, rule.tier, outcome, margin, about, rule.explain(proposed, now))
     except Exception as error:  # an unknown limit is not a wide limit
@@ -95,11 +95,38 @@ def judge_rule(
 
 
 def judge(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelope: Envelope) -> Verdict:
-    """Judge target and step by all rules that bind the rung. The target is free of slew, dwell and trust region."""
-    margins: dict[str, float] = {}
+    """Judge target and step by all rules that bind the rung. The target is free of slew, dwell and trust region.
+
+    The compiled form answers where every rule accepts; what refuses, and what is unusual, is asked rule by rule.
+    """
+    compiled = envelope.compiled[rung]
+    answer = compiled.arrived if ramped.step == target else compiled.margins
+    try:
+        margins = answer(target, ramped.step, now)
+    except Exception:  # whose fault it was, and what it means, is for the rules to say
+        margins = None
+    if margins is None:
+        return judge_plainly(target, ramped, rung, now, envelope)
+    refusing = [rule for rule in envelope.binding[rung] if not margins[rule.id] >= 0]
+    return _asked(refusing, target, ramped, now, envelope, margins) if refusing else _well(margins, envelope)
+
+
+def judge_plainly(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelope: Envelope) -> Verdict:
+    """The meaning of `judge`: every rule that binds the rung is asked, one by one, about target and step."""
+    return _asked(envelope.binding[rung], target, ramped, now, envelope, {})
+
+
+def _asked(
+    rules: Sequence[CommandRule],
+    target: Setpoints,
+    ramped: Ramped,
+    now: Situation,
+    envelope: Envelope,
+    margins: dict[str, float],
+) -> Verdict:
     told: list[Finding] = []
     step, arrived = ramped.step, ramped.step == target
-    for rule in envelope.binding[rung]:
+    for rule in rules:
         margin, finding = inf, None
         if not rule.step_only:
             margin, finding = judge_rule(rule, target, now, "target", _NOTHING)
@@ -112,6 +139,10 @@ def judge(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelop
                 told.append(finding)
         margins[rule.id] = margin
     return verdict_of(margins, told, envelope)
+
+
+def _well(margins: Mapping[str, float], envelope: Envelope) -> Verdict:
+    return Verdict(True, (), margins, "", envelope.digest)
 
 
 def verdict_of(margins: Mapping[str, float], told: list[Finding], envelope: Envelope) -> Verdict:

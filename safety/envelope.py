@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from math import inf
 
 from safety.command_rules import Bound, Dwell, Interlock
+from safety.compiled import Compiled
+from safety.money_rules import Budget
 from safety.ramp import RampPlan, plan_ramp
 from safety.rules import POLICY, CommandRule, FailSafe, Rule, Situation, StateRule
 from safety.values import Memory, Permitted, RuleState, Rung, Setpoints, Tier
@@ -69,15 +71,22 @@ class Envelope:
     rules: tuple[Rule, ...] = field(init=False)
     stateful: tuple[tuple[Rule, RuleState], ...] = field(init=False)
     binding: Mapping[Rung, tuple[CommandRule, ...]] = field(init=False)
+    compiled: Mapping[Rung, Compiled] = field(init=False, compare=False, repr=False)
     failsafe_ids: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ramp_plan", plan_ramp(self.setpoints, self.command_rules))
         object.__setattr__(self, "names", frozenset(spec.name for spec in self.setpoints))
         object.__setattr__(self, "rules", (*self.command_rules, *self.state_rules))
-        object.__setattr__(self, "stateful", tuple((rule, rule.fresh()) for rule in self.rules if rule.fresh()))
+        object.__setattr__(self, "stateful", tuple((rule, rule.fresh()) for rule in self.rules if _remembers(rule)))
         object.__setattr__(self, "failsafe_ids", frozenset(entry.id for entry in self.failsafe))
         object.__setattr__(self, "binding", {rung: _binding(rung, self.command_rules) for rung in Rung})
+        object.__setattr__(self, "compiled", {rung: Compiled(rules) for rung, rules in self.binding.items()})
+
+
+def _remembers(rule: Rule) -> bool:
+    """Whether a kind keeps anything from tick to tick."""
+    return type(rule).aged is not Rule.aged or type(rule).applied is not Rule.applied
 
 
 def _binding(rung: Rung, rules: tuple[CommandRule, ...]) -> tuple[CommandRule, ...]:
@@ -99,7 +108,7 @@ def _permitted(spec: SetpointSpec, envelope: Envelope, now: Situation) -> Permit
     low, high, wait_us = spec.low, spec.high, 0.0
     standing: Setpoints = now.last or {}
     for rule in envelope.ramp_plan.by_setpoint[spec.name]:
-        if isinstance(rule, Bound | Interlock):
+        if isinstance(rule, Bound | Interlock | Budget):
             rule_low, rule_high = rule.box(standing, now)
             low, high = max(low, rule_low), min(high, rule_high)
         elif isinstance(rule, Dwell) and now.last is not None:

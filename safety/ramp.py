@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from math import nextafter
 from typing import Protocol
 
-from safety.command_rules import Bound, Dwell, Interlock, Relation, Slew
+from safety.command_rules import Bound, Dwell, Interlock, RateWindow, Relation, Slew
+from safety.money_rules import Budget
 from safety.rules import CommandRule, Situation
 from safety.values import Setpoints, Tier
 
@@ -36,10 +37,10 @@ class Named(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RampGroup:
-    """Continuous setpoints that move by one fraction, their slew rules, and the T0-T2 rules they must enter."""
+    """Continuous setpoints that move by one fraction, their rules on rates, and the T0-T2 rules they must enter."""
 
     setpoints: tuple[str, ...]
-    slews: tuple[Slew, ...]
+    slews: tuple[Slew | RateWindow, ...]
     entered: tuple[CommandRule, ...]
 
 
@@ -81,7 +82,7 @@ def plan_ramp(setpoints: Sequence[Named], rules: Sequence[CommandRule]) -> RampP
 
 def _group(names: tuple[str, ...], rules: Sequence[CommandRule]) -> RampGroup:
     touching = [rule for rule in rules if set(names) & set(rule.setpoints)]
-    slews = tuple(rule for rule in touching if isinstance(rule, Slew))
+    slews = tuple(rule for rule in touching if isinstance(rule, Slew | RateWindow))
     entered = tuple(rule for rule in touching if rule.tier <= Tier.T2 and not rule.step_only)
     return RampGroup(names, slews, entered)
 
@@ -149,8 +150,8 @@ def _move(group: RampGroup, target: Setpoints, step: dict[str, float], now: Situ
     return {slew.setpoint for slew in group.slews if not slew.margin(step, now) >= 0}
 
 
-def _fraction(slew: Slew, target: Setpoints, now: Situation) -> float:
-    """The largest fraction of the way that one slew rule permits."""
+def _fraction(slew: Slew | RateWindow, target: Setpoints, now: Situation) -> float:
+    """The largest fraction of the way that one rule on rates permits."""
     assert now.last is not None
     distance = target[slew.setpoint] - now.last[slew.setpoint]
     up, down = slew.reach(now)
@@ -207,7 +208,7 @@ def _enter(
     for further in _FURTHER:
         _along(group, target, step, now, needed * (1.0 + further))
         for rule in entering:
-            if isinstance(rule, Bound | Interlock) and rule.setpoint in group.setpoints:
+            if isinstance(rule, Bound | Interlock | Budget) and rule.setpoint in group.setpoints:
                 low, high = rule.box(step, now)
                 step[rule.setpoint] = min(max(step[rule.setpoint], low), high)  # exactly on the edge
         if all(rule.margin(step, now) >= 0 for rule in entering):

@@ -143,10 +143,19 @@ def envelope_digest(model: EnvelopeModel) -> str:
 
     Defaults are left out, so that a key added to the format later does not rename the envelopes of before.
     """
+    return hashlib.sha256(canonical(model)).hexdigest()
+
+
+def canonical(model: EnvelopeModel) -> bytes:
+    """The canonical JSON whose SHA-256 is the envelope's digest."""
     content = model.model_dump(mode="json", exclude_defaults=True)
     content["rule"] = sorted(content["rule"], key=lambda rule: str(rule["id"]))
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def canonical_of(path: Path) -> bytes:
+    """The canonical JSON of a file. Raises SpecError."""
+    return canonical(parse_model(path.read_text(encoding="utf-8"), origin=str(path)))
 
 
 def _setpoint(spec: SetpointModel) -> SetpointSpec:

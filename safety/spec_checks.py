@@ -6,12 +6,13 @@ conditions may look up signals and discrete setpoints only, which is checked her
 
 from collections.abc import Iterable, Iterator
 
-from safety.command_rules import Bound, Dwell, Interlock, Relation, Slew, TrustRegion
+from safety.command_rules import Bound, Dwell, Interlock, Permissive, RateWindow, Relation, Slew, TrustRegion
 from safety.conditions import AllOf, AnyOf, Comparison, Condition, Linear, Not
 from safety.envelope import Envelope
-from safety.rules import FailSafe, Rule
+from safety.money_rules import Budget
+from safety.rules import CommandRule, FailSafe, Rule
 from safety.spec_rules import SpecError
-from safety.state_rules import Readback, Staleness, Trip
+from safety.state_rules import Novelty, Readback, Recoverability, Staleness, Trip, Watchdog
 from safety.values import Tier
 from safety.when import names_in
 
@@ -70,9 +71,9 @@ def _check_discrete(envelope: Envelope) -> None:
             if spec.values is not None and spec.values.count(value) > 1:
                 raise SpecError(f"setpoint `{spec.name}`: value {value:g} is given twice: keep one")
     for rule in envelope.command_rules:
-        if isinstance(rule, Slew) and specs[rule.setpoint].values is not None:
+        if isinstance(rule, Slew | RateWindow) and specs[rule.setpoint].values is not None:
             raise SpecError(f"rule `{rule.id}`: `{rule.setpoint}` is discrete and cannot slew: give it a `dwell`")
-        if isinstance(rule, Dwell) and specs[rule.setpoint].values is None:
+        if isinstance(rule, Dwell | Permissive) and specs[rule.setpoint].values is None:
             raise SpecError(f"rule `{rule.id}`: `{rule.setpoint}` is continuous and has no dwell: give it a `slew`")
 
 
@@ -92,14 +93,16 @@ def _check_units(envelope: Envelope) -> None:
 def _units_of(rule: Rule, units: dict[str, str]) -> Iterator[tuple[str, ...]]:
     """The units each part of a rule permits: its setpoint's or signal's own, or the one of their differences."""
     match rule:
-        case Bound() | Interlock():
+        case Bound() | Interlock() | Permissive():
             yield (units[rule.setpoint],)
-        case Slew() | TrustRegion() | Readback():
+        case Slew() | RateWindow() | TrustRegion() | Readback():
             yield _difference(units[rule.setpoint])
-        case Trip():
+        case Trip() | Recoverability() | Novelty():
             yield (units[rule.signal],)
-        case Dwell() | Staleness():
+        case Dwell() | Staleness() | Watchdog():
             yield ("s",)
+        case Budget():
+            yield (units[rule.setpoint],)
         case Relation():
             # A coefficient other than 1 carries a unit of its own.
             yield from ((units[name],) for name, coefficient in rule.terms if abs(coefficient) == 1.0)
@@ -118,8 +121,12 @@ def _sums(rule: Rule) -> Iterator[tuple[tuple[str, float], ...]]:
             if linear is not None:
                 yield ((rule.setpoint, 1.0), *linear.terms)
         yield from _comparisons(rule.when)
+    elif isinstance(rule, Permissive):
+        yield from _comparisons(rule.require)
     elif isinstance(rule, Relation):
         yield rule.limit.terms
+    elif isinstance(rule, Budget):
+        yield tuple((name, 1.0) for name in rule.looked_up)
 
 
 def _comparisons(condition: Condition | None) -> Iterator[tuple[tuple[str, float], ...]]:
@@ -178,9 +185,9 @@ def _check_failsafe_order(envelope: Envelope) -> None:
 
 
 def _setpoints(rule: Rule) -> set[str]:
-    if isinstance(rule, Bound | Interlock | Slew | Dwell | TrustRegion | Readback):
-        return {rule.setpoint}
-    return set(rule.setpoints) if isinstance(rule, Relation) else set()
+    if isinstance(rule, CommandRule):
+        return set(rule.setpoints)
+    return {rule.setpoint} if isinstance(rule, Readback) else set()
 
 
 def _looked_up(rule: Rule) -> set[str]:
@@ -193,7 +200,13 @@ def _looked_up(rule: Rule) -> set[str]:
             return _terms(rule.limit)
         case Staleness():
             return set(rule.signals)
-        case Trip():
+        case Permissive():
+            return set(names_in(rule.require))
+        case Budget():
+            return set(rule.looked_up)
+        case Recoverability():
+            return {rule.signal} | _terms(rule.rise)
+        case Trip() | Watchdog() | Novelty():
             return {rule.signal}
         case _:
             return set()

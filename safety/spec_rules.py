@@ -8,10 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from safety.command_rules import Bound, Dwell, Interlock, Relation, Slew, TrustRegion
+from safety.command_rules import Bound, Dwell, Interlock, Permissive, RateWindow, Relation, Slew, TrustRegion
 from safety.conditions import Condition, Linear
+from safety.money_rules import Budget, SpendRate
 from safety.rules import ANY, POLICY, US_PER_S, CommandRule, StateRule
-from safety.state_rules import Readback, Staleness, Trip
+from safety.state_rules import Novelty, Readback, Recoverability, Staleness, Trip, Watchdog
 from safety.values import Tier
 from safety.when import parse_linear, parse_when
 
@@ -250,6 +251,108 @@ class ReadbackModel(RuleModel):
         )
 
 
+class RateWindowModel(CommandModel):
+    """All movement within `window_s` together."""
+
+    tiers: ClassVar[tuple[Tier, ...]] = (Tier.T4,)
+
+    kind: Literal["rate_window"]
+    setpoint: Name
+    most: Positive
+    window_s: Positive
+
+    def build(self) -> CommandRule:
+        return RateWindow(
+            **self.common(), setpoint=self.setpoint, most=self.most, window_us=microseconds(self.window_s)
+        )
+
+
+class PermissiveModel(CommandModel):
+    """What must hold for a discrete setpoint to be raised."""
+
+    tiers: ClassVar[tuple[Tier, ...]] = (Tier.T2, Tier.T3)
+
+    kind: Literal["permissive"]
+    setpoint: Name
+    require: Text
+
+    def build(self) -> CommandRule:
+        return Permissive(**self.common(), setpoint=self.setpoint, require=condition_of(self.id, self.require))
+
+
+class BudgetModel(CommandModel):
+    """Money: `spent + reserved + max_charge <= limit`, or the setpoint is at most `idle`."""
+
+    kind: Literal["budget"]
+    setpoint: Name
+    spent: Name
+    reserved: Name
+    limit: Name
+    max_charge: Name
+    idle: Number = 0.0
+
+    def build(self) -> CommandRule:
+        return Budget(**self.common(), **self.ledger())
+
+    def ledger(self) -> dict[str, Any]:
+        names = ("setpoint", "spent", "reserved", "limit", "max_charge", "idle")
+        return {name: getattr(self, name) for name in names}
+
+
+class SpendRateModel(BudgetModel):
+    """The same over a sliding window, against a multiple of the plan."""
+
+    kind: Literal["spend_rate"]  # type: ignore[assignment]
+    most_per_mille: Annotated[int, Field(gt=0, le=1_000_000)]
+
+    def build(self) -> CommandRule:
+        return SpendRate(**self.common(), **self.ledger(), most_per_mille=self.most_per_mille)
+
+
+class WatchdogModel(RuleModel):
+    kind: Literal["watchdog"]
+    signal: Name
+    max_silence_s: Positive
+
+    def build(self) -> StateRule:
+        return Watchdog(**self.common(), signal=self.signal, max_silence_us=microseconds(self.max_silence_s))
+
+
+class RecoverabilityModel(RuleModel):
+    """`signal + horizon_s * rise_per_s <= high - margin`."""
+
+    tiers: ClassVar[tuple[Tier, ...]] = (Tier.T5,)
+
+    kind: Literal["recoverability"]
+    signal: Name
+    rise_per_s: Number | Text
+    horizon_s: Positive
+    high: Number
+    margin: NotNegative
+
+    def build(self) -> StateRule:
+        rise = _limit(self.id, self.rise_per_s)
+        assert rise is not None
+        return Recoverability(
+            **self.common(),
+            signal=self.signal,
+            rise=rise,
+            horizon_us=microseconds(self.horizon_s),
+            high=self.high - self.margin,
+        )
+
+
+class NoveltyModel(RuleModel):
+    tiers: ClassVar[tuple[Tier, ...]] = (Tier.T5,)
+
+    kind: Literal["novelty"]
+    signal: Name
+    high: Number
+
+    def build(self) -> StateRule:
+        return Novelty(**self.common(), signal=self.signal, high=self.high)
+
+
 AnyRule = Annotated[
     BoundModel
     | InterlockModel
@@ -259,7 +362,14 @@ AnyRule = Annotated[
     | TrustRegionModel
     | StalenessModel
     | TripModel
-    | ReadbackModel,
+    | ReadbackModel
+    | RateWindowModel
+    | PermissiveModel
+    | BudgetModel
+    | SpendRateModel
+    | WatchdogModel
+    | RecoverabilityModel
+    | NoveltyModel,
     Field(discriminator="kind"),
 ]
 

@@ -1,8 +1,12 @@
-"""The kinds that judge the observation, and may only take authority away: staleness, trip, readback."""
+"""The kinds that judge the observation, and may only take authority away.
+
+staleness, trip, readback, watchdog, recoverability, novelty.
+"""
 
 from dataclasses import dataclass
 from math import inf, isfinite, nan
 
+from safety.conditions import Linear, Names
 from safety.rules import US_PER_S, StateRule
 from safety.values import Observation, RuleState, Signal
 
@@ -114,6 +118,76 @@ class Readback(StateRule):
             return None
         told, does = observation.applied.get(self.setpoint), observation.readback.get(self.setpoint)
         return None if told is None or does is None else abs(told - does)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watchdog(StateRule):
+    """A heartbeat signal changes at least every `max_silence_us`. State: (last beat, silent_us)."""
+
+    signal: str
+    max_silence_us: int
+
+    def fresh(self) -> RuleState:
+        return (0.0, 0.0)
+
+    def aged(self, state: RuleState, observation: Observation, elapsed_us: int) -> RuleState:
+        beat = _known(observation.signals.get(self.signal))
+        if beat is None or beat == state[0]:
+            return (state[0], state[1] + elapsed_us)
+        return (beat, 0.0)
+
+    def margin(self, observation: Observation, state: RuleState) -> float:
+        return (self.max_silence_us - state[1]) / US_PER_S
+
+    def explain(self, observation: Observation, state: RuleState) -> str:
+        return f"`{self.signal}` has not changed for more than {self.max_silence_us / US_PER_S:g} s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recoverability(StateRule):
+    """The incumbent could still keep a limit if it took over late: `signal + horizon * rise <= high`.
+
+    `rise` is the worst rate [unit/s], a constant or linear in signals; `high` is the limit less its margin.
+    """
+
+    signal: str
+    rise: Linear
+    horizon_us: int
+    high: float
+
+    def margin(self, observation: Observation, state: RuleState) -> float:
+        value = _known(observation.signals.get(self.signal))
+        rise = self.rise.value(Names(observation.signals, {}))
+        if value is None or rise is None:
+            return nan
+        return self.high - (value + self.horizon_us / US_PER_S * rise)
+
+    def explain(self, observation: Observation, state: RuleState) -> str:
+        return f"`{self.signal}` could pass {self.high:g} {self.unit} within {self.horizon_us / US_PER_S:g} s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Novelty(StateRule):
+    """A handed-in measure of how unusual the situation is stays at or below `high`. A nuisance budget, not a guarantee."""
+
+    signal: str
+    high: float
+
+    def margin(self, observation: Observation, state: RuleState) -> float:
+        value = _known(observation.signals.get(self.signal))
+        return nan if value is None else self.high - value
+
+    def explain(self, observation: Observation, state: RuleState) -> str:
+        return (
+            f"`{self.signal}` is above {self.high:g} or not good: the policy has not been trained on the like of this"
+        )
+
+
+def _known(signal: Signal | None) -> float | None:
+    """The value of a signal that is good and finite."""
+    if signal is None or not signal.good or not isfinite(signal.value):
+        return None
+    return signal.value
 
 
 def _is_unfit(signal: Signal | None, max_age_us: int) -> bool:

@@ -6,8 +6,12 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from controller.cli import acts, breakers, database, learn, records, rollouts, running
+from controller.cli import access, acts, breakers, config, database, learn, records, rollouts, running
 from controller.errors import UnderstudyError
+from controller.store.errors import RecordsError
+from safety.kernel import ForeignKernelError
+
+REFUSALS = (UnderstudyError, ValueError, RecordsError, ForeignKernelError)
 
 
 class _OneLineErrors(TyperGroup):
@@ -16,7 +20,7 @@ class _OneLineErrors(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (UnderstudyError, ValueError) as error:
+        except REFUSALS as error:
             print(f"understudy: {error}", file=sys.stderr)  # noqa: T201
             raise typer.Exit(2) from error
 
@@ -38,3 +42,6 @@ app.command("evaluate")(learn.evaluate)
 app.add_typer(rollouts.app, name="rollout")
 app.add_typer(breakers.app, name="breaker")
 app.add_typer(database.app, name="db")
+app.add_typer(access.tokens, name="token")
+app.add_typer(config.app, name="config")
+app.command("login")(access.login)

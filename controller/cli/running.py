@@ -1,5 +1,6 @@
 """`understudy run`: the whole system, live in the terminal or headless with a report."""
 
+import getpass
 import json
 import os
 import re
@@ -11,11 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from controller import bootstrap
+from controller.api.access import create_login_url
 from controller.cli.options import DEMO, SiteOption, StateOption, state_dir
 from controller.cli.view import View
 from controller.errors import SettingsError, StateError
+from controller.lifeline import STORE_URL
+from controller.settings import WebSettings
 from controller.store.spool_reader import SpoolReader
 from controller.supervisor import Child, Supervisor
 from migrations import upgrade
@@ -41,6 +46,7 @@ def run(
     plan = _Plan.of(loaded, site, for_, speed, seed, candidate, headless, state)
     plan.prepare()
     upgrade(plan.store_url)
+    plan.announce()
     began_s = time.monotonic()
     code = _supervise(plan, loaded)
     if code == 0 and report is not None:
@@ -52,8 +58,16 @@ class _Plan:
     """What one run is, from its options. A run that was cut short goes on where it was; a finished one begins anew."""
 
     def __init__(
-        self, site: Path, folder: Path, identity: dict[str, Any], speed: float | None, headless: bool, store_url: str
+        self,
+        site: Path,
+        folder: Path,
+        identity: dict[str, Any],
+        speed: float | None,
+        headless: bool,
+        store_url: str,
+        web: WebSettings,
     ) -> None:
+        self.web = web
         self.site, self.folder, self.identity = site, folder, identity
         self.speed, self.headless, self.store_url = speed, headless, store_url
 
@@ -82,7 +96,7 @@ class _Plan:
         folder = state if state is not None else state_dir(loaded.site, None).parent / name
         identity = {"site": loaded.site.digest, "candidate": candidate, "seed": seed, "until_us": until_us}
         url = bootstrap.store_url(settings.store.url, folder)
-        return cls(site, folder, identity, plant_speed, headless, url)
+        return cls(site, folder, identity, plant_speed, headless, url, settings.web)
 
     def prepare(self) -> None:
         """Make the state directory ready: resume, begin anew, or refuse one that belongs to something else."""
@@ -121,13 +135,25 @@ class _Plan:
             control += ["--speed", str(self.speed)]
         if self.identity["candidate"]:
             control += ["--candidate", self.identity["candidate"]]
-        shipper = [python, "-m", "controller.store", str(self.folder / "spool.sqlite"), self.store_url]
-        return [Child("control", control, essential=True), Child("shipper", shipper)]
+        shipper = [python, "-m", "controller.store", str(self.folder / "spool.sqlite")]
+        children = [Child("control", control, essential=True), Child("shipper", shipper)]
+        if not self.headless:
+            control += ["--metrics-port", str(self.web.metrics_port)]
+            children.append(Child("web", [python, "-m", "controller.web", str(self.site), str(self.folder)]))
+        return children
+
+    def announce(self) -> None:
+        """Say where the console is; the link lets one person in, once."""
+        if self.headless:
+            return
+        base = f"http://{self.web.host}:{self.web.port}"
+        url = create_login_url(self.folder, base, lambda: time.time_ns() // 1000, actor=getpass.getuser())
+        Console(stderr=True).print(f"console: {url}", highlight=False, soft_wrap=True)
 
 
 def _supervise(plan: _Plan, loaded: bootstrap.Loaded) -> int:
     """Run until control has ended or somebody asks to stop; then let the shipper finish."""
-    supervisor = Supervisor(plan.children(), os.environ)
+    supervisor = Supervisor(plan.children(), {**os.environ, STORE_URL: plan.store_url})
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
@@ -139,7 +165,8 @@ def _supervise(plan: _Plan, loaded: bootstrap.Loaded) -> int:
         while code is None and not asked:
             time.sleep(0.1 if plan.headless else 0.2)
             code = supervisor.poll()
-            view.show(spool.live())
+            if spool.path.exists():
+                view.show(spool.live())
     if asked:
         supervisor.stop()
         return 130 if asked[0] == signal.SIGINT else 0

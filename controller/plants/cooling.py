@@ -97,6 +97,12 @@ class SignalRow(Mapping[str, Signal]):
             signal = self._made[name] = Signal(self._values[self._columns[name]])
         return signal
 
+    def get(self, name: str, default: Any = None) -> Any:
+        made = self._made.get(name)
+        if made is not None:
+            return made
+        return self[name] if name in self._columns else default
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
 

@@ -1,23 +1,16 @@
 """A simulated plant at a stated speed: it comes back from `advance` no sooner than the wall clock allows."""
 
 import time
-from typing import Protocol
 
 from controller.ports import Outcome, Plant
 from safety.values import Command, Observation, Receipt
 
 
-class Waker(Protocol):
-    """Whoever may cut a wait short: an operator's act."""
-
-    def poke(self) -> None: ...
-
-
 class Paced:
     """`speed` plant seconds pass per wall second. It never runs faster to catch up with time it has lost."""
 
-    def __init__(self, plant: Plant, speed: float, waker: Waker) -> None:
-        self.plant, self.speed, self.waker = plant, speed, waker
+    def __init__(self, plant: Plant, speed: float) -> None:
+        self.plant, self.speed = plant, speed
         self._next_s = time.monotonic()
 
     @property

@@ -24,14 +24,25 @@ def connect(url: str, *, wait_s: float = 5.0) -> Engine:
         if backend == "sqlite":
             return _sqlite(url, wait_s)
         if backend == "postgresql":
-            return create_engine(
-                parsed, pool_pre_ping=True, pool_size=4, connect_args={"connect_timeout": max(int(wait_s), 2)}
-            )
-    except (ArgumentError, InvalidRequestError, ModuleNotFoundError) as error:
+            return create_engine(parsed, pool_pre_ping=True, pool_size=4, connect_args=_patience(wait_s))
+    except ModuleNotFoundError as error:
+        raise StoreError(f"cannot use the store's URL: {error}: install `understudy[postgres]`") from error
+    except (ArgumentError, InvalidRequestError) as error:
         raise StoreError(
             f"cannot use the store's URL: {error}: want `sqlite:///FILE` or `postgresql+psycopg://...`"
         ) from error
     raise StoreError(f"the store's URL is of `{backend}`: want `sqlite:///FILE` or `postgresql+psycopg://...`")
+
+
+def _patience(wait_s: float) -> dict[str, int]:
+    """libpq's settings: a server that vanished without a word is noticed in about half a minute, not in hours."""
+    return {
+        "connect_timeout": max(int(wait_s), 2),
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
 
 
 def make_folder(engine: Engine) -> None:
@@ -58,7 +69,7 @@ def store_errors(engine: Engine) -> Iterator[None]:
     """Turn the database's errors into StoreAway, StoreOutdated, or StoreError for what waiting will not cure."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:  # COPY speaks to the driver itself
         where = engine.url.render_as_string(hide_password=True)
         told = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         if _is_outdated(error):
@@ -70,14 +81,13 @@ def store_errors(engine: Engine) -> Iterator[None]:
         raise StoreError(f"store `{where}` refused: {told}") from error
 
 
-def _is_outdated(error: SQLAlchemyError) -> bool:
-    cause = getattr(error, "orig", None)
+def _is_outdated(error: Exception) -> bool:
+    cause = getattr(error, "orig", None) or error
     return getattr(cause, "sqlstate", None) in UNDEFINED or any(words in str(cause) for words in ABSENT)
 
 
-def _is_away(error: SQLAlchemyError) -> bool:
-    if isinstance(error, PoolTimeout):
+def _is_away(error: Exception) -> bool:
+    if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return True
-    return isinstance(error, DBAPIError) and (
-        error.connection_invalidated or type(error).__name__ in ("OperationalError", "InterfaceError")
-    )
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"OperationalError", "InterfaceError"})

@@ -1,13 +1,14 @@
 """Writing a batch into the store, exactly once: what is there already is left as it is.
 
-SQLite inserts row by row with `ON CONFLICT DO NOTHING`, by its driver (half the time of Core); PostgreSQL copies into a temporary table and inserts from there.
+SQLite inserts row by row with `ON CONFLICT DO NOTHING`, through its driver, which halves the time of SQLAlchemy's Core;
+PostgreSQL copies into a temporary table and inserts from there.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, select, text, tuple_, update
+from sqlalchemy import Connection, Table, and_, bindparam, or_, select, text, tuple_, update
 
 from controller.store.entry import Artefact, Batch
 from controller.store.models import ARTEFACT, DECISION, EVENT, RECEIPT, ROLLOUT, TRIP
@@ -26,6 +27,15 @@ from controller.store.rows import (
 from shadow.store import CHANNEL, COMPARISON
 
 LOOKUP = 500
+# A trip is reset by its id; a rule's latch by the rule, and with it every trip of before that it has set.
+RESET = update(TRIP).where(
+    TRIP.c.reset_at.is_(None),
+    TRIP.c.at <= bindparam("until"),
+    or_(
+        TRIP.c.id == bindparam("of_trip"),
+        and_(TRIP.c.plant == bindparam("of_plant"), TRIP.c.first_out == bindparam("of_latch"), TRIP.c.first_out != ""),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,9 @@ def _ingest_events(connection: Connection, batch: Batch) -> None:
     _insert(connection, EVENT, [audit_row(event, plant) for event, plant in events])
     _insert(connection, ROLLOUT, [rollout_row(event, plant) for event, plant in events if event.kind == "stage"])
     _insert(connection, TRIP, [trip_row(event, plant) for event, plant in events if event.kind == "trip"])
-    resets = [reset_row(event) for event, _ in events if event.kind == "reset"]
+    resets = [reset_row(event, plant) for event, plant in events if event.kind == "reset"]
     if resets:
-        of_trip = TRIP.c.id == bindparam("trip_id")
-        connection.execute(update(TRIP).where(of_trip, TRIP.c.reset_at.is_(None)), resets)
+        connection.execute(RESET, resets)
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Row]) -> int:

@@ -77,7 +77,7 @@ def event_rows(batch: Batch) -> list[tuple[Event, str]]:
     """The events of a batch, each with its plant: that of its detail, else that of its tick."""
     plants = {spooled.seq: spooled.plant for spooled in batch.decisions}
     return [
-        (event, str(event.detail.get("plant") or plants.get(seq, "")))
+        (event, _text(event.detail.get("plant") or plants.get(seq, "")))
         for seq, body in batch.events
         for event in decode_events(body)
     ]
@@ -86,7 +86,7 @@ def event_rows(batch: Batch) -> list[tuple[Event, str]]:
 def audit_row(event: Event, plant: str) -> Row:
     """The row of `event`."""
     return {
-        "id": event.id,
+        "id": _text(event.id),
         "plant": plant,
         "at": event.at,
         "kind": event.kind,
@@ -97,14 +97,15 @@ def audit_row(event: Event, plant: str) -> Row:
 
 
 def rollout_row(event: Event, plant: str) -> Row:
-    """The row of `rollout` of a `stage` event; its detail says `from`, `to`, and if it can `why` and `version`."""
+    """The row of `rollout` of a `stage` event; its detail says `stage`, or that the rollout is `completed` or `aborted`."""
     detail, version = event.detail, event.detail.get("version")
+    ended = next((end for end in ("aborted", "completed") if detail.get(end)), "")
     return {
-        "id": event.id,
+        "id": _text(event.id),
         "plant": plant,
         "at": event.at,
         "from_stage": _text(detail.get("from") or ""),
-        "to_stage": _text(detail.get("to") or ""),
+        "to_stage": _text(detail.get("stage") or ended),
         "why": _text(detail.get("why") or event.text),
         "actor": _text(event.actor),
         "version": version if isinstance(version, int) else None,
@@ -113,14 +114,14 @@ def rollout_row(event: Event, plant: str) -> Row:
 
 
 def trip_row(event: Event, plant: str) -> Row:
-    """The row of `trip` of a `trip` event; its detail says `cause`, `first_out`, `critical`, and `trip_id` if not the event's."""
+    """The row of `trip` of a `trip` event; its detail names the `trip` and its `cause`, or the `latch` a rule has set."""
     detail = event.detail
     return {
-        "id": str(detail.get("trip_id") or event.id),
+        "id": _text(detail.get("trip") or event.id),
         "plant": plant,
         "at": event.at,
         "cause": _text(detail.get("cause") or event.text),
-        "first_out": _text(detail.get("first_out") or ""),
+        "first_out": _text(detail.get("first_out") or detail.get("latch") or ""),
         "critical": bool(detail.get("critical", False)),
         "actor": _text(event.actor),
         "reset_at": None,
@@ -129,11 +130,17 @@ def trip_row(event: Event, plant: str) -> Row:
     }
 
 
-def reset_row(event: Event) -> Row:
-    """What a `reset` event changes in `trip`: its detail says `trip_id` and `reason`."""
-    reason = _text(event.detail.get("reason") or event.text)
-    trip_id = str(event.detail.get("trip_id", ""))
-    return {"trip_id": trip_id, "reset_at": event.at, "reset_by": _text(event.actor), "reset_reason": reason}
+def reset_row(event: Event, plant: str) -> Row:
+    """What a `reset` event changes in `trip`; its detail names the `trip`, or the `latch` that was lifted, and the `reason`."""
+    return {
+        "of_plant": plant,
+        "until": event.at,
+        "of_trip": _text(event.detail.get("trip") or ""),
+        "of_latch": _text(event.detail.get("latch") or ""),
+        "reset_at": event.at,
+        "reset_by": _text(event.actor),
+        "reset_reason": _text(event.detail.get("reason") or event.text),
+    }
 
 
 def _decision_row(spooled: SpooledDecision) -> Row:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from controller.store.errors import RecordsError, StoreError
+from controller.store.spool_file import fold
 from controller.store.spool_reader import SpoolReader
 from controller.store.store import Store
 
@@ -53,6 +54,7 @@ class Shipper:
         waits = _waits()
         while not stopping.is_set():
             try:
+                fold(self._spool.path)
                 self._ship_or_ask(stopping)
                 waits = _waits()
                 stopping.wait(POLL_S)

@@ -21,14 +21,15 @@ from controller.ports import Event, TickEntry
 from controller.record import encode
 from controller.store.chain import link_hash
 from controller.store.entry import encode_events, encode_mapping, encode_receipt
-from controller.store.errors import SpoolBusy, SpoolConflict
+from controller.store.errors import SpoolBusy, SpoolConflict, SpoolError
 from controller.store.spool_file import GENESIS, open_writer, spool_errors
 from controller.store.spool_reader import SpoolReader, wall_us
 
 Durability = Literal["process_kill", "power_loss"]
 LOCK_WAIT_S = 2.0
+# seq, plant, subject, taken_at, prev_hash, hash, events, receipt, comparison, record
 INSERT_ENTRY = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-Key5 = tuple[str | None, str | None, int | None, bytes | None, bytes | None]
+Linked = tuple[str | None, str | None, int | None, bytes | None, bytes | None]
 
 
 class SqliteSpool(SpoolReader):
@@ -88,7 +89,9 @@ class SqliteSpool(SpoolReader):
     def publish_live(self, json_text: str) -> None:
         """Replace the live status, JSON text of one object."""
         with self._lock, spool_errors(self.path, "write to"):
-            self._opened().execute("INSERT OR REPLACE INTO live VALUES (1, ?)", (json_text,))
+            db = self._opened()
+            self._sync(db, False)
+            db.execute("INSERT OR REPLACE INTO live VALUES (1, ?)", (json_text,))
 
     def prune(self, keep: int, *, at_most: int = 1000) -> int:
         """Forget shipped entries beyond the last `keep` decisions (at least one), `at_most` numbers a call so that no tick waits.
@@ -97,6 +100,7 @@ class SqliteSpool(SpoolReader):
         """
         with self._lock, spool_errors(self.path, "prune"):
             db = self._opened()
+            self._sync(db, self._always_sync)
             cut = self._cut(keep, at_most)
             hashes = self._rows("SELECT hash FROM entry WHERE seq <= ? AND record NOTNULL ORDER BY seq", cut)
             try:
@@ -119,7 +123,7 @@ class SqliteSpool(SpoolReader):
                 os.close(self._lock_fd)
                 self._lock_fd = None
 
-    def _link(self, decision: Decision | None, record: bytes | None) -> tuple[Key5, bytes]:
+    def _link(self, decision: Decision | None, record: bytes | None) -> tuple[Linked, bytes]:
         """The key and hashes of the next link of the chain, and the chain's head after it."""
         if decision is None or record is None:
             return (None, None, None, None, None), self._head
@@ -159,9 +163,12 @@ class SqliteSpool(SpoolReader):
 
     def _forget(self, db: sqlite3.Connection) -> None:
         """Undo, and believe nothing remembered of the file: a commit that failed may have happened."""
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        self._find_head()
+        try:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            self._find_head()
+        except (sqlite3.Error, SpoolError):
+            super().close()  # the next call opens and checks the file anew
 
     def _find_head(self) -> None:
         """Where the chain goes on. A number once shipped is never used again, though a power cut took its entry."""

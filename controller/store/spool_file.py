@@ -16,6 +16,10 @@ APPLICATION_ID = 0x554E4453  # "UNDS": a file that is another program's database
 FORMAT = 1
 GENESIS = bytes(32)
 BUSY_MS = 2000
+# Folding the write-ahead log into the file takes milliseconds of disk time. The shipper does it well before the writer must.
+FOLD_BY_SHIPPER = 1000  # pages
+FOLD_BY_WRITER = 4000
+PAGE = 4096
 
 # One row per tick, all of it in one place: every further table costs a page of write-ahead log on each commit.
 SCHEMA = """
@@ -39,7 +43,14 @@ def spool_errors(path: Path, doing: str) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         if type(error) is sqlite3.DatabaseError:  # only damage has no class of its own
             raise damaged(path, str(error)) from error
+        if "no such table" in str(error):
+            raise absent(path) from error
         raise SpoolError(f"cannot {doing} spool `{path}`: {error}: check disk space and rights") from error
+
+
+def absent(path: Path) -> SpoolError:
+    """The one message for a file that is not there, or not yet a spool."""
+    return SpoolError(f"there is no spool at `{path}`: start the site first (`understudy run`)")
 
 
 def damaged(path: Path, why: str) -> SpoolCorrupt:
@@ -53,14 +64,14 @@ def damaged(path: Path, why: str) -> SpoolCorrupt:
 def open_writer(path: Path) -> sqlite3.Connection:
     """The one read-write connection, on a file that was made or checked first. Raises SpoolError."""
     with spool_errors(path, "open"):
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.stat().st_size > 0:
             _check(path)
+        else:
+            _create(path)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
         try:
-            if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                _create(db)
             db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(f"PRAGMA wal_autocheckpoint = {FOLD_BY_WRITER}")
         except BaseException:
             db.close()
             raise
@@ -70,7 +81,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
 def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that cannot write, for any process. Raises SpoolError where there is no spool."""
     if not path.exists():
-        raise SpoolError(f"there is no spool at `{path}`: start the site first (`understudy run`)")
+        raise absent(path)
     with spool_errors(path, "open"):
         return sqlite3.connect(
             f"{path.resolve().as_uri()}?mode=ro",
@@ -81,16 +92,37 @@ def open_reader(path: Path) -> sqlite3.Connection:
         )
 
 
-def _create(db: sqlite3.Connection) -> None:
-    """All tables in one transaction, so that a kill in the middle leaves an empty file that is made anew."""
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("BEGIN IMMEDIATE")
-    for statement in SCHEMA.split(";"):
-        db.execute(statement)
-    db.execute("INSERT INTO spool VALUES (1, ?, ?)", (uuid.uuid4().hex, GENESIS))
-    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    db.execute(f"PRAGMA user_version = {FORMAT}")
-    db.execute("COMMIT")
+def fold(path: Path) -> bool:
+    """Fold a grown write-ahead log into the file, without holding up writer or readers. Says whether it was time to."""
+    log = path.with_name(path.name + "-wal")
+    try:
+        if log.stat().st_size < FOLD_BY_SHIPPER * PAGE:
+            return False
+    except FileNotFoundError:
+        return False
+    with spool_errors(path, "fold the log of"):
+        name = f"{path.resolve().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(name, uri=True, isolation_level=None, timeout=0)) as db:
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    return True
+
+
+def _create(path: Path) -> None:
+    """Make the file beside its place and move it there whole, so that a kill in the middle leaves nothing half made."""
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size > 0:  # SQLite would replay it onto the new file
+        raise damaged(path, f"it is missing, but its log `{log.name}` is there")
+    fresh = path.with_name(path.name + ".new")
+    for left in (fresh, *(fresh.with_name(fresh.name + end) for end in ("-journal", "-wal", "-shm"))):
+        left.unlink(missing_ok=True)
+    with closing(sqlite3.connect(fresh, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(SCHEMA)
+        db.execute("INSERT INTO spool VALUES (1, ?, ?)", (uuid.uuid4().hex, GENESIS))
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {FORMAT}")
+    fresh.replace(path)
 
 
 def _check(path: Path) -> None:
@@ -98,8 +130,6 @@ def _check(path: Path) -> None:
     with closing(open_reader(path)) as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         application = db.execute("PRAGMA application_id").fetchone()[0]
-        if version == 0 and not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-            return
         if application != APPLICATION_ID:
             raise SpoolError(f"`{path}` is a database, but no spool: choose another state directory")
         if version != FORMAT:

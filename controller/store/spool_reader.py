@@ -23,6 +23,7 @@ from controller.store.spool_file import open_reader, spool_errors
 # The casts keep a column that was tampered with readable, so that `verify` can name it.
 LINK = "seq, plant, subject, taken_at, CAST(record AS BLOB), CAST(prev_hash AS BLOB), CAST(hash AS BLOB)"
 CHAIN_PAGE = 1000
+EVENTS_EACH = 256  # numbers an entry's events may take; an entry has a handful
 
 
 class SpoolReader:
@@ -75,6 +76,19 @@ class SpoolReader:
             "SELECT events FROM entry WHERE seq IN (SELECT seq FROM event ORDER BY seq DESC LIMIT ?) ORDER BY seq DESC"
         )
         return [event for (body,) in self._rows(sql, limit) for event in reversed(decode_events(body))][:limit]
+
+    def events_after(self, number: int, limit: int) -> list[tuple[int, Event]]:
+        """Events numbered above `number`, oldest first, each with its number: the entry's, and its place in that entry."""
+        wanted = "SELECT DISTINCT seq FROM event WHERE seq >= ? ORDER BY seq LIMIT ?"
+        sql = f"SELECT seq, events FROM entry WHERE seq IN ({wanted}) ORDER BY seq"
+        rows = self._rows(sql, number // EVENTS_EACH, limit + 1)
+        numbered = [(seq * EVENTS_EACH + n, event) for seq, body in rows for n, event in enumerate(decode_events(body))]
+        return [(place, event) for place, event in numbered if place > number][:limit]
+
+    def last_event(self) -> int:
+        """The number that `events_after` gives the newest event, 0 if there is none."""
+        rows = self._rows("SELECT seq, events FROM entry WHERE seq = (SELECT max(seq) FROM event)")
+        return next((seq * EVENTS_EACH + len(decode_events(body)) - 1 for seq, body in rows), 0)
 
     def checkpoint(self) -> bytes | None:
         """The loop's own state after the last tick that had one."""

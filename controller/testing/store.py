@@ -128,11 +128,11 @@ class StoreContract:
 
     def test_stages_and_trips_come_from_their_events(self, database: Database, tmp_path: Path) -> None:
         events = (
-            sample_event("s1", "stage", at=10, plant="hall", **{"from": "shadow", "to": "1 %", "version": 4}),
-            sample_event("t1", "trip", at=20, plant="hall", cause="escape", first_out="T1-hot", critical=True),
+            sample_event("s1", "stage", at=10, plant="hall", **{"from": "shadow", "stage": "1 %", "version": 4}),
+            sample_event("t1", "trip", at=20, plant="hall", trip="trip-7", cause="escape", critical=True),
             sample_event("t2", "trip", at=30, plant="hall", cause="late"),
         )
-        reset = sample_event("r1", "reset", at=40, trip_id="t1", reason="fan replaced\x00")
+        reset = sample_event("r1", "reset", at=40, trip="trip-7", reason="fan replaced\x00")
         spool, store = self.spooled(
             tmp_path, database, [TickEntry(None, events=events), TickEntry(None, events=(reset,))]
         )
@@ -144,6 +144,18 @@ class StoreContract:
         store.ingest(spool.unshipped(10, after=0))
         assert [trip.id for trip in store.trips(active=True)] == ["t2"]
         assert [act.id for act in store.events(kinds=("trip", "reset"))] == ["r1", "t2", "t1"]
+
+    def test_a_lifted_latch_resets_the_trips_it_set_and_no_later_one(self, database: Database, tmp_path: Path) -> None:
+        events = [
+            sample_event("t1", "trip", at=10, plant="hall", latch="T1-hot"),
+            sample_event("t2", "trip", at=10, plant="hall", latch="T2-flow"),
+            sample_event("t3", "trip", at=10, plant="other", latch="T1-hot"),
+            sample_event("r1", "reset", at=20, plant="hall", latch="T1-hot", reason="cooled down"),
+            sample_event("t4", "trip", at=30, plant="hall", latch="T1-hot"),
+        ]
+        _, store = self.spooled(tmp_path, database, [TickEntry(None, events=(event,)) for event in events])
+        assert [trip.id for trip in store.trips(active=False)] == ["t1"]
+        assert [trip.id for trip in store.trips(active=True)] == ["t4", "t3", "t2"]
 
     def test_artefacts_are_named_by_their_content(self, database: Database, tmp_path: Path) -> None:
         spool, store = self.spooled(tmp_path, database, [])

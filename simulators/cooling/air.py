@@ -39,6 +39,9 @@ class AirPath:
     water_scale: Array
     part_load_offset: Array
     part_load_floor: Array
+    outdoor_share: Array | None
+    """Greatest share of outdoor air that may be used. [1]"""
+    outdoor_c: Array
 
 
 def air_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Ready) -> AirPath:
@@ -87,7 +90,18 @@ def air_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Re
         water_scale=air / xp.sqrt(slope),
         part_load_offset=floor - 1.0 / (effectiveness * effectiveness),
         part_load_floor=floor,
+        outdoor_share=_outdoor_share(disturbance, ready) if ready.air_economiser else None,
+        outdoor_c=disturbance.dry_bulb_c,
     )
+
+
+def _outdoor_share(disturbance: Disturbance, ready: Ready) -> Array:
+    """Fixed limits on dry bulb and dew point decide whether outdoor air may be used at all."""
+    xp, p = ready.xp, ready.params
+    cool = disturbance.dry_bulb_c <= p.air_economiser_dry_bulb_c
+    dry = disturbance.dew_point_c <= p.air_economiser_dew_point_c
+    share = p.air_economiser_frac + 0.0 * disturbance.dry_bulb_c
+    return xp.where(cool & dry, share, 0.0 * share) + 0.0 * disturbance.it_kw
 
 
 def _first_order(

@@ -18,6 +18,11 @@ def stored_kj(state: State, ready: Ready) -> tuple[Array, Array]:
 def net_heat_kw(outputs: Outputs, ready: Ready) -> tuple[Array, Array]:
     """Heat entering less heat leaving [kW] of the same two parts during a sub-step; `[n, 1]` each."""
     o = outputs
-    inside = ready.total(o.it_kw + o.fan_kw + o.envelope_kw) + o.chw_pump_kw - o.chiller_load_kw
-    condenser = o.chiller_load_kw + o.chiller_kw + o.cw_pump_kw - o.rejected_kw
+    inside = (
+        ready.total(o.it_kw + o.fan_kw + o.envelope_kw - o.outdoor_air_kw)
+        + o.chw_pump_kw
+        - o.chiller_load_kw
+        - o.economiser_kw
+    )
+    condenser = o.chiller_load_kw + o.economiser_kw + o.chiller_kw + o.cw_pump_kw - o.rejected_kw
     return inside, condenser

@@ -3,7 +3,7 @@
 Part load: between full and low water flow, the air over water capacity ratio R at which the coil has effectiveness eps
 follows R^2 = R_full^2 + s (1 / eps^2 - 1 / eps_full^2). It meets the counterflow formula, with resistances that depend
 on flow, at both ends (full flow and `LOW_FLOW`), and stands in for solving it for the water flow, which has no closed
-form: within 15 % of it from a sixth of nominal water flow up, as a test shows.
+form: within 15 % of it from a fifth of nominal water flow up, as a test shows.
 """
 
 from simulators.cooling.arrays import Array, Namespace

@@ -1,6 +1,6 @@
 """A batch of episodes of five-minute control steps, in engineering units; the environments are thin around it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from simulators.cooling.link import Link
 from simulators.cooling.outputs import Outputs
 from simulators.cooling.plant import advance, last
+from simulators.cooling.randomise import randomised
 from simulators.cooling.ready import SUB_STEP_S, prepare
 from simulators.cooling.scenario import CONTROL_STEP_S, SUB_STEPS, DisturbanceSource, Scenario
 from simulators.cooling.sensing import observe, readback
 from simulators.cooling.simulation import start_setpoints, start_state
-from simulators.cooling.state import Disturbance
+from simulators.cooling.state import Disturbance, State
 
 Floats = NDArray[np.float64]
 SETTLE_STEPS = 12
@@ -37,6 +38,8 @@ class Measured:
     """`[n]`"""
     parts_kwh: Floats
     """Fans, pumps, chillers, tower; `[n, 4]`."""
+    water_kg: Floats
+    """Tower make-up water, `[n]`."""
 
 
 class Episodes:
@@ -50,7 +53,10 @@ class Episodes:
     ) -> None:
         self.scenario, self.lanes, self.length = scenario, lanes, length
         self._numbers = np.arange(lanes) if numbers is None else numbers
-        self._ready = prepare(scenario.params(), SUB_STEP_S, lanes)
+        self.params = scenario.params()
+        self.width = 1.0 if scenario.randomisation is None else scenario.randomisation.width
+        """How far randomised plants are spread from the next reset on; for automatic domain randomisation."""
+        self._ready = prepare(self.params, SUB_STEP_S, lanes)
         self._link = Link(scenario, lanes)
         self.seed, self._episode = seed, -1
 
@@ -64,6 +70,7 @@ class Episodes:
         if seed is not None:
             self.seed, self._episode = seed, -1
         self._episode += 1
+        self._draw_plants()
         if start is None:
             whole = self.length + SETTLE_STEPS
             start = self.scenario.start_nodes(self.seed, self._numbers, self._episode, whole)
@@ -74,6 +81,13 @@ class Episodes:
         for _ in range(SETTLE_STEPS):
             measured = self.step(setpoints)
         return measured
+
+    def _draw_plants(self) -> None:
+        if self.scenario.randomisation is None:
+            return
+        how, name = replace(self.scenario.randomisation, width=self.width), self.scenario.name
+        self.params = randomised(self.scenario.params(), how, name, self.seed, self._numbers, self._episode)
+        self._ready = prepare(self.params, SUB_STEP_S, self.lanes)
 
     def step(self, setpoints: Floats) -> Measured:
         """Five minutes under `setpoints` `[n, zones + 4]`."""
@@ -92,7 +106,18 @@ class Episodes:
             cooling_kwh=np.add.reduce(parts, axis=1),
             it_kwh=it_kwh,
             parts_kwh=parts,
+            water_kg=np.add.reduce(outputs.makeup_kg_s, axis=0)[:, 0] * SUB_STEP_S,
         )
+
+    @property
+    def state(self) -> State:
+        """The plants as they are now."""
+        return self._state
+
+    @property
+    def source(self) -> DisturbanceSource:
+        """What the plants of this episode live through: for references that may look ahead."""
+        return self._source
 
     @property
     def done(self) -> bool:

@@ -1,8 +1,8 @@
 """What goes wrong, as timed events of a scenario.
 
-plant faults     fan_lost, valve_stuck, chiller_trip, tower_fan_lost, load_step        change what the plant lives through
-sensor faults    sensor_stuck, sensor_drift, sensor_lost, sensor_fahrenheit            change what is read, never what is true
-network faults   network_gap                                                           commands do not arrive, signals do not leave
+* plant: fan_lost, valve_stuck, chiller_trip, tower_fan_lost, load_step; they change what the plant lives through
+* sensors: sensor_stuck, sensor_drift, sensor_lost, sensor_fahrenheit; they change what is read, not what is true
+* network_gap: commands do not arrive and signals do not leave
 """
 
 from dataclasses import dataclass, replace
@@ -23,8 +23,8 @@ KINDS = (*PLANT_KINDS, *SENSOR_KINDS, "network_gap")
 class Fault:
     """One event. Times are plant seconds since the episode's first command.
 
-    `size` means, by kind: fan_lost, tower_fan_lost, valve_stuck - the share that is gone, 0..1; chiller_trip - how many
-    chillers; load_step - IT power added [kW] in the zone, or over all of them; sensor_drift - units of the signal an hour.
+    `size` means, by kind: fan_lost, tower_fan_lost, valve_stuck - the share that is gone, 0..1; chiller_trip - how
+    many chillers; load_step - IT power added [kW] in the zone, or over all of them; sensor_drift - units an hour.
     """
 
     kind: str

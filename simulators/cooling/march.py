@@ -3,55 +3,23 @@
 Each pair of stores that exchange heat (air and racks; supply and return main) is advanced by the implicit midpoint
 rule, solved in closed form: second order, stable, and the first law holds to rounding because every flow is taken at
 the same midpoint. Slow couplings (coil to water main, zone to zone, basin to chiller) use the state at the start.
-
-Operations are counted here: on a batch of one plant each costs about half a microsecond whatever it computes.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from simulators.cooling.air import AirPath, neighbours
+import numpy as np
+
+from simulators.cooling.air import AirPath
 from simulators.cooling.arrays import Array, stacked
+from simulators.cooling.loop import Condenser, LoopRow, Mains, advance_condenser, advance_mains
 from simulators.cooling.ready import Ready
 from simulators.cooling.state import Disturbance, State
 from simulators.cooling.water import WaterPath
-
-IT_SLOPE_FROM_C = 25.0
-
-
-class Zones(NamedTuple):
-    """One sub-step of the zones `[n, zones]`, or a row of them `[k, n, zones]`."""
-
-    hot_c: Array
-    rack_c: Array
-    it_kw: Array
-    hot_mid_c: Array
-    coil_kw: Array
-    water_kw_per_k: Array
-
-
-class Mains(NamedTuple):
-    """One sub-step of the water `[n, 1]`, or a row of them `[k, n, 1]`."""
-
-    chws_c: Array
-    chwr_c: Array
-    flow_kw_per_k: Array
-    pump_kw: Array
-    load_kw: Array
-    chiller_kw: Array
-
-
-class Condenser(NamedTuple):
-    """One sub-step of the condenser water `[n, 1]`, or a row of them `[k, n, 1]`."""
-
-    cws_c: Array
-    range_k: Array
-    heat_kw: Array
-    mid_c: Array
-    leaving_c: Array
+from simulators.cooling.zones import Zones, advance_zones
 
 
 class Tracks(NamedTuple):
-    """Everything the march went through, and the heat still in the pipe at its end."""
+    """Everything the march went through `[k, n, ..]`, and the heat still in the pipe at its end."""
 
     zones: Zones
     mains: Mains
@@ -61,26 +29,54 @@ class Tracks(NamedTuple):
 
 def march(state: State, disturbance: Disturbance, air: AirPath, water: WaterPath, r: Ready) -> Tracks:
     """Temperatures of a row of sub-steps."""
-    hot, rack, chws, chwr, cws = state.hot_c, state.rack_c, state.chws_c, state.chwr_c, state.cws_c
-    transit = [state.in_transit_kw[:, i : i + 1] for i in range(state.in_transit_kw.shape[1])]
+    hot, rack = state.hot_c, state.rack_c
+    chws, chwr, cws = (_plain(each, r) for each in (state.chws_c, state.chwr_c, state.cws_c))
+    transit = [_plain(state.in_transit_kw[:, i : i + 1], r) for i in range(state.in_transit_kw.shape[1])]
     zones: list[Zones] = []
     mains: list[Mains] = []
     condenser: list[Condenser] = []
-    for i in range(disturbance.it_kw.shape[0]):
-        zone = _zones(i, hot, rack, chws, disturbance.it_kw, air, r)
-        transit.append(r.total(zone.coil_kw))
-        main = _mains(i, chws, chwr, cws, transit.pop(0), zone.water_kw_per_k, water, r)
-        cond = _condenser(i, cws, main.load_kw + main.chiller_kw, disturbance.wet_bulb_c, water, r)
+    for i, row in enumerate(_rows(water, disturbance, r)):
+        zone = advance_zones(i, hot, rack, chws, disturbance.it_kw, air, r)
+        transit.append(_plain(r.total(zone.coil_kw), r))
+        main = advance_mains(chws, chwr, cws, transit.pop(0), _plain(r.total(zone.water_kw_per_k), r), row, r.loop)
+        cond = advance_condenser(cws, main.load_kw + main.free_kw + main.chiller_kw, row, r.loop)
         hot, rack, chws, chwr, cws = zone.hot_c, zone.rack_c, main.chws_c, main.chwr_c, cond.cws_c
         zones.append(zone)
         mains.append(main)
         condenser.append(cond)
     return Tracks(
         Zones(*_columns(zones, r)),
-        Mains(*_columns(mains, r)),
-        Condenser(*_columns(condenser, r)),
-        r.xp.concat(transit, axis=1),
+        Mains(*_plant_columns(mains, r)),
+        Condenser(*_plant_columns(condenser, r)),
+        np.array([transit]) if r.alone else r.xp.concat(transit, axis=1),
     )
+
+
+def _plain(value: Array, r: Ready) -> Any:
+    """A plant value `[n, 1]`, as a float where the batch is one."""
+    return value.item() if r.alone else value
+
+
+def _rows(water: WaterPath, disturbance: Disturbance, r: Ready) -> list[LoopRow]:
+    substeps, e = disturbance.it_kw.shape[0], water.input_ratio
+
+    def each(values: Array) -> list[Any]:
+        return values.ravel().tolist() if r.alone else list(values)
+
+    def same(value: Array) -> list[Any]:
+        return [_plain(value, r)] * substeps
+
+    return [
+        LoopRow(*values)
+        for values in zip(
+            same(water.chws_setpoint_c), same(water.tower_setpoint_c), each(disturbance.wet_bulb_c),
+            each(water.capacity0), each(water.capacity1), each(water.capacity2), same(e[0]), same(e[1]), same(e[2]),
+            each(water.flow_kw_per_k), each(water.per_flow), each(water.pump_kw),
+            each(water.basin_keep), each(water.basin_take),
+            each(water.full_fan0), each(water.full_fan1), each(water.full_fan2),
+            strict=True,
+        )
+    ]  # fmt: skip
 
 
 def _columns(rows: list[Zones] | list[Mains] | list[Condenser], r: Ready) -> Array:
@@ -90,88 +86,7 @@ def _columns(rows: list[Zones] | list[Mains] | list[Condenser], r: Ready) -> Arr
     return r.xp.reshape(whole, (len(rows[0]), len(rows), *whole.shape[1:]))
 
 
-def _zones(i: int, hot: Array, rack: Array, chws: Array, it_kw: Array, air: AirPath, r: Ready) -> Zones:
-    """Air and racks: C dT/dt of both, with the coil holding its setpoint unless its valve is fully open.
-
-    The racks give their heat to the air passing through them, G (T_rack - T_inlet); the hot aisle gets that, the air
-    the racks let through, and fan heat, and loses what the coil takes, c m_s (T_hot - T_supply).
-    """
-    xp, share = r.xp, air.recirculation[i]
-    above_water = xp.maximum(hot - chws, r.small_k)
-    supply = xp.minimum(xp.maximum(air.supply_mean_c[i], hot - air.effectiveness[i] * above_water), hot)
-    heat = r.air_half * hot + air.supply_weight[i] * supply + r.rack_pull * rack + air.gain_kw[i]
-    power, rack_gain = it_kw[i], air.rack_gain_k[i]
-    if r.it_slope is not None:
-        extra = power * r.it_slope * xp.clip(supply + share * (hot - supply) - IT_SLOPE_FROM_C, 0.0, None)
-        heat, rack_gain, power = heat + r.rack_share * extra, rack_gain + r.rack_heat * extra, power + extra
-    if r.zones > 1:
-        heat = heat + neighbours(hot, r)
-    hot_mid = heat * air.inverse[i]
-    drop = hot_mid - supply
-    rack_mid = r.rack_keep * rack + r.rack_share * (supply + share * drop) + rack_gain
-    ratio = above_water / xp.maximum(drop, r.small_k)
-    squared = xp.maximum(air.part_load_offset[i] + ratio * ratio, air.part_load_floor[i])
-    return Zones(
-        hot_c=hot_mid + (hot_mid - hot),
-        rack_c=rack_mid + (rack_mid - rack),
-        it_kw=power,
-        hot_mid_c=hot_mid,
-        coil_kw=air.air_kw_per_k[i] * drop,
-        water_kw_per_k=air.water_scale[i] / xp.sqrt(squared),
-    )
-
-
-def _mains(
-    i: int, chws: Array, chwr: Array, cws: Array, arriving_kw: Array, wanted: Array, water: WaterPath, r: Ready
-) -> Mains:
-    """Supply and return main around the chillers, which hold their leaving temperature unless they run out of capacity.
-
-    First the mains as if the setpoint were held; that gives the load it takes. If this is more than there is, the heat
-    that stays in the water is put back through the same closed-form solution.
-    """
-    xp, setpoint = r.xp, water.chws_setpoint_c
-    flow = xp.maximum(r.total(wanted), r.flow_floor)
-    square = flow * flow
-    pump_kw = flow * (r.pump_linear + r.pump_cubic * square)
-    a, b = r.supply_half + flow, r.return_half + flow
-    supply_mid = (r.supply_half * chws + flow * setpoint) / a
-    return_mid = (r.return_half * chwr + arriving_kw + pump_kw + flow * supply_mid) / b
-    needed = flow * (return_mid - setpoint)
-
-    above = xp.maximum(cws, r.entering_low)
-    entering = xp.minimum(above, r.entering_high)
-    capacity = _quadratic(water.capacity0[i], water.capacity1[i], water.capacity2[i], entering)
-    load = xp.minimum(xp.maximum(needed, r.zero), capacity)
-    left = (needed - load) / (a * b - square)
-    supply_mid = supply_mid + left * b
-    return_mid = return_mid + left * flow
-
-    ratio = load / capacity
-    running = xp.maximum(ratio, r.part_load_floor)
-    full_load = _quadratic(*water.input_ratio, entering) * (r.one + r.beyond_range * (above - entering))
-    part_load = _quadratic(*r.part_load, running)
-    return Mains(
-        chws_c=supply_mid + (supply_mid - chws),
-        chwr_c=return_mid + (return_mid - chwr),
-        flow_kw_per_k=flow,
-        pump_kw=pump_kw,
-        load_kw=load,
-        chiller_kw=load * full_load * part_load / running,
-    )
-
-
-def _condenser(i: int, cws: Array, chiller_heat_kw: Array, wet_bulb: Array, water: WaterPath, r: Ready) -> Condenser:
-    """Tower basin. The fans, and below their least speed a bypass, hold the setpoint where full fan speed allows it."""
-    xp = r.xp
-    heat = chiller_heat_kw + water.pump_kw[i]
-    rise = heat * water.per_flow[i]
-    range_k = xp.minimum(xp.maximum(rise, r.range_low), r.range_high)
-    approach = _quadratic(water.full_fan0[i], water.full_fan1[i], water.full_fan2[i], range_k)
-    coldest = wet_bulb[i] + xp.maximum(approach, r.least_approach)
-    leaving = xp.minimum(xp.maximum(coldest, water.tower_setpoint_c), cws + rise)
-    middle = water.basin_keep[i] * cws + water.basin_take[i] * leaving
-    return Condenser(middle + (middle - cws), range_k, heat, middle, leaving)
-
-
-def _quadratic(c0: Array, c1: Array, c2: Array, x: Array) -> Array:
-    return c0 + x * (c1 + x * c2)
+def _plant_columns(rows: list[Mains] | list[Condenser], r: Ready) -> Array:
+    if not r.alone:
+        return _columns(rows, r)
+    return np.array(list(zip(*rows, strict=True)))[:, :, None, None]

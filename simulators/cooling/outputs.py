@@ -23,6 +23,8 @@ class Outputs:
     """[kW]"""
     coil_kw: Array
     """Heat from air to water. [kW]"""
+    outdoor_air_kw: Array
+    """Heat carried out by outdoor air. [kW]"""
     water_frac: Array
     """Chilled water flow of each zone over its nominal flow. [1]"""
     chws_c: Array
@@ -39,6 +41,8 @@ class Outputs:
     """Chillers at load. [1]"""
     chiller_load_kw: Array
     """Heat taken out of the chilled water. [kW]"""
+    economiser_kw: Array
+    """Heat that the tower water takes from the chilled water directly. [kW]"""
     chiller_kw: Array
     """[kW]"""
     chw_pump_kw: Array
@@ -51,6 +55,8 @@ class Outputs:
     """[kW]"""
     rejected_kw: Array
     """Heat given to the outdoors by the tower. [kW]"""
+    makeup_kg_s: Array
+    """Water that the tower evaporates, loses as drift and blows down. [kg/s]"""
     envelope_kw: Array
     """Heat into the zones through walls. [kW]"""
     room_kg_kg: Array

@@ -58,6 +58,12 @@ class Params:
     tower_fan_rated_kw: Array
     room_air_changes_per_h: Array
     pressure_pa: Array
+    water_economiser_frac: Array
+    air_economiser_frac: Array
+    air_economiser_dry_bulb_c: Array
+    air_economiser_dew_point_c: Array
+    tower_concentration: Array
+    tower_drift_frac: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,12 @@ DESCRIPTIONS = {
     "tower_fan_rated_kw": Description(18.0, "kW", "0.0128 of the heat rejected at design", 0.8, 1.25, per_zones=True),
     "room_air_changes_per_h": Description(0.3, "1/h", "outdoor air for people and pressure", 0.5, 2.0),
     "pressure_pa": Description(101_325.0, "Pa", "standard atmosphere"),
+    "water_economiser_frac": Description(0.0, "1", "effectiveness of the tower-water exchanger; 0 is none, 0.8 usual"),
+    "air_economiser_frac": Description(0.0, "1", "greatest share of outdoor air; 0 is none"),
+    "air_economiser_dry_bulb_c": Description(23.0, "C", "EnergyPlus 2-zone data centre: outdoor air used up to here"),
+    "air_economiser_dew_point_c": Description(13.5, "C", "the same model: and up to this dew point"),
+    "tower_concentration": Description(4.0, "1", "EnergyPlus default: cycles of concentration", 0.8, 1.5),
+    "tower_drift_frac": Description(0.0005, "1", "EnergyPlus default: share of the water flow", 0.5, 2.0),
 }
 """`per_zones` values are for the reference plant of four zones and grow with the number of zones."""
 

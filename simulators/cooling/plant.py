@@ -67,9 +67,11 @@ def _outputs(
 ) -> Outputs:
     xp = ready.xp
     zones, mains, condenser = tracks.zones, tracks.mains, tracks.condenser
-    above_water = xp.maximum(zones.hot_c - mains.chws_c, ready.small_k)
-    coldest = zones.hot_c - air.effectiveness * above_water
-    supply = xp.minimum(xp.maximum(air.supply_aim_c, coldest), zones.hot_c)
+    mixed = zones.hot_c - zones.outdoor_kw / air.air_kw_per_k if ready.air_economiser else zones.hot_c
+    above_water = xp.maximum(mixed - mains.chws_c, ready.small_k)
+    coldest = mixed - air.effectiveness * above_water
+    supply = xp.minimum(xp.maximum(air.supply_aim_c, coldest), mixed)
+    rejected_kw = condenser.heat_kw + water.flow_kw_per_k * (condenser.mid_c - condenser.leaving_c)
     approach = water.tower_setpoint_c - disturbance.wet_bulb_c
     tower_fan = tower.fan_for(approach, condenser.range_k, water.water_frac, water.york, ready)
     tower_fan = xp.minimum(tower_fan, disturbance.tower_available)
@@ -81,6 +83,7 @@ def _outputs(
         fan_frac=air.fan_frac,
         fan_kw=air.fan_kw,
         coil_kw=zones.coil_kw,
+        outdoor_air_kw=zones.outdoor_kw,
         water_frac=zones.water_kw_per_k * ready.per_water_rated,
         chws_c=mains.chws_c,
         chwr_c=mains.chwr_c,
@@ -89,12 +92,14 @@ def _outputs(
         chw_flow_kg_s=mains.flow_kw_per_k * (1.0 / WATER_KJ_PER_KG_K),
         chillers=water.chillers,
         chiller_load_kw=mains.load_kw,
+        economiser_kw=mains.free_kw,
         chiller_kw=mains.chiller_kw,
         chw_pump_kw=mains.pump_kw,
         cw_pump_kw=water.pump_kw,
         tower_fan_frac=tower_fan,
         tower_kw=tower.fan_power_frac(tower_fan, ready) * ready.params.tower_fan_rated_kw,
-        rejected_kw=condenser.heat_kw + water.flow_kw_per_k * (condenser.mid_c - condenser.leaving_c),
+        rejected_kw=rejected_kw,
+        makeup_kg_s=tower.makeup_kg_s(rejected_kw, water.flow_kw_per_k, ready),
         envelope_kw=ready.envelope * (disturbance.dry_bulb_c - zones.hot_mid_c),
         room_kg_kg=_room_moisture(state.room_kg_kg, disturbance, mains.chws_c, ready),
     )

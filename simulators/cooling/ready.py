@@ -8,6 +8,7 @@ import numpy as np
 
 from simulators.cooling.arrays import Array, Namespace, array_namespace
 from simulators.cooling.curves import YORKCALC
+from simulators.cooling.loop import LoopConstants
 from simulators.cooling.params import Params
 
 SUB_STEP_S = 30.0
@@ -24,6 +25,9 @@ class Ready:
     zones: int
     total: Callable[[Array], Array]
     """Sum over zones, in their order. [n, zones] -> [n, 1]"""
+    alone: bool
+    """Whether the batch is one numpy plant, whose water side then runs on floats."""
+    loop: LoopConstants
     transit_slots: int
     fan_keep: Array
     fan_mean: Array
@@ -41,8 +45,6 @@ class Ready:
     envelope: Array
     mixing: Array
     it_slope: Array | None
-    supply_half: Array
-    return_half: Array
     basin_half: Array
     start_step: Array
     fan_standby: Array
@@ -55,23 +57,13 @@ class Ready:
     still_water: Array
     free_convection: Array
     largest_ratio: Array
-    pump_linear: Array
-    pump_cubic: Array
-    flow_floor: Array
-    part_load: tuple[Array, Array, Array]
-    part_load_floor: Array
-    entering_low: Array
-    entering_high: Array
-    beyond_range: Array
     york: tuple[Array, Array, Array]
     moisture_step: Array
     warmest_surface: Array
+    no_outdoor_air: Array
+    air_economiser: bool
     zero: Array
-    one: Array
     small_k: Array
-    least_approach: Array
-    range_low: Array
-    range_high: Array
 
 
 BEYOND_RANGE_PER_K = 0.03
@@ -84,7 +76,9 @@ def prepare(params: Params, dt_s: float = SUB_STEP_S, lanes: int = 1, like: Arra
     if dt_s <= 0:
         raise ValueError(f"`dt_s` is {dt_s}; a sub-step is longer than 0 s")
     ready = _prepare(params, dt_s, lanes)
-    return ready if like is None else _moved(ready, like)
+    if like is None or isinstance(like, np.ndarray):
+        return replace(ready, alone=True, loop=_on_floats(ready.loop)) if lanes == 1 else ready
+    return _moved(ready, like)
 
 
 def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
@@ -104,6 +98,8 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
         dt_s=dt_s,
         zones=p.zones,
         total=_numpy_total,
+        alone=False,
+        loop=_loop_constants(p, dt_s, lane),
         transit_slots=max(1, round(p.chw_delay_s / dt_s)),
         fan_keep=zone(np.exp(-dt_s / p.fan_lag_s)),
         fan_mean=zone(-np.expm1(-dt_s / p.fan_lag_s) * p.fan_lag_s / dt_s),
@@ -121,8 +117,6 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
         envelope=zone(p.envelope_kw_per_k),
         mixing=zone(p.mixing_kw_per_k)[:, 1:].copy(),
         it_slope=zone(p.it_power_slope_frac_per_k) if np.any(np.asarray(p.it_power_slope_frac_per_k)) else None,
-        supply_half=lane(2.0 * p.chw_supply_kj_per_k / dt_s),
-        return_half=lane(2.0 * p.chw_return_kj_per_k / dt_s),
         basin_half=lane(2.0 * p.basin_kj_per_k / dt_s),
         start_step=lane(dt_s / p.chiller_start_s),
         fan_standby=zone(p.fan_rated_kw * p.fan_standby_frac),
@@ -135,24 +129,46 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
         still_water=lane(0.05),
         free_convection=lane(0.125),
         largest_ratio=lane(8.0),
-        pump_linear=lane(p.chw_pump_rated_kw * p.chw_pump_static_frac / p.chw_design_kw_per_k),
-        pump_cubic=lane(p.chw_pump_rated_kw * (1.0 - p.chw_pump_static_frac) / p.chw_design_kw_per_k**3),
-        flow_floor=lane(p.chw_min_flow_frac * p.chw_design_kw_per_k),
-        part_load=(lane(p.chiller.part_load[0]), lane(p.chiller.part_load[1]), lane(p.chiller.part_load[2])),
-        part_load_floor=lane(p.chiller.part_load_range[0]),
-        entering_low=lane(p.chiller.entering_range_c[0]),
-        entering_high=lane(p.chiller.entering_range_c[1]),
-        beyond_range=lane(BEYOND_RANGE_PER_K),
         york=(york[:, 0].copy(), york[:, 1].copy(), york[:, 2].copy()),
         moisture_step=lane(-np.expm1(-dt_s * p.room_air_changes_per_h / 3600.0)),
         warmest_surface=lane(40.0),
+        no_outdoor_air=zone(0.0),
+        air_economiser=bool(np.any(np.asarray(p.air_economiser_frac))),
         zero=lane(0.0),
-        one=lane(1.0),
         small_k=zone(0.5),
-        least_approach=lane(0.1),
+    )
+
+
+def _loop_constants(p: Params, dt_s: float, lane: Callable[[Array | float], Array]) -> LoopConstants:
+    c = p.chiller
+    static, design = p.chw_pump_static_frac, p.chw_design_kw_per_k
+    return LoopConstants(
+        larger=np.maximum,
+        smaller=np.minimum,
+        supply_half=lane(2.0 * p.chw_supply_kj_per_k / dt_s),
+        return_half=lane(2.0 * p.chw_return_kj_per_k / dt_s),
+        pump_linear=lane(p.chw_pump_rated_kw * static / design),
+        pump_cubic=lane(p.chw_pump_rated_kw * (1.0 - static) / design**3),
+        flow_floor=lane(p.chw_min_flow_frac * design),
+        entering_low=lane(c.entering_range_c[0]),
+        entering_high=lane(c.entering_range_c[1]),
+        beyond_range=lane(BEYOND_RANGE_PER_K),
+        part_load0=lane(c.part_load[0]),
+        part_load1=lane(c.part_load[1]),
+        part_load2=lane(c.part_load[2]),
+        part_load_floor=lane(c.part_load_range[0]),
         range_low=lane(1.11),
         range_high=lane(22.2),
+        least_approach=lane(0.1),
+        zero=lane(0.0),
+        one=lane(1.0),
+        water_economiser=lane(p.water_economiser_frac) if np.any(np.asarray(p.water_economiser_frac)) else None,
     )
+
+
+def _on_floats(loop: LoopConstants) -> LoopConstants:
+    plain = {name: each.item() for name, each in loop._asdict().items() if isinstance(each, np.ndarray)}
+    return loop._replace(**plain, larger=max, smaller=min)
 
 
 def _numpy_total(zone_values: Array) -> Array:
@@ -171,9 +187,11 @@ def _moved(ready: Ready, like: Array) -> Ready:
         return value
 
     params = replace(ready.params, **{n: move(getattr(ready.params, n)) for n in Params.__dataclass_fields__})
+    constants = {name: move(each) for name, each in ready.loop._asdict().items()}
+    loop = LoopConstants(**{**constants, "larger": xp.maximum, "smaller": xp.minimum})
     moved = {name: move(getattr(ready, name)) for name in Ready.__dataclass_fields__}
 
     def total(zone_values: Array) -> Array:
         return xp.sum(zone_values, axis=-1, keepdims=True)
 
-    return Ready(**{**moved, "xp": xp, "params": params, "total": total})
+    return Ready(**{**moved, "xp": xp, "params": params, "total": total, "loop": loop})

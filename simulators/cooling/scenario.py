@@ -9,7 +9,8 @@ from simulators.cooling.faults import Fault, with_plant_faults
 from simulators.cooling.instruments import Actuators, Sensors
 from simulators.cooling.load import NODE_S, NODES_PER_DAY, LoadProfile, load_fracs
 from simulators.cooling.noise import uniforms
-from simulators.cooling.params import Params, default_params
+from simulators.cooling.params import Params, default_params, with_values
+from simulators.cooling.randomise import Randomisation
 from simulators.cooling.ready import SUB_STEP_S
 from simulators.cooling.state import Disturbance
 from simulators.cooling.weather import NODES, load_weather
@@ -31,11 +32,15 @@ class Scenario:
     split: str = "year"
     zones: int = 4
     load: LoadProfile = field(default_factory=LoadProfile)
+    changes: tuple[tuple[str, float], ...] = ()
+    """Parameters of the plant that differ from the default."""
     faults: tuple[Fault, ...] = ()
     sensors: Sensors | None = None
     """Ideal if not given."""
     actuators: Actuators | None = None
     """Immediate if not given."""
+    randomisation: Randomisation | None = None
+    """Every lane the same plant if not given."""
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -43,7 +48,7 @@ class Scenario:
 
     def params(self) -> Params:
         """The plant of this scenario."""
-        return default_params(self.zones)
+        return with_values(default_params(self.zones), **dict(self.changes))
 
     def start_nodes(self, seed: int, lanes: NDArray[np.int64], episode: int, length: int) -> NDArray[np.int64]:
         """Where in the year each lane's episode starts, so that it stays inside a week of the split if it fits."""

@@ -1,10 +1,12 @@
 """One run of a batch of plants, sub-step by sub-step: what a plant adapter holds on to."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.cooling.faults import Fault, SensorFaults, sensor_faults, with_plant_faults
 from simulators.cooling.outputs import Outputs
 from simulators.cooling.plant import advance, last
 from simulators.cooling.ready import SUB_STEP_S, prepare
@@ -61,6 +63,9 @@ class Simulation:
         self.scenario, self.lanes = scenario, lanes
         self._ready = prepare(scenario.params(), SUB_STEP_S, lanes)
         self._source = DisturbanceSource(scenario, seed, np.arange(lanes), np.full(lanes, start_node, dtype=np.int64))
+        self._faults: tuple[Fault, ...] = ()
+        self._names = tuple(spec.name for spec in signal_specs(scenario.zones))
+        self._broken = sensor_faults(scenario.faults, self._names, lanes)
         self._step, self._row = 0, self._source.row(0)
         self._setpoints = start_setpoints(scenario.zones, lanes)
         self._state = start_state(self._row, self._setpoints, self._ready.transit_slots)
@@ -92,14 +97,34 @@ class Simulation:
             self._row = self._source.row(control_step)
         self._setpoints = np.asarray(setpoints, dtype=np.float64)
         self._now = sub_step(self._row, index)
-        self._before = self._state
+        if self._faults:
+            middle_s = np.array([(self._step + 0.5) * SUB_STEP_S])
+            self._now = with_plant_faults(self._now, self._faults, middle_s)
+        self._before, self._held_before = self._state, self._broken.held
         self._state, outputs = advance(self._before, self._setpoints, self._now, self._ready)
         self._outputs = last(outputs)
         self._step += 1
+        signals = np.asarray(observe(self._outputs, self._first(self._now), self._ready))
+        self._signals, self._broken = self._broken.read(signals, self.elapsed_s)
+
+    def inject(self, *faults: Fault) -> None:
+        """Let these happen too; their times are seconds since the start of the run (`elapsed_s`).
+
+        Network gaps, and delay and noise of sensors, are the business of whatever stands between this and a controller.
+
+        Raises:
+            ValueError: one would have begun before now.
+        """
+        if early := [fault for fault in faults if fault.at_s < self.elapsed_s]:
+            raise ValueError(f"fault `{early[0].kind}` at {early[0].at_s} s is in the past; now is {self.elapsed_s} s")
+        self._faults = (*self._faults, *faults)
+        more = sensor_faults(faults, self._names, self.lanes)
+        self._broken = SensorFaults((*self._broken.faults, *more.faults), (*self._broken.held, *more.held))
+        self._held_before = (*self._held_before, *more.held)
 
     def observe(self) -> NDArray[np.float64]:
         """Signals `[lanes, m]` in the order of `signals`."""
-        return np.asarray(observe(self.outputs, self._first(self._now), self._ready))
+        return self._signals
 
     def readback(self) -> NDArray[np.float64]:
         """What the plant is really doing about each setpoint, `[lanes, zones + 4]`."""
@@ -107,7 +132,14 @@ class Simulation:
 
     def save(self) -> bytes:
         """The run as bytes; give them to `restore` of a simulation made with the same arguments."""
-        header = json.dumps({"sub_steps": self._step, "setpoints": [list(map(float.hex, r)) for r in self._setpoints]})
+        header = json.dumps(
+            {
+                "sub_steps": self._step,
+                "setpoints": [list(map(float.hex, row)) for row in self._setpoints],
+                "faults": [asdict(fault) for fault in self._faults],
+                "held": [list(map(float.hex, each)) for each in self._held_before],
+            }
+        )
         return header.encode() + b"\n" + self._before.to_bytes()
 
     def restore(self, data: bytes) -> None:
@@ -117,8 +149,13 @@ class Simulation:
             saved = json.loads(header)
             step = int(saved["sub_steps"])
             setpoints = np.array([[float.fromhex(v) for v in row] for row in saved["setpoints"]])
+            faults = tuple(Fault(**each) for each in saved["faults"])
+            held = tuple(np.array([float.fromhex(v) for v in each]) for each in saved["held"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError("not a saved simulation of this version; start a new run") from error
+        self._faults = faults
+        columns = sensor_faults((*self.scenario.faults, *faults), self._names, self.lanes).faults
+        self._broken = SensorFaults(columns, held)
         self._state, self._step = State.from_bytes(state), step - 1
         self._row = self._source.row(self._step // SUB_STEPS)
         self.sub_step(setpoints)

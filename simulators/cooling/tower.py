@@ -7,6 +7,7 @@ both the approach and the fan speed that gives a wanted approach have closed for
 
 from simulators.cooling.arrays import Array
 from simulators.cooling.curves import TOWER_FAN_POWER
+from simulators.cooling.params import WATER_KJ_PER_KG_K
 from simulators.cooling.ready import Ready
 
 WET_BULB_C = (-34.4, 26.67)
@@ -47,3 +48,14 @@ def fan_power_frac(fan_frac: Array, ready: Ready) -> Array:
     """Share of rated power for a share of rated air flow: the published cubic, never below zero."""
     c0, c1, c2, c3 = TOWER_FAN_POWER
     return ready.xp.clip(c0 + fan_frac * (c1 + fan_frac * (c2 + fan_frac * c3)), 0.0, None)
+
+
+EVAPORATION_KJ_PER_KG = 2450.0
+
+
+def makeup_kg_s(rejected_kw: Array, flow_kw_per_k: Array, ready: Ready) -> Array:
+    """Water that replaces what evaporates (heat / 2.45 MJ/kg), drifts or is blown down (evaporation / (cycles - 1))."""
+    p = ready.params
+    evaporated = rejected_kw * (1.0 / EVAPORATION_KJ_PER_KG)
+    drift = flow_kw_per_k * (p.tower_drift_frac / WATER_KJ_PER_KG_K)
+    return evaporated * (1.0 + 1.0 / (p.tower_concentration - 1.0)) + drift

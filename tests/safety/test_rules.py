@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safety.command_rules import Bound, Dwell, Interlock, Relation, Slew, TrustRegion
+from safety.command_rules import Bound, Dwell, Interlock, Permissive, RateWindow, Relation, Slew, TrustRegion
 from safety.conditions import Linear
+from safety.money_rules import Budget, SpendRate
 from safety.rules import CommandRule, Rule, Situation, StateRule
-from safety.state_rules import Readback, Staleness, Trip
+from safety.state_rules import Novelty, Readback, Recoverability, Staleness, Trip, Watchdog
 from safety.values import Observation, Quality, Signal, Source, Tier
 from safety.when import parse_when
 
@@ -196,3 +197,83 @@ def test_a_kind_that_answers_nothing_cannot_be_asked() -> None:
     for kind in (CommandRule(**WHY), StateRule(**WHY)):
         with pytest.raises(NotImplementedError):
             kind.margin({}, now())  # type: ignore[arg-type, call-arg]
+
+
+def test_a_rate_window_counts_all_movement_both_ways() -> None:
+    rule = RateWindow(**WHY, setpoint="x", most=3.0, window_us=100)
+    state = rule.applied(rule.applied((), {"x": 0.0}, {"x": 1.0}), {"x": 1.0}, {"x": 0.0})
+    assert state == (0.0, 1.0, 0.0, 1.0)
+    situation = now({"x": 0.0}, states={"R": state})
+    assert rule.reach(situation) == (1.0, 1.0)
+    assert rule.margin({"x": -1.0}, situation) == 0.0
+    assert rule.margin({"x": 1.5}, situation) == -0.5
+    assert "has 1 C left of the 3" in rule.explain({"x": 1.5}, situation)
+    assert rule.aged(state, seen(), 100) == ()
+    assert rule.applied(state, None, {"x": 9.0}) == state
+
+
+def test_standing_still_is_permitted_in_a_window_that_is_used_up() -> None:
+    rule = RateWindow(**WHY, setpoint="x", most=3.0, window_us=100)
+    assert rule.margin({"x": 0.0}, now({"x": 0.0}, states={"R": (0.0, 9.0)})) == inf
+
+
+def test_a_permissive_must_hold_to_start_and_not_to_go_on() -> None:
+    rule = Permissive(**WHY, setpoint="n", require=parse_when("s > 0"))
+    assert rule.margin({"n": 2.0}, now({"n": 1.0}, s=Signal(1.0))) == 0.0
+    assert rule.margin({"n": 2.0}, now({"n": 1.0}, s=Signal(-1.0))) == -1.0
+    assert rule.margin({"n": 2.0}, now({"n": 1.0})) == -1.0
+    assert rule.margin({"n": 2.0}, now({"n": 2.0})) == inf
+    assert rule.margin({"n": 2.0}, now(s=Signal(1.0))) == 0.0
+    assert "permissive" in rule.explain({"n": 2.0}, now())
+
+
+LEDGER = {"spent": "a", "reserved": "b", "limit": "c", "max_charge": "d"}
+BUDGET = Budget(**WHY, setpoint="x", **LEDGER, idle=0.0)
+RATE = SpendRate(**WHY, setpoint="x", **LEDGER, idle=0.0, most_per_mille=1500)
+
+
+def money(a: float, b: float, c: float, d: float) -> Situation:
+    return Situation({n: Signal(v) for n, v in zip("abcd", (a, b, c, d), strict=True)}, None, None, 0.0, {})
+
+
+def test_a_budget_is_kept_to_the_micro() -> None:
+    assert BUDGET.margin({"x": 5.0}, money(40, 10, 100, 50)) == inf
+    assert BUDGET.margin({"x": 5.0}, money(40, 10, 100, 51)) == -5.0
+    assert BUDGET.margin({"x": 0.0}, money(40, 10, 100, 51)) == 0.0
+    assert "overspent by 1 micros" in BUDGET.explain({"x": 5.0}, money(40, 10, 100, 51))
+
+
+def test_a_spend_rate_is_kept_to_the_micro() -> None:
+    assert RATE.margin({"x": 5.0}, money(100, 0, 101, 51)) == inf
+    assert RATE.margin({"x": 5.0}, money(100, 0, 101, 52)) == -5.0
+
+
+@pytest.mark.parametrize("odd", [nan, inf, -1.0, 0.5, 2.0**53])
+def test_money_that_is_not_known_is_spent(odd: float) -> None:
+    assert BUDGET.margin({"x": 5.0}, money(odd, 0, 100, 1)) == -5.0
+    assert "not known" in BUDGET.explain({"x": 5.0}, money(odd, 0, 100, 1))
+
+
+def test_a_watchdog_wants_a_beat_that_changes() -> None:
+    dog = Watchdog(**WHY, signal="s", max_silence_us=100)
+    state = dog.aged(dog.fresh(), seen(Signal(1.0)), 60)
+    assert state == (1.0, 0.0)
+    state = dog.aged(dog.aged(state, seen(Signal(1.0)), 60), seen(), 60)
+    assert dog.margin(seen(), state) < 0
+    assert "has not changed" in dog.explain(seen(), state)
+    assert dog.margin(seen(), dog.aged(state, seen(Signal(2.0)), 60)) > 0
+
+
+def test_recoverability_looks_ahead() -> None:
+    rule = Recoverability(**WHY, signal="s", rise=Linear((), 0.1), horizon_us=60_000_000, high=30.0)
+    assert rule.margin(seen(Signal(24.0)), ()) == 0.0
+    assert rule.margin(seen(Signal(25.0)), ()) == -1.0
+    assert isnan(rule.margin(seen(), ()))
+    assert "could pass 30" in rule.explain(seen(Signal(25.0)), ())
+
+
+def test_novelty_is_a_bound_on_what_is_handed_in() -> None:
+    rule = Novelty(**WHY, signal="s", high=3.0)
+    assert rule.margin(seen(Signal(2.0)), ()) == 1.0
+    assert isnan(rule.margin(seen(Signal(2.0, Quality.BAD)), ()))
+    assert "not been trained" in rule.explain(seen(Signal(4.0)), ())

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from controller.ports import Spool, TickEntry
 from controller.store.errors import SpoolBusy, SpoolConflict, SpoolCorrupt, SpoolError
 from controller.store.spool import SqliteSpool
+from controller.store.spool_file import fold
 from controller.store.spool_reader import SpoolReader
 from controller.testing.samples import sample_decision, sample_entry, sample_event
 
@@ -240,8 +241,9 @@ def test_verify_finds_what_was_removed_or_moved(spool: SqliteSpool, tampering: s
     assert why in broken.why
 
 
-def test_an_empty_file_left_by_a_kill_is_made_a_spool(path: Path) -> None:
+def test_an_empty_file_and_a_half_made_one_are_made_a_spool(path: Path) -> None:
     path.touch()
+    path.with_name(path.name + ".new").write_bytes(b"half of a file")
     spool = SqliteSpool(path)
     fill(spool, 1)
     assert spool.count() == 1
@@ -264,6 +266,14 @@ def test_a_damaged_file_is_one_error_and_keeps_every_byte(path: Path, harm: str)
     with pytest.raises(SpoolCorrupt, match="move it and its `-wal` file aside"):
         fill(SqliteSpool(path), 1, start=60)
     assert path.read_bytes() == body
+
+
+def test_a_log_without_its_file_is_kept_and_not_replayed_onto_a_new_one(path: Path) -> None:
+    log = path.with_name(path.name + "-wal")
+    log.write_bytes(b"acknowledged decisions")
+    with pytest.raises(SpoolCorrupt, match=r"is missing, but its log `spool.sqlite-wal` is there"):
+        fill(SqliteSpool(path), 1)
+    assert log.read_bytes() == b"acknowledged decisions"
 
 
 def test_anothers_database_is_never_written(path: Path) -> None:
@@ -289,6 +299,20 @@ def test_a_folder_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises((SpoolError, OSError)):
         fill(SqliteSpool(tmp_path / "file" / "spool.sqlite"), 1)
+
+
+def test_folding_the_log_from_outside_loses_nothing_and_waits_for_nobody(spool: SqliteSpool, path: Path) -> None:
+    fill(spool, 1)
+    assert not fold(path)
+    fill(spool, 400, start=1)
+    log = path.with_name(path.name + "-wal")
+    grown = log.stat().st_size
+    spool._rows("BEGIN IMMEDIATE")
+    assert fold(path)
+    spool._rows("ROLLBACK")
+    fill(spool, 100, start=401)
+    assert log.stat().st_size == grown
+    assert spool.verify().checked == 501
 
 
 def test_threads_take_turns(spool: SqliteSpool) -> None:

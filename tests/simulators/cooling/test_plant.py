@@ -22,11 +22,17 @@ COMMANDS = st.tuples(*(st.floats(s.low, s.high) if s.values is None else st.samp
 
 
 @settings(derandomize=True, max_examples=80, deadline=None)
-@given(commands=st.lists(COMMANDS, min_size=1, max_size=4), it_kw=st.floats(20.0, 250.0), wet_bulb=st.floats(-15, 27))
+@given(
+    economisers=st.sampled_from([0.0, 0.8]),
+    commands=st.lists(COMMANDS, min_size=1, max_size=4),
+    it_kw=st.floats(20.0, 250.0),
+    wet_bulb=st.floats(-15, 27),
+)
 def test_energy_is_conserved_in_every_sub_step(
-    commands: list[tuple[float, ...]], it_kw: float, wet_bulb: float
+    economisers: float, commands: list[tuple[float, ...]], it_kw: float, wet_bulb: float
 ) -> None:
-    made = bench(settle_minutes=0.0)
+    params = with_values(default_params(), water_economiser_frac=economisers, air_economiser_frac=economisers)
+    made = bench(params, settle_minutes=0.0)
     for command in commands:
         made.setpoints = np.array([command])
         for _ in range(5):

@@ -1,0 +1,218 @@
+"""Push mode against a bare Starlette endpoint that echoes the same JSON with msgspec, both on one core.
+
+The web process is pinned to one core. The load generator and the control process share the others, for both
+measurements alike. Prints requests per second, latencies and the web process's own processor time per request, and
+their ratios; rounds alternate, so that a busy machine slows both. Processor time is what one core of one's own is worth:
+it hardly moves when other programs want the core.
+
+    python -m benchmarks.push_mode [--rounds 5] [--seconds 2] [--connections 16]
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+BODY = json.dumps(
+    {
+        "taken_at": 1_767_225_900_000_000,
+        "signals": {f"zone_{n}_c": {"value": 22.5 + n / 10} for n in range(15)},
+        "incumbent": {
+            "supply_air_c": 20.0,
+            "chw_supply_c": 9.0,
+            "fan_frac": 0.7,
+            "pump_frac": 0.6,
+            "cw_supply_c": 25.0,
+        },
+        "applied": {"supply_air_c": 20.5, "chw_supply_c": 9.0, "fan_frac": 0.7, "pump_frac": 0.6, "cw_supply_c": 25.0},
+        "deadline_ms": 1000,
+    }
+).encode()
+
+
+def serve_bare(port: int) -> None:
+    """The reference: decode, encode, nothing else."""
+    import msgspec
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    decoder, encoder = msgspec.json.Decoder(), msgspec.json.Encoder()
+
+    async def echo(request: Request) -> Response:
+        return Response(encoder.encode(decoder.decode(await request.body())), media_type="application/json")
+
+    _uvicorn(Starlette(routes=[Route("/echo", echo, methods=["POST"])]), port)
+
+
+def serve_push(port: int, state: Path) -> None:
+    """The web process with everything in it: gate, roles, routes, the control socket."""
+    from controller.api.access import FILE, AccessBook
+    from controller.api.app import create_app, wall_us
+    from controller.api.push_client import PushClient
+
+    class Site:
+        def __init__(self) -> None:
+            self._push = PushClient(state / "control.sock")
+
+        async def decide(self, plant: str, request: Any) -> Any:
+            return await self._push.decide(plant, request)
+
+    _uvicorn(create_app(Site(), AccessBook(state / FILE, wall_us), push_plants=["hall-a"]), port)  # type: ignore[arg-type]
+
+
+def serve_control(state: Path) -> None:
+    """The control process's end, with a handler that answers at once: what a decision costs is measured elsewhere."""
+    from controller.api.push import DecideRequest, DecideResponse
+    from controller.api.push_server import PushServer
+
+    def handle(plant: str, request: DecideRequest) -> DecideResponse:
+        return DecideResponse(
+            "decided", "block 41 of stage 4%", "incumbent", dict(request.incumbent), 600_000_000, 3, f"{plant}.p.1"
+        )
+
+    PushServer(state / "control.sock", handle, lambda: None).start()
+    signal.pause()
+
+
+def _uvicorn(app: Any, port: int) -> None:
+    import uvicorn
+
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+
+
+@contextlib.contextmanager
+def child(cores: set[int], *arguments: str, port: int = 0) -> Iterator[int]:
+    """A child process of this file pinned to `cores`; ready when its port answers."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.push_mode", *arguments],
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+    )
+    try:
+        until = time.monotonic() + 20
+        while port and time.monotonic() < until:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.05)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+async def load(port: int, path: str, token: str, connections: int, seconds: float) -> tuple[float, list[float]]:
+    """Requests per second and every latency in seconds, over `connections` kept open."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    ).encode()
+    until, latencies = time.perf_counter() + seconds, []
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while (start := time.perf_counter()) < until:
+            writer.write(head + BODY)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            if not answer.startswith(b"HTTP/1.1 200"):
+                raise SystemExit(f"the server answered {answer!r}")
+            length = int(answer.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
+            body = await reader.readexactly(length)
+            if path != "/echo" and b'"decided"' not in body:
+                raise SystemExit(f"no decision: {body!r}")
+            latencies.append(time.perf_counter() - start)
+        writer.close()
+
+    start = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(connections)))
+    return len(latencies) / (time.perf_counter() - start), latencies
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--seconds", type=float, default=2.0)
+    arguments.add_argument("--connections", type=int, default=16)
+    asked = arguments.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    web, others = {cores[0]}, set(cores[1:]) or {cores[0]}
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        token = _token(state)
+        bare, push = _free_port(), _free_port()
+        with (
+            child(others, "control", folder),
+            child(web, "bare", str(bare), port=bare) as bare_pid,
+            child(web, "push", str(push), folder, port=push) as push_pid,
+        ):
+            os.sched_setaffinity(0, others)
+            targets = [("bare", bare, bare_pid, "/echo"), ("push", push, push_pid, "/v1/plants/hall-a/decide")]
+            _report(asked, targets, token)
+
+
+def _report(asked: argparse.Namespace, targets: list[tuple[str, int, int, str]], token: str) -> None:
+    rates: dict[str, list[float]] = {"bare": [], "push": []}
+    cpu_us: dict[str, list[float]] = {"bare": [], "push": []}
+    latencies: dict[str, list[float]] = {"bare": [], "push": []}
+    for name, port, pid, path in targets * (asked.rounds + 1):
+        before_s = _cpu_s(pid)
+        rate, seen = asyncio.run(load(port, path, token, asked.connections, asked.seconds))
+        rates[name].append(rate)
+        cpu_us[name].append((_cpu_s(pid) - before_s) / len(seen) * 1e6)
+        latencies[name] += seen
+    print(f"{'':14}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'cpu us/request':>17}")
+    for name, title in (("bare", "bare echo"), ("push", "push mode")):
+        seen = sorted(latencies[name])
+        p50, p99 = seen[len(seen) // 2] * 1e3, seen[int(len(seen) * 0.99)] * 1e3
+        rate, cost = statistics.median(rates[name][1:]), statistics.median(cpu_us[name][1:])  # the first round warms up
+        print(f"{title:14}{rate:12.0f}{p50:10.2f}{p99:10.2f}{cost:17.0f}")
+    _ratio("rate", rates["push"][1:], rates["bare"][1:])
+    _ratio("per processor time", cpu_us["bare"][1:], cpu_us["push"][1:])
+
+
+def _ratio(what: str, over: list[float], under: list[float]) -> None:
+    ratios = [one / other for one, other in zip(over, under, strict=True)]
+    middle = statistics.median(ratios)
+    print(f"ratio by {what}: {middle:.2f} (rounds {min(ratios):.2f} to {max(ratios):.2f}); wanted >= 0.40")
+
+
+def _cpu_s(pid: int) -> float:
+    """Processor time a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _token(state: Path) -> str:
+    from controller.api.access import create_token
+    from controller.api.app import wall_us
+
+    return create_token(state, "benchmark", "operator", wall_us)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["bare", port]:
+            serve_bare(int(port))
+        case ["push", port, folder]:
+            serve_push(int(port), Path(folder))
+        case ["control", folder]:
+            serve_control(Path(folder))
+        case _:
+            main()

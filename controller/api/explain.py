@@ -1,0 +1,82 @@
+"""Why a decision came out as it did: the ladder in plain words, and every rule's margin, made again from the record."""
+
+from collections.abc import Iterator
+
+from controller.api.live import number
+from controller.api.models import ExplainedProposal, Explanation, MarginView
+from controller.api.views import finite, whole
+from controller.decision import Decision, redecide
+from controller.record import ruling_digest
+from safety.envelope import Envelope
+from safety.rules import Rule
+from safety.values import Judgement, Rung, Status
+
+LAST = {
+    Rung.HOLD: "No source could act, so the last command was held.",
+    Rung.FAILSAFE: "No source could act and the last command could not be held, so a fail-safe was commanded.",
+    Rung.RELINQUISH: "Nothing could be commanded, so the plant was left to its own local system.",
+}
+
+
+def explain(decision: Decision, envelope: Envelope | None) -> Explanation:
+    """The explanation; without the envelope the recorded reasons stand alone, and that is said."""
+    if envelope is None or envelope.digest != decision.digests.envelope:
+        note = f"envelope `{decision.digests.envelope[:12]}` is not held here: recorded reasons only, no margins"
+        return Explanation(
+            decision=whole(decision),
+            story=list(story(decision)),
+            replayed=False,
+            identical=None,
+            note=note,
+            judgements=[],
+        )
+    ruling = redecide(decision, envelope)
+    identical = ruling_digest(ruling) == decision.ruling_digest
+    judged = [*ruling.judgements, *([] if ruling.chosen in ruling.judgements else [ruling.chosen])]
+    return Explanation(
+        decision=whole(decision),
+        story=list(story(decision)),
+        replayed=True,
+        identical=identical,
+        note="" if identical else "made again it differs from the record: kernel or envelope are not the same",
+        judgements=[_explained(judgement, envelope) for judgement in judged],
+    )
+
+
+def story(decision: Decision) -> Iterator[str]:
+    """The ladder from the top, a sentence each."""
+    assigned = decision.assignment
+    yield f"This tick was assigned to the {assigned.source.value}: {assigned.why or 'no reason was given'}."
+    for proposal in decision.proposals:
+        if proposal.status is not Status.OK:
+            yield f"The {proposal.source.value} gave no usable answer ({proposal.status.value}) {proposal.detail}".rstrip()
+    for finding in decision.state:
+        yield f"{finding.rule}: {finding.detail}."
+    if decision.removed:
+        yield f"Without authority: {', '.join(source.value for source in decision.removed)}."
+    for judged in decision.judged:
+        # Target and step are judged apart and often refused in the same words.
+        refused = dict.fromkeys(f"{f.detail} ({f.rule})" for f in judged.findings if f.refuses)
+        yield f"The {judged.rung.value} was " + (f"refused: {'; '.join(refused)}." if refused else "accepted.")
+    rung = decision.command.rung
+    yield LAST.get(rung, f"The {rung.value} was in control.")
+
+
+def _explained(judgement: Judgement, envelope: Envelope) -> ExplainedProposal:
+    rules = {rule.id: rule for rule in envelope.rules}
+    return ExplainedProposal(
+        rung=judgement.rung.value,
+        target=finite(judgement.target),
+        step=finite(judgement.step),
+        accepted=judgement.verdict.accepted,
+        first_out=judgement.verdict.first_out,
+        margins=[_margin(name, margin, rules.get(name)) for name, margin in sorted(judgement.verdict.margins.items())],
+    )
+
+
+def _margin(name: str, margin: float, rule: Rule | None) -> MarginView:
+    if rule is None:  # the kernel's own T0 checks are no rules of the envelope
+        return MarginView(rule=name, tier="T0", margin=number(margin), unit="", hazard="", basis="")
+    return MarginView(
+        rule=name, tier=rule.tier.name, margin=number(margin), unit=rule.unit, hazard=rule.hazard, basis=rule.basis
+    )

@@ -1,0 +1,90 @@
+"""`POST /v1/plants/{plant}/decide`, the fast path: a bare Starlette route with msgspec, documented in the same schema.
+
+It decodes, forwards to the control process and encodes; no thread, no second validation.
+"""
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from controller.api.problems import Problem, response
+from controller.api.push import DecideRequest, DecideResponse
+from controller.api.roles import Role, check, principal
+from controller.api.services import Services
+
+PATH = "/v1/plants/{plant}/decide"
+ROLE = Role.OPERATOR
+_decoder = msgspec.json.Decoder(DecideRequest)
+_encoder = msgspec.json.Encoder()
+
+
+async def decide(request: Request) -> Response:
+    """One push-mode decision."""
+    try:
+        check(principal(request), ROLE)
+        asked = _decoder.decode(await request.body())
+    except Problem as problem:
+        return response(problem)
+    except msgspec.ValidationError as error:
+        return response(Problem(422, "invalid", str(error).lower()))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return response(Problem(400, "bad-request", f"the body is no JSON: {error}"))
+    found: Services = request.app.state.services
+    plant = request.path_params["plant"]
+    if plant not in found.push_plants:
+        return response(Problem(404, "not-found", f"plant `{plant}` is not served in push mode here"))
+    answer = await found.backend.decide(plant, asked)
+    found.metrics.pushed(answer.status)
+    return Response(_encoder.encode(answer), 200, media_type="application/json")
+
+
+route = Route(PATH, decide, methods=["POST"])
+
+
+def operation() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The OpenAPI path item of this route, and the schemas it refers to."""
+    (asked, told), schemas = msgspec.json.schema_components(
+        [DecideRequest, DecideResponse], ref_template="#/components/schemas/{name}"
+    )
+    item = {
+        "tags": ["push mode"],
+        "operationId": "decide_push",
+        "summary": "Decide",
+        "description": "Send what the plant sees and its own controller's command; apply the command that comes back. "
+        "When `status` is not `decided`, `setpoints` is empty: your own command stands.",
+        "x-role": ROLE.word,
+        "parameters": [{"name": "plant", "in": "path", "required": True, "schema": {"type": "string"}}],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": asked, "example": REQUEST_EXAMPLE}},
+        },
+        "responses": {
+            "200": {
+                "description": "the command to apply, or that there is none",
+                "content": {"application/json": {"schema": told, "example": RESPONSE_EXAMPLE}},
+            }
+        },
+    }
+    return {"post": item}, dict(schemas)
+
+
+REQUEST_EXAMPLE = {
+    "taken_at": 1_767_225_900_000_000,
+    "signals": {"zone_1_c": {"value": 24.6}, "zone_2_c": {"value": None, "quality": "bad"}},
+    "incumbent": {"supply_air_c": 20.0, "chw_supply_c": 9.0},
+    "applied": {"supply_air_c": 20.5, "chw_supply_c": 9.0},
+    "deadline_ms": 50,
+}
+RESPONSE_EXAMPLE = {
+    "status": "decided",
+    "why": "block 41 of stage 4%",
+    "rung": "candidate",
+    "setpoints": {"supply_air_c": 20.7, "chw_supply_c": 9.0},
+    "valid_for_us": 600_000_000,
+    "epoch": 3,
+    "decision": "hall-a.plant.1767225900000000",
+    "reasons": [],
+}

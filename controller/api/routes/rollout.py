@@ -1,0 +1,48 @@
+"""The rollout: where it stands, and what an operator may do about it."""
+
+from fastapi import APIRouter, Request
+
+from controller.api.acts import Handed
+from controller.api.models import ChangeBody, IntentView, PromoteBody, RolloutView
+from controller.api.roles import Role, guarded
+from controller.api.services import services, status_of
+from controller.api.views import intent
+
+router = APIRouter(prefix="/plants/{plant}/rollout", tags=["rollout"])
+
+
+@router.get("", **guarded(Role.VIEWER))
+async def get_rollout(request: Request, plant: str) -> RolloutView:
+    """The stage, the next gate with every check and its numbers, and the version that changes are made for."""
+    return RolloutView.of(await status_of(services(request), plant))
+
+
+@router.post("/pause", status_code=202, **guarded(Role.OPERATOR))
+async def pause(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
+    """Pause: the incumbent runs the plant and the stage waits."""
+    return intent(await desk.hand_in(plant, "pause", {"reason": body.reason}, body.expected_version))
+
+
+@router.post("/abort", status_code=202, **guarded(Role.OPERATOR))
+async def abort(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
+    """Abort: the rollout ends for good and the incumbent runs the plant. Works from every state."""
+    return intent(await desk.hand_in(plant, "abort", {"reason": body.reason}, body.expected_version))
+
+
+@router.post("/resume", status_code=202, **guarded(Role.APPROVER))
+async def resume(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
+    """Go on from a pause. Needs the version that was seen."""
+    return intent(await desk.hand_in(plant, "resume", {"reason": body.reason}, body.expected_version))
+
+
+@router.post("/promote", status_code=202, **guarded(Role.APPROVER))
+async def promote(desk: Handed, plant: str, body: PromoteBody) -> IntentView:
+    """Go to the next stage, if its gate has passed; with `skip_gate` although it has not. Needs the version seen."""
+    payload = {"reason": body.reason, "skip_gate": body.skip_gate}
+    return intent(await desk.hand_in(plant, "promote", payload, body.expected_version))
+
+
+@router.post("/approve", status_code=202, **guarded(Role.APPROVER))
+async def approve(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
+    """Approve what waits for a second person. Needs the version that was seen."""
+    return intent(await desk.hand_in(plant, "approve", {"reason": body.reason}, body.expected_version))

@@ -1,0 +1,152 @@
+"""The backend of a running site: its state directory, its control socket, and its store, which may be away."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from controller.api.backend import BackendAwayError
+from controller.api.live import PlantStatus, Stop, StoreStatus, read
+from controller.api.push import DecideRequest, DecideResponse
+from controller.api.push_client import PushClient, poke
+from controller.decision import Decision
+from controller.ports import Event
+from controller.store.errors import IntentError, RecordsError, SpoolError, StoreError
+from controller.store.intents import Intent, IntentBook, IntentState
+from controller.store.queries import DecisionFilter
+from controller.store.spool_reader import SpoolReader
+from controller.store.stop import read_stop, write_stop
+from controller.store.store import Store
+from safety.envelope import Envelope
+
+SOCKET = "control.sock"
+
+
+class SiteBackend:
+    """One site's state directory. The spool answers what it still holds, the store what is older or filtered.
+
+    `plants` are the plants the site is configured for; `envelopes` those held, by digest.
+    """
+
+    def __init__(
+        self, state: Path, plants: list[str], envelopes: Mapping[str, Envelope], open_store: Callable[[], Store]
+    ) -> None:
+        self._state, self._plants, self._envelopes = state, plants, envelopes
+        self._spool = SpoolReader(state / "spool.sqlite")
+        self._book = IntentBook(state / "intents.sqlite")
+        self._open_store, self._store = open_store, None  # type: Callable[[], Store], Store | None
+        self._push = PushClient(state / SOCKET)
+
+    def plants(self) -> list[str]:
+        return self._plants
+
+    def live(self, plant: str) -> PlantStatus | None:
+        """The status as written, completed by what the control process does not know: the store, and who pressed STOP."""
+        with _away():
+            text = self._spool.live()
+            if text is None:
+                return None
+            status = read(json.loads(text))
+            return None if status.plant != plant else self._completed(status)
+
+    def decisions(
+        self, plant: str, *, limit: int, before: str | None = None, subject: str | None = None
+    ) -> list[Decision]:
+        """From the spool; from the store what is filtered by subject, or has left the spool."""
+        if subject is not None:
+            return self._stored(DecisionFilter(plant=plant, subject=subject), limit, before)
+        with _away():
+            known = before is None or self._spool.record(before) is not None
+            newest = self._spool.recent(limit, before) if known else []
+        if len(newest) == limit:
+            return newest
+        last = newest[-1].id if newest else before
+        try:
+            return newest + self._stored(DecisionFilter(plant=plant), limit - len(newest), last)
+        except BackendAwayError:
+            if newest:
+                return newest  # the rest is told by the next page, which will say that the store is away
+            raise
+
+    def decision(self, decision_id: str) -> Decision | None:
+        with _away():
+            found = self._spool.decision(decision_id)
+            if found is not None:
+                return found
+            stored = self._opened().decision(decision_id)
+            return None if stored is None else stored.decode()
+
+    def envelope(self, digest: str) -> Envelope | None:
+        return self._envelopes.get(digest)
+
+    def events(self, plant: str, *, after: int, limit: int) -> list[tuple[int, Event]]:
+        with _away():
+            return self._spool.events_after(after, limit)
+
+    def last_event(self, plant: str) -> int:
+        with _away():
+            return self._spool.last_event()
+
+    def submit(self, act: Intent) -> Intent:
+        with _away():
+            stored = self._book.submit(act)
+        poke(self._state / SOCKET)
+        return stored
+
+    def act(self, act_id: str) -> IntentState | None:
+        with _away():
+            return self._book.get(act_id)
+
+    def acts(self, plant: str, *, limit: int) -> list[IntentState]:
+        with _away():
+            return [state for state in self._book.recent(limit) if state.intent.plant == plant]
+
+    def stop(self, plant: str, *, actor: str, reason: str) -> None:
+        """Write the latch file, then poke: the control process looks at the file on every guard in any case."""
+        try:
+            write_stop(self._state, actor, reason)
+        except OSError as error:
+            raise BackendAwayError(f"the STOP latch cannot be written ({error}): run `understudy stop`") from error
+        poke(self._state / SOCKET)
+
+    async def decide(self, plant: str, request: DecideRequest) -> DecideResponse:
+        return await self._push.decide(plant, request)
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self._push.close()
+        self._spool.close()
+        self._book.close()
+        if self._store is not None:
+            self._store.close()
+
+    def _completed(self, status: PlantStatus) -> PlantStatus:
+        said, latch = self._spool.shipping(), read_stop(self._state)
+        store = StoreStatus(away=said.away, lag=self._spool.lag(), last_ok_wall_us=said.last_ok_wall_us or None)
+        stop = Stop(active=True, actor=latch.actor, reason=latch.reason) if latch is not None else status.stop
+        return status.model_copy(update={"store": store, "stop": stop})
+
+    def _stored(self, wanted: DecisionFilter, limit: int, before: str | None) -> list[Decision]:
+        with _away():
+            return [stored.decode() for stored in self._opened().decisions(wanted, limit, before)]
+
+    def _opened(self) -> Store:
+        """The store, opened when first needed: the page must come up while it is away."""
+        if self._store is None:
+            self._store = self._open_store()
+        return self._store
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    """What cannot be read, as the one error that routes know."""
+    try:
+        yield
+    except SpoolError as error:
+        raise BackendAwayError(f"the spool cannot be read ({error}): is the control process running?") from error
+    except StoreError as error:
+        raise BackendAwayError(f"the store is away ({error}); what the spool still holds can be read") from error
+    except IntentError as error:
+        raise BackendAwayError(f"the book of intents cannot be used ({error}); STOP works all the same") from error
+    except (RecordsError, ValueError) as error:
+        raise BackendAwayError(f"a record or the status cannot be read: {error}") from error

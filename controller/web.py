@@ -1,0 +1,55 @@
+"""The web process: operator API, console and its own metrics. It reads what control publishes and hands in intents; when
+it dies control does not notice.
+
+    python -m controller.web SITE STATE
+"""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from controller import bootstrap
+from controller.api.access import AccessBook
+from controller.api.app import create_app
+from controller.api.site import SiteBackend
+from controller.console.app import install_console
+from controller.lifeline import watch_parent
+from controller.settings import Site, load_site
+from controller.store.store import Store
+from safety.spec import load_envelope
+
+
+def build(site: Site, state: Path) -> FastAPI:
+    """The application of one site."""
+    settings = site.settings
+    plant = settings.plant.name
+    envelope = load_envelope(site.folder / settings.files.envelope)
+    url = bootstrap.store_url(settings.store.url, state)
+    backend = SiteBackend(state, [plant], {envelope.digest: envelope}, lambda: Store(url, wait_s=2.0))
+    access = AccessBook(state / "access.sqlite", lambda: time.time_ns() // 1000)
+    push_plants = [plant] if settings.plant.kind == "push" else []
+    return install_console(create_app(backend, access, push_plants=push_plants))
+
+
+def main(folder: Path, state: Path) -> None:
+    """Serve until told to end."""
+    site = load_site(folder)
+    web = site.settings.web
+    config = uvicorn.Config(build(site, state), host=web.host, port=web.port, log_level="warning", access_log=False)
+    server = uvicorn.Server(config)
+
+    def end() -> None:
+        server.should_exit = True
+        threading.Timer(3.0, os._exit, (0,)).start()  # an open event stream must not keep an orphan alive
+
+    watch_parent(os.environ, end)
+    server.run()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

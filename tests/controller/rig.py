@@ -1,0 +1,61 @@
+"""A running loop over the real hall, kernel, spool and policy child, small enough for a test."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from controller import bootstrap
+from controller.decision import Decision
+from controller.rollout.state import RolloutState
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "deploy" / "sites" / "demo"
+DAY_US = 86_400_000_000
+
+
+def site_copy(folder: Path) -> Path:
+    """The demo site in a folder that a test may change."""
+    copy = folder / "site"
+    shutil.copytree(DEMO, copy)
+    return copy
+
+
+def system(
+    state: Path,
+    *,
+    site: Path = DEMO,
+    policy_command: Sequence[str] | None = None,
+    deadline_ms: float | None = None,
+    max_rss_mb: float | None = None,
+) -> bootstrap.ControlSystem:
+    """The demo's control system; with a policy child that misbehaves where a test asks for one."""
+    command = None if policy_command is None else tuple(policy_command)
+    options = bootstrap.Options(
+        site=site, state=state, policy_command=command, deadline_ms=deadline_ms, max_rss_mb=max_rss_mb
+    )
+    return bootstrap.build_control(options)
+
+
+def in_charge(running: bootstrap.ControlSystem) -> None:
+    """Give the candidate the whole plant from the next tick on, as a rollout that has come that far would."""
+    last = len(running.loaded.spec.stages) - 1
+
+    def everything(state: RolloutState) -> RolloutState:
+        return replace(state, stage=last, first_block=0, entry=1)
+
+    running.loop.state = replace(running.loop.state, rollout=everything(running.loop.state.rollout))
+
+
+def run_ticks(running: bootstrap.ControlSystem, ticks: int, watch: Callable[[], None] = lambda: None) -> list[Decision]:
+    """Run for so many regular ticks and return the decisions made, oldest first."""
+    start_us = running.plant.observe().taken_at
+    until_us = start_us + ticks * running.loaded.envelope.period_us
+
+    def keep_going() -> bool:
+        watch()
+        return True
+
+    running.loop.run(until_us, keep_going)
+    made = running.spool.recent(4 * ticks)
+    return sorted((d for d in made if d.observation.taken_at >= start_us), key=lambda d: d.observation.taken_at)

@@ -1,0 +1,29 @@
+"""The reference page names every signal, setpoint, parameter, scenario and fault."""
+
+from pathlib import Path
+
+import pytest
+
+from simulators.cooling.faults import KINDS
+from simulators.cooling.params import DESCRIPTIONS
+from simulators.cooling.reference import page
+from simulators.cooling.scenario import SCENARIOS
+from simulators.cooling.sensing import setpoint_specs, signal_specs
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cooling.md"
+NAMES = {
+    *(spec.name for spec in signal_specs(1)),
+    *(spec.name for spec in setpoint_specs(1)),
+    *DESCRIPTIONS,
+    *SCENARIOS,
+    *KINDS,
+}
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_name_is_on_the_reference_page(name: str) -> None:
+    assert f"`{name}`" in PAGE.read_text().replace("_z{i}_", "_z1_")
+
+
+def test_the_page_is_the_one_the_code_writes() -> None:
+    assert PAGE.read_text() == page()

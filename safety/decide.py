@@ -102,13 +102,16 @@ def judge(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelop
     compiled = envelope.compiled[rung]
     answer = compiled.arrived if ramped.step == target else compiled.margins
     try:
-        margins = answer(target, ramped.step, now)
+        answered = answer(target, ramped.step, now)
     except Exception:  # whose fault it was, and what it means, is for the rules to say
-        margins = None
-    if margins is None:
+        answered = None
+    if answered is None:
         return judge_plainly(target, ramped, rung, now, envelope)
+    margins, well = answered
+    if well:
+        return Verdict(True, (), margins, "", envelope.digest)
     refusing = [rule for rule in envelope.binding[rung] if not margins[rule.id] >= 0]
-    return _asked(refusing, target, ramped, now, envelope, margins) if refusing else _well(margins, envelope)
+    return _asked(refusing, target, ramped, now, envelope, margins)
 
 
 def judge_plainly(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelope: Envelope) -> Verdict:
@@ -139,10 +142,6 @@ def _asked(
                 told.append(finding)
         margins[rule.id] = margin
     return verdict_of(margins, told, envelope)
-
-
-def _well(margins: Mapping[str, float], envelope: Envelope) -> Verdict:
-    return Verdict(True, (), margins, "", envelope.digest)
 
 
 def verdict_of(margins: Mapping[str, float], told: list[Finding], envelope: Envelope) -> Verdict:

@@ -64,6 +64,7 @@ class LiveStatus(Watcher):
         self.about, self.lanes, self.policy, self.monotonic_s = about, lanes, policy, monotonic_s
         self.units = {signal.name: signal.unit for signal in envelope.signals}
         self.limits = {rule.signal: (rule.low, rule.high) for rule in envelope.state_rules if isinstance(rule, Trip)}
+        self.critical = {rule.id for rule in envelope.state_rules if isinstance(rule, Trip) and rule.critical}
         self.plan = plan(spec)
         self._said_s = float("-inf")
         self._seen: tuple[object, ...] = ()
@@ -180,7 +181,12 @@ class LiveStatus(Watcher):
     def _trips(self, state: LoopState) -> list[dict[str, Any]]:
         trip = state.rollout.trip
         rows = [
-            {"id": f"latch:{latch.rule}", "cause": latch.rule, "first_out": latch.first_out.detail, "critical": True}
+            {
+                "id": f"latch:{latch.rule}",
+                "cause": latch.rule,
+                "first_out": latch.first_out.detail,
+                "critical": latch.rule in self.critical,
+            }
             for latch in state.memory.latches
         ]
         if trip is not None:

@@ -140,6 +140,8 @@ class Operators:
             case "reset":
                 trip_id = str(intent.payload.get("trip_id", ""))
                 if trip_id.startswith(LATCH):
+                    if not reason.strip():
+                        raise IntentRefusedError("a reset needs a reason")
                     memory = reset_latch(state.memory, envelope, seen, trip_id.removeprefix(LATCH))
                     return replace(state, memory=memory), ()
                 changed = acts.reset(spec, rollout, evidence, now_us, trip_id, who, reason)

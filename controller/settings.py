@@ -66,7 +66,6 @@ class IncumbentSettings(_Model):
     """The controller that runs the plant today."""
 
     kind: str
-    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class CandidateSettings(_Model):
@@ -82,7 +81,7 @@ class StoreSettings(_Model):
     """Where records end up. A relative SQLite path lies in the state directory."""
 
     url: str = "sqlite:///store.sqlite"
-    durability: Literal["process", "power_loss"] = "process"
+    durability: Literal["process_kill", "power_loss"] = "process_kill"
 
 
 class WebSettings(_Model):

@@ -1,6 +1,7 @@
 """The OpenAPI document is complete, and no request it allows, or nearly allows, makes the service fail."""
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
 from controller.api.access import AccessBook
+from controller.api.reference import document, render
 from controller.api.roles import Role
 from tests.controller.fakes import FakeSite
 from tests.controller.web_client import WebClient
@@ -33,6 +35,12 @@ def test_every_guarded_operation_documents_its_problems(app: FastAPI) -> None:
         for operation in item.values():
             if operation["x-role"] != "none":
                 assert "application/problem+json" in operation["responses"]["403"]["content"], path
+
+
+def test_the_reference_page_is_what_the_schema_says(app: FastAPI) -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "reference" / "api.md"
+    assert page.read_text() == render(), "run `python -m controller.api.reference > docs/reference/api.md`"
+    assert document()["paths"].keys() == app.openapi()["paths"].keys()
 
 
 def test_every_change_documents_its_key(app: FastAPI) -> None:

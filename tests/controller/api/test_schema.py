@@ -18,7 +18,7 @@ from controller.api.roles import Role
 from tests.controller.fakes import FakeSite
 from tests.controller.web_client import WebClient
 
-EXAMPLES_EACH = 8
+EXAMPLES_EACH = 5
 
 
 def test_every_operation_has_words_a_tag_and_an_id_of_its_own(app: FastAPI) -> None:
@@ -73,7 +73,7 @@ def test_no_request_the_schema_allows_or_forbids_makes_the_service_fail(
     for result in schema.exclude(path_regex="/stream$").get_all_operations():  # a stream never ends: it is tested alone
         with suppress(Unsatisfiable):  # an operation without parameters cannot be asked wrongly
             statuses += exercise(result.ok(), caller, mode)
-    assert len(statuses) > 150
+    assert len(statuses) > 100
     assert mode is GenerationMode.NEGATIVE or sum(status < 300 for status in statuses) > len(statuses) // 3
 
 

@@ -24,6 +24,7 @@ from safety.values import Judgement, Ruling, Rung
 from shadow.comparison import Comparison
 
 LEAST_GAP_S = 0.1
+HEARTBEAT_S = 1.0
 DAY_US = 86_400_000_000
 NO_LIMITS = (None, None)
 
@@ -68,16 +69,26 @@ class LiveStatus(Watcher):
         self.plan = plan(spec)
         self._said_s = float("-inf")
         self._seen: tuple[object, ...] = ()
+        self._last: dict[str, Any] | None = None
 
     def decided(self, decision: Decision, ruling: Ruling, comparison: Comparison, state: LoopState) -> None:
         news = (state.rollout.version, ruling.command.rung, state.override, self.operators.stopped)
         if news == self._seen and self.monotonic_s() - self._said_s < LEAST_GAP_S:
             return
-        self._seen, self._said_s = news, self.monotonic_s()
-        self.publisher.publish_live(json.dumps(_finite(self.status(decision, ruling, state)), allow_nan=False))
+        self._seen = news
+        self._publish(self.status(decision, ruling, state))
 
     def happened(self, event: Event) -> None:
         self._said_s = float("-inf")
+
+    def waiting(self) -> None:
+        """Say again that we are here while nothing is decided: whoever looks judges by `wall_us`."""
+        if self._last is not None and self.monotonic_s() - self._said_s >= HEARTBEAT_S:
+            self._publish(self._last | {"wall_us": time.time_ns() // 1000})
+
+    def _publish(self, status: dict[str, Any]) -> None:
+        self._last, self._said_s = status, self.monotonic_s()
+        self.publisher.publish_live(json.dumps(_finite(status), allow_nan=False))
 
     def status(self, decision: Decision, ruling: Ruling, state: LoopState) -> dict[str, Any]:
         """The whole status; its fields are described in docs/reference/live-status.md."""

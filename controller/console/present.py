@@ -145,7 +145,7 @@ def trip_words(trip: Trip) -> str:
 
 def clock(at_us: int | None, zone: str = " UTC") -> str:
     """A time as operators write it."""
-    if at_us is None:
+    if not at_us:
         return "–"
     return datetime.fromtimestamp(at_us / US_PER_S, UTC).strftime("%d %b %H:%M") + zone
 

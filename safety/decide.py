@@ -11,6 +11,7 @@ from math import inf, isfinite, nan
 from safety.command_rules import Bound
 from safety.conditions import Names
 from safety.envelope import Envelope, SetpointSpec
+from safety.inputs import managed
 from safety.memory import aged, latched, remembered
 from safety.ramp import Ramped, ramp
 from safety.rules import US_PER_S, CommandRule, FailSafe, Situation
@@ -54,7 +55,7 @@ def decide(
 
     `elapsed_us` is monotonic time since `memory` was last aged; `without` names sources a guard has removed.
     """
-    memory, state = observe(observation, envelope, memory, elapsed_us)
+    observation, memory, state = observe(observation, envelope, memory, elapsed_us)
     removed = authority_removed(observation, envelope, memory, state) | without
     now = situation(observation, memory, envelope)
     judged: dict[Source, Judgement] = {}
@@ -195,8 +196,14 @@ def last_resort(
 
 def observe(
     observation: Observation, envelope: Envelope, memory: Memory, elapsed_us: int
-) -> tuple[Memory, tuple[Finding, ...]]:
-    """Age the memory, ask the state rules, and latch what latches. Returns the findings that are not well."""
+) -> tuple[Observation, Memory, tuple[Finding, ...]]:
+    """Manage the inputs, age the memory, ask the state rules, and latch what latches.
+
+    Returns the observation as managed, the memory, and the findings that are not well.
+    """
+    if envelope.inputs:
+        observation, states = managed(observation, envelope.inputs, memory.rules, elapsed_us)
+        memory = replace(memory, rules={**memory.rules, **states})
     memory, faults = aged(memory, envelope, observation, elapsed_us)
     findings = [_fault(rule.id, rule.tier, "state", error) for rule, error in faults]
     for rule in envelope.state_rules:
@@ -210,7 +217,7 @@ def observe(
             finding = _fault(rule.id, rule.tier, "state", error)
         findings.append(finding)
     told = tuple(sorted(findings, key=lambda f: (f.tier, f.rule)))
-    return latched(memory, envelope, told), told
+    return observation, latched(memory, envelope, told), told
 
 
 def authority_removed(

@@ -42,16 +42,19 @@ class Difference:
         yield f"approvals: {self.approvals}: {self.why}"
 
 
-def difference(old: Envelope, new: Envelope) -> Difference:
-    """Compare two envelopes of one plant. Rules are compared by name, and what they accept together by z3."""
+def difference(old: Envelope, new: Envelope, *, examples: bool = True) -> Difference:
+    """Compare two envelopes of one plant. Rules are compared by name, and what they accept together by z3.
+
+    Without `examples` z3 is not asked, and a change of the policy's rules is taken for looser.
+    """
     rules = tuple(_rule_changes(old, new))
     looser: list[Change] = []
     tighter: list[Change] = []
-    if old.names == new.names and old.setpoints == new.setpoints and old.signals == new.signals:
+    if examples and old.names == new.names and old.setpoints == new.setpoints and old.signals == new.signals:
         for rung in (Rung.CANDIDATE, Rung.INCUMBENT, Rung.HOLD):
             looser += _accepted_only_by(new, old, rung, f"the rung `{rung}` may now command what it could not")
             tighter += _accepted_only_by(old, new, rung, f"the rung `{rung}` can no longer command what it could")
-    approvals, why = _who_approves(old, new, rules, bool(looser))
+    approvals, why = _who_approves(old, new, rules, bool(looser) or not examples)
     return Difference(rules, tuple(looser), tuple(tighter), approvals, why)
 
 

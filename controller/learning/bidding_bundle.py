@@ -6,7 +6,7 @@ Per campaign, a multiplier that is right on an average day, corrected by how far
 
     m = exp(base + gain * e - CARE * o),  e = ln(budget left / traffic left) in -1..1,  o = max(0, ln cost_ratio)
 
-and nothing where there is no money for one more win. Base and gain are those of a grid that score best on the training
+and nothing where there is no money for one more win, or far more is spent than planned. Base and gain are those of a grid that score best on the training
 days; the score card compares law and incumbent on days neither has seen. Needs the [train] extra (`onnx`).
 """
 
@@ -29,7 +29,7 @@ from safety.spec import load_envelope
 from simulators.bidding.account import Account, account
 from simulators.bidding.curves import TICK_S
 from simulators.bidding.evaluate import soft_score
-from simulators.bidding.exchange import setpoint_specs
+from simulators.bidding.exchange import planned_micros, setpoint_specs
 from simulators.bidding.incumbents.base import Memory, cost_per_predicted, planned_frac
 from simulators.bidding.incumbents.pid import PidPacing
 from simulators.bidding.scenarios import another_flight, resized, scenario
@@ -45,7 +45,11 @@ GAINS = np.array([0.25, 0.5, 1.0, 2.0])  # never 0: a day is not an average day
 CARE = 2.0
 LEAST, MOST = 0.02, 2.95  # inside the envelope's bound, so that no answer breaks it
 LEFT_MIN = 0.02
-SIGNALS = ("cost_micros", "budget_micros", "planned_frac", "cost_ratio", "available_micros")
+HURRY = 2.4  # times the plan at which it pauses: inside the envelope's 2.5
+SIGNALS = (
+    *("cost_micros", "budget_micros", "planned_frac", "cost_ratio"),
+    *("available_micros", "plan_micros", "spent_micros", "reserved_micros", "bid_cap_micros"),
+)
 SITE = Path("deploy/sites/bidding-demo")
 
 
@@ -62,7 +66,13 @@ class Law:
         behind = np.clip(np.log(left / np.maximum(1 - planned_frac(view), LEFT_MIN)), -1.0, 1.0)
         over = np.maximum(np.log(np.maximum(cost_per_predicted(view), 1e-3)), 0.0)
         wanted = np.clip(np.exp(self.base + self.gain * behind - CARE * over), LEAST, MOST)
-        return np.asarray(np.where(view.available_micros < view.bid_cap_micros, 0.0, wanted))
+        return np.where(affords(view), wanted, 0.0)
+
+
+def affords(view: Account) -> NDArray[np.bool_]:
+    """Where there is money for one more win, today and by the plan [L, C]."""
+    early = HURRY * planned_micros(view) - view.spent_micros - view.reserved_micros - view.bid_cap_micros
+    return np.asarray((view.available_micros >= view.bid_cap_micros) & (early >= 0))
 
 
 def fit(settings: BiddingSettings, days: int = TRAIN_DAYS) -> Law:
@@ -94,7 +104,7 @@ def incumbent() -> Propose:
     def propose(view: Account) -> Floats:
         nonlocal memory
         memory, multiplier = law.propose(memory or law.start(view), view)
-        return np.minimum(multiplier, MOST)
+        return np.where(affords(view), np.minimum(multiplier, MOST), 0.0)
 
     return propose
 
@@ -118,6 +128,7 @@ def graph(law: Law) -> bytes:
         "zero": 0.0,
         "minus_one": -1.0,
         "steep": 1e6,
+        "hurry": HURRY,
         "care": CARE,
         "low": LEAST,
         "high": MOST,
@@ -128,7 +139,7 @@ def graph(law: Law) -> bytes:
     nodes = [
         helper.make_node(kind, inputs.split(), outputs.split(), **attributes)
         for kind, inputs, outputs, attributes in (
-            ("Split", "features widths", "cost budget planned ratio room", {"axis": 1}),
+            ("Split", "features widths", "cost budget planned ratio available plan used held_back cap", {"axis": 1}),
             ("Div", "cost budget", "spent", {}),
             ("Sub", "one spent", "unspent", {}),
             ("Max", "unspent least_left", "left", {}),
@@ -146,6 +157,12 @@ def graph(law: Law) -> bytes:
             ("Sub", "paced held", "log_wanted", {}),
             ("Exp", "log_wanted", "unbounded", {}),
             ("Clip", "unbounded low high", "wanted", {}),
+            ("Sub", "available cap", "room_today", {}),
+            ("Mul", "plan hurry", "most_by_now", {}),
+            ("Sub", "most_by_now used", "after_bills", {}),
+            ("Sub", "after_bills held_back", "after_reserves", {}),
+            ("Sub", "after_reserves cap", "room_by_now", {}),
+            ("Min", "room_today room_by_now", "room", {}),
             ("Mul", "room steep", "far", {}),
             ("Add", "far one", "further", {}),
             ("Clip", "further zero one", "affords", {}),
@@ -164,18 +181,10 @@ def graph(law: Law) -> bytes:
 
 
 def manifest(site: Site, policy: bytes, score: dict[str, float]) -> Manifest:
-    """What the bundle says of itself. Money in currency but for the room for one more win, which is in micros."""
+    """What the bundle says of itself."""
     settings = _bidding(site)
-    normal = {
-        "cost_micros": (0.0, 1e6),
-        "budget_micros": (0.0, 1e6),
-        "available_micros": (_bid_cap_micros(settings), 1.0),
-    }
     inputs = tuple(
-        InputSpec(kind="signal", name=f"{name}_c{i}", centre=centre, scale=scale)
-        for name in SIGNALS
-        for centre, scale in [normal.get(name, (0.0, 1.0))]
-        for i in range(settings.campaigns)
+        InputSpec(kind="signal", name=f"{name}_c{i}") for name in SIGNALS for i in range(settings.campaigns)
     )
     outputs = tuple(OutputSpec(setpoint=s.name, centre=0.0, scale=1.0) for s in setpoint_specs(settings.campaigns))
     return Manifest(
@@ -192,12 +201,6 @@ def manifest(site: Site, policy: bytes, score: dict[str, float]) -> Manifest:
         ),
         score=score,
     )
-
-
-def _bid_cap_micros(settings: BiddingSettings) -> float:
-    noise = Noise(settings.scenario, (settings.account,), (0,))
-    params, _ = another_flight(scenario(settings.scenario), noise, settings.campaigns, "train/0")
-    return float(np.max(params.bid_cap_micros))
 
 
 def _bidding(site: Site) -> BiddingSettings:

@@ -6,8 +6,9 @@ Per campaign, a multiplier that is right on an average day, corrected by how far
 
     m = exp(base + gain * e - CARE * o),  e = ln(budget left / traffic left) in -1..1,  o = max(0, ln cost_ratio)
 
-and nothing where there is no money for one more win, or far more is spent than planned. Base and gain are those of a grid that score best on the training
-days; the score card compares law and incumbent on days neither has seen. Needs the [train] extra (`onnx`).
+and nothing where there is no money for one more win, or far more is spent than planned. Base and gain are those of a
+grid that score best on the training days; the score card compares law and incumbent on days neither has seen. Needs the
+[train] extra (`onnx`).
 """
 
 import argparse
@@ -183,9 +184,7 @@ def graph(law: Law) -> bytes:
 def manifest(site: Site, policy: bytes, score: dict[str, float]) -> Manifest:
     """What the bundle says of itself."""
     settings = _bidding(site)
-    inputs = tuple(
-        InputSpec(kind="signal", name=f"{name}_c{i}") for name in SIGNALS for i in range(settings.campaigns)
-    )
+    inputs = tuple(InputSpec(kind="signal", name=f"{name}_c{i}") for name in SIGNALS for i in range(settings.campaigns))
     outputs = tuple(OutputSpec(setpoint=s.name, centre=0.0, scale=1.0) for s in setpoint_specs(settings.campaigns))
     return Manifest(
         schema_version=1,

@@ -47,8 +47,8 @@ def diff(old: File, new: File) -> None:
     _say(commands.diff(old, new))
 
 
-@app.command()
-def test(cases: CasesOption = Path("tests/cases/decisions"), sites: SitesOption = Path("deploy/sites")) -> None:
+@app.command("test")
+def golden(cases: CasesOption = Path("tests/cases/decisions"), sites: SitesOption = Path("deploy/sites")) -> None:
     """Judge every golden decision anew. Exit code 1 on any difference."""
     _say(commands.test(cases, sites))
 

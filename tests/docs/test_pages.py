@@ -14,7 +14,11 @@ COMING = (
     "docs/images/console.png",
     "docs/reference/campaigns.md",
     "docs/reference/envelope.md",
+    "docs/reference/api.md",
     "docs/how-to/train-a-candidate.md",
+    "docs/how-to/operate.md",
+    "docs/how-to/add-a-plant.md",
+    "docs/explanation/web-process.md",
 )
 KINDS = ("tutorial", "how-to", "reference", "explanation")
 ELSEWHERE = re.compile(

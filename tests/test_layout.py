@@ -18,7 +18,13 @@ MAY_IMPORT = {
     "migrations": {"migrations", "controller", "shadow"},
     "controller": set(OURS),
 }
-AROUND = ("__init__.py", "spec.py", "spec_checks.py", "spec_rules.py")  # load the envelope, once, at the edge
+AROUND = (
+    "__init__.py",
+    "spec.py",
+    "spec_checks.py",
+    "spec_inputs.py",
+    "spec_rules.py",
+)  # load the envelope, once, at the edge
 KERNEL = tuple(name.removesuffix(".py") for name in kernel.FILES if name not in AROUND)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.decision import Assignment, Decision, Digests, assemble, redecide
@@ -17,7 +17,7 @@ from safety.cases import Case
 from safety.decide import decide
 from safety.spec import load_envelope
 from safety.values import Proposal, Signal, Source
-from tests.safety.golden import CASES, paths, read
+from tests.safety.golden import CASES, paths, read, seeded
 
 RECORDS = CASES / "records"
 SMALL = load_envelope(CASES / "envelopes" / "small.toml")
@@ -73,7 +73,7 @@ def test_every_float_survives(decision: Decision, value: float) -> None:
         assert copysign(1.0, survived) == copysign(1.0, value)
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@seeded(200)
 @given(
     values=st.dictionaries(st.text(max_size=8), st.floats(), max_size=5),
     ages=st.integers(-(2**62), 2**62),
@@ -122,7 +122,7 @@ def test_a_truncated_record_is_one_clear_error(decision: Decision) -> None:
             decode(record[:length])
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@seeded(300)
 @given(at=st.integers(0, 10_000), byte=st.integers(0, 255))
 def test_a_changed_byte_is_read_or_refused_and_nothing_else(at: int, byte: int) -> None:
     record = bytearray(encode(decision_of(read(CASES / "decisions" / "trip.toml"))))

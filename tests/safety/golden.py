@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from safety.cases import Case, Folder
 from safety.spec import EnvelopeModel
 
@@ -22,3 +24,9 @@ def read(path: Path) -> Case:
 
 def model_of(changes: Mapping[str, Any]) -> EnvelopeModel:
     return FOLDER.model(changes)
+
+
+def seeded(examples: int) -> settings:
+    """The same examples every time, however busy the machine is."""
+    slow = [HealthCheck.too_slow]
+    return settings(derandomize=True, max_examples=examples, deadline=None, suppress_health_check=slow)

@@ -3,19 +3,20 @@
 from itertools import product
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safety.command_rules import Slew
 from safety.rules import Situation
 from safety.spec import load_envelope
 from safety.values import Signal, Source, Tier
+from tests.safety.golden import seeded
 
 ENVELOPE = load_envelope(Path(__file__).resolve().parents[2] / "deploy" / "sites" / "demo" / "envelope.toml")
 FULL_AIR = ENVELOPE.failsafe[0].vector
 
 
-@settings(derandomize=True, max_examples=100, deadline=None)
+@seeded(100)
 @given(st.data())
 def test_the_last_resort_breaks_no_interlock_anywhere_in_the_domain(data: st.DataObject) -> None:
     signals = {spec.name: Signal(data.draw(st.floats(spec.low, spec.high))) for spec in ENVELOPE.signals}

@@ -4,7 +4,7 @@ from math import nan
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safety.decide import observe
@@ -13,7 +13,7 @@ from safety.inputs import Plausibility, Vote
 from safety.spec import SpecError, build_envelope
 from safety.values import Observation, Quality, Signal
 from safety.when import parse_when
-from tests.safety.golden import model_of
+from tests.safety.golden import model_of, seeded
 
 S = 1_000_000
 PLAUSIBLE = Plausibility(
@@ -82,7 +82,7 @@ def test_two_out_of_three(a: float | None, b: float | None, c: float | None, sai
     assert voted(a, b, c) == said
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@seeded(300)
 @given(
     truth=st.floats(-40, 40),
     errors=st.tuples(st.floats(-1, 1), st.floats(-1, 1)),

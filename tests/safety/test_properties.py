@@ -9,7 +9,7 @@ from math import inf, nan, nextafter
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from controller.record import ruling_digest
@@ -37,7 +37,7 @@ from safety.values import (
     Status,
     Tier,
 )
-from tests.safety.golden import model_of
+from tests.safety.golden import model_of, seeded
 
 ENVELOPE = build_envelope(model_of({}))
 STATIC = [rule for rule in ENVELOPE.command_rules if isinstance(rule, Bound)]
@@ -52,7 +52,7 @@ INSIDE = {
     "flow_b_kg_s": st.floats(1, 10),
 }
 TIMES = st.integers(0, 10_000_000_000)
-usual = settings(derandomize=True, max_examples=120, deadline=None)
+usual = seeded(120)
 
 
 @st.composite
@@ -337,7 +337,7 @@ def test_the_calls_above_reach_every_rung_and_every_outcome() -> None:
     rungs: dict[Rung, int] = dict.fromkeys(Rung, 0)
     outcomes: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
 
-    @settings(derandomize=True, max_examples=400, deadline=None)
+    @seeded(400)
     @given(calls())
     def count(call: dict[str, Any]) -> None:
         ruling = ruled(call)

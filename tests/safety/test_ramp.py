@@ -1,13 +1,13 @@
 """The ramp by itself: where it goes, how fast, and what may make it go faster."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safety.ramp import ramp
 from safety.rules import Situation
 from safety.spec import build_envelope
 from safety.values import Signal
-from tests.safety.golden import USUAL, model_of
+from tests.safety.golden import USUAL, model_of, seeded
 
 ENVELOPE = build_envelope(model_of({}))
 PLAN = ENVELOPE.ramp_plan
@@ -50,7 +50,7 @@ def test_without_time_nothing_moves_but_the_unlimited_direction() -> None:
     assert step == vector(fan_frac=0.9)
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@seeded(300)
 @given(last=vectors(), target=vectors(), dt_s=st.floats(0, 300))
 def test_slew_is_never_exceeded(last: dict[str, float], target: dict[str, float], dt_s: float) -> None:
     situation_now = now(last, dt_s=dt_s)
@@ -58,7 +58,7 @@ def test_slew_is_never_exceeded(last: dict[str, float], target: dict[str, float]
     assert all(rule.margin(step, situation_now) >= 0 for rule in SLEWS)
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@seeded(300)
 @given(last=vectors(), target=vectors(), dt_s=st.floats(0, 300))
 def test_the_ramp_never_leaves_the_permitted_set(last: dict[str, float], target: dict[str, float], dt_s: float) -> None:
     situation_now = now(last, dt_s=dt_s)
@@ -68,14 +68,14 @@ def test_the_ramp_never_leaves_the_permitted_set(last: dict[str, float], target:
             assert rule.margin(step, situation_now) >= 0, rule.id
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@seeded(300)
 @given(last=vectors(), target=vectors(), dt_s=st.floats(0, 300))
 def test_a_step_lies_between_last_and_target(last: dict[str, float], target: dict[str, float], dt_s: float) -> None:
     step = ramp(target, now(last, dt_s=dt_s), PLAN).step
     assert all(min(last[name], target[name]) <= step[name] <= max(last[name], target[name]) for name in target)
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@seeded(300)
 @given(a=FLOW, target_a=FLOW)
 def test_a_step_along_the_edge_of_a_relation_is_permitted(a: float, target_a: float) -> None:
     last, target = vector(flow_a_kg_s=a, flow_b_kg_s=20 - a), vector(flow_a_kg_s=target_a, flow_b_kg_s=20 - target_a)
@@ -85,7 +85,7 @@ def test_a_step_along_the_edge_of_a_relation_is_permitted(a: float, target_a: fl
             assert share.margin(point, now(last)) >= 0
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@seeded(300)
 @given(last=st.floats(10, 30), dew_point_c=st.floats(10, 28), target=st.floats(10, 30))
 def test_a_forbidden_last_command_is_left_for_the_edge_and_no_further(
     last: float, dew_point_c: float, target: float

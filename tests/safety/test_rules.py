@@ -4,7 +4,7 @@ from dataclasses import fields
 from math import inf, isnan, nan
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safety.command_rules import Bound, Dwell, Interlock, Permissive, RateWindow, Relation, Slew, TrustRegion
@@ -14,6 +14,7 @@ from safety.rules import CommandRule, Rule, Situation, StateRule
 from safety.state_rules import Novelty, Readback, Recoverability, Staleness, Trip, Watchdog
 from safety.values import Observation, Quality, Signal, Source, Tier
 from safety.when import parse_when
+from tests.safety.golden import seeded
 
 WHY = {"id": "R", "tier": Tier.T1, "hazard": "h", "basis": "b", "unit": "C"}
 BOUND = Bound(**WHY, setpoint="x", low=1.0, high=2.0)
@@ -45,7 +46,7 @@ def test_a_bound_holds_its_edges(value: float, margin: float) -> None:
 
 
 @pytest.mark.parametrize("rule", [BOUND, RELATION, SLEW, TRUST, INTERLOCK])
-@settings(derandomize=True, max_examples=20, deadline=None)
+@seeded(20)
 @given(value=st.sampled_from([nan, inf, -inf]))
 def test_no_command_rule_accepts_what_is_not_finite(rule: CommandRule, value: float) -> None:
     situation = now({"x": 1.0, "y": 1.0}, s=Signal(1.0), reference={"x": 1.0})

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safety.command_rules import Interlock, Slew
 from safety.spec import SpecError, build_envelope, load_envelope, parse_envelope
 from safety.values import Tier
-from tests.safety.golden import CASES, model_of
+from tests.safety.golden import CASES, model_of, seeded
 
 SMALL = (CASES / "envelopes" / "small.toml").read_text(encoding="utf-8")
 WHY = {"unit": "C", "hazard": "h", "basis": "b"}
@@ -150,7 +150,7 @@ def test_a_file_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
         load_envelope(tmp_path / "latin.toml")
 
 
-@settings(derandomize=True, max_examples=150, deadline=None)
+@seeded(150)
 @given(at=st.integers(0, len(SMALL) - 1), put=st.sampled_from(list('"[]={}.,-#\n 09eXx\x00')))
 def test_one_wrong_character_is_refused_or_still_an_envelope(at: int, put: str) -> None:
     try:

@@ -1,12 +1,13 @@
 """Conditions: what the language says, what it refuses, and that an unknown is never absorbed."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from safety.conditions import AllOf, AnyOf, Comparison, Linear, Names, Not
 from safety.values import Quality, Signal
 from safety.when import WhenError, exact, names_in, parse_linear, parse_when
+from tests.safety.golden import seeded
 
 NAMES = Names(
     {"a": Signal(1.0), "b": Signal(2.0), "bad": Signal(5.0, Quality.BAD), "nan": Signal(float("nan"))}, {"n": 2.0}
@@ -67,7 +68,7 @@ def test_what_is_not_of_the_language_is_refused(text: str) -> None:
         parse_when(text)
 
 
-@settings(derandomize=True, max_examples=500, deadline=None)
+@seeded(500)
 @given(st.text(alphabet="abn01.e+-*<>=!&|() ", max_size=60))
 def test_the_parser_answers_or_refuses_and_nothing_else(text: str) -> None:
     try:

@@ -29,6 +29,7 @@ from controller.report import report_of
 from controller.rollout.spec import RolloutSpec, check_against, load_spec
 from controller.rollout.transitions import start
 from controller.settings import Site, load_site
+from controller.store.errors import SpoolError
 from controller.store.intents import IntentBook
 from controller.store.shipper import Shipper
 from controller.store.spool import SqliteSpool
@@ -158,7 +159,19 @@ class _Pruner(Watcher):
     def decided(self, decision: Decision, ruling: Ruling, comparison: Comparison, state: LoopState) -> None:
         self.seen += 1
         if self.seen % PRUNE_EVERY == 0:
-            self.spool.prune(KEEP_DECISIONS, at_most=4 * PRUNE_EVERY)
+            with suppress(SpoolError):  # the loop finds out by itself, on what it must save
+                self.spool.prune(KEEP_DECISIONS, at_most=4 * PRUNE_EVERY)
+
+
+class _Publisher:
+    """Publishes to the spool. A status that cannot be written is let go: the next one follows within a second."""
+
+    def __init__(self, spool: SqliteSpool) -> None:
+        self.spool = spool
+
+    def publish_live(self, json_text: str) -> None:
+        with suppress(SpoolError):
+            self.spool.publish_live(json_text)
 
 
 class ControlSystem:
@@ -179,7 +192,13 @@ class ControlSystem:
             lambda event_id: self.spool.event(event_id) is not None,
         )
         live = LiveStatus(
-            self.spool, loaded.envelope, loaded.spec, self.operators, self._about(), self.kit.lanes, self._policy
+            _Publisher(self.spool),
+            loaded.envelope,
+            loaded.spec,
+            self.operators,
+            self._about(),
+            self.kit.lanes,
+            self._policy,
         )
         self.registry = control_registry()
         stages = [stage.name for stage in loaded.spec.stages]

@@ -8,6 +8,7 @@ from controller.rollout.spec import RolloutSpec
 from safety.values import Judgement, Proposal, Ruling, Rung, Source, Status, Tier
 from shadow.evidence import TickEvidence
 
+HARD_VETO, ENVELOPE_TRIP, AUDIT_FAILURE = "hard_veto", "envelope_trip", "audit_failure"
 STATUS = {
     Status.OK: "ok",
     Status.LATE: "late",
@@ -26,6 +27,7 @@ def evidence_of(
     judgement = next(j for j in ruling.judgements if j.rung is Rung.CANDIDATE)
     drawn = assign(spec, before.rollout, decision.observation.taken_at, key)
     refused = proposal.status is Status.OK and not judgement.verdict.accepted
+    hard = HARD_VETO in before.causes or (refused and _hard(judgement))
     return TickEvidence(
         at_us=decision.observation.taken_at,
         stage=drawn.stage,
@@ -34,7 +36,7 @@ def evidence_of(
         in_control=ruling.command.rung.value,
         candidate_status=STATUS[proposal.status],
         candidate_refused=refused,
-        hard_veto=refused and drawn.who == "candidate" and _hard(judgement),
+        hard_veto=hard and drawn.who == "candidate",
         energy_kwh=outcome.energy_kwh,
         covariates=tuple(outcome.covariates.values()),
         hot_degree_minutes=outcome.hot_degree_minutes,
@@ -43,14 +45,19 @@ def evidence_of(
         group=drawn.group,
         share=drawn.share,
         targets=tuple(proposal.targets.values()),
-        causes=(*before.causes, *_causes(proposal)),
+        causes=_causes(before, ruling, proposal),
     )
 
 
-def _causes(proposal: Proposal) -> tuple[str, ...]:
-    """What a failure's detail adds to its status: a child that was killed for its memory has its own breaker."""
-    memory = proposal.status is Status.FAILED and proposal.detail.startswith("memory:")
-    return ("memory_over_limit",) if memory else ()
+def _causes(before: LoopState, ruling: Ruling, proposal: Proposal) -> tuple[str, ...]:
+    """Causes from outside the proposal's verdict: those found since the last tick, an envelope's latch as long as it is set,
+    and what a failure's detail adds to its status: a child that was killed for its memory has its own breaker."""
+    found = [cause for cause in before.causes if cause != HARD_VETO]
+    if ruling.memory.latches:
+        found.append(ENVELOPE_TRIP)
+    if proposal.status is Status.FAILED and proposal.detail.startswith("memory:"):
+        found.append("memory_over_limit")
+    return tuple(found)
 
 
 def _hard(judgement: Judgement) -> bool:

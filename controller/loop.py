@@ -4,6 +4,7 @@
     -> append it all in one transaction -> apply
 
 De-escalation acts first, escalation saves first: the decision and any latch it sets are durable before the command leaves.
+While nothing can be saved the candidate has no authority, and the incumbent goes on controlling.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +12,9 @@ from dataclasses import dataclass, replace
 
 from controller import operate
 from controller.decision import Assignment, Decision, Digests, assemble
-from controller.evidence import evidence_of
+from controller.errors import StateError
+from controller.evidence import AUDIT_FAILURE, HARD_VETO, evidence_of
+from controller.ledger import Ledger
 from controller.loopstate import LoopState, decode_state, encode_state
 from controller.ports import Candidate, Event, Incumbent, Outcome, Plant, Spool, TickEntry
 from controller.record import ruling_digest
@@ -21,11 +24,13 @@ from controller.rollout.spec import RolloutSpec
 from controller.rollout.state import Status
 from safety.decide import decide, situation
 from safety.envelope import Envelope, permitted
-from safety.guard import guard
-from safety.values import Memory, Observation, Proposal, Receipt, Ruling, Rung, Source
+from safety.guard import Guarded, guard
+from safety.values import Memory, Observation, Proposal, Receipt, Ruling, Rung, Source, Tier
 from safety.verify import escaped
 from shadow.comparison import Comparison, compare
 from shadow.evidence import observe_tick
+
+RECOVERED = 64  # decisions a plant may be behind the record after a restart: those of one period
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,10 @@ class PlantLoop:
     def __init__(self, parts: Parts, state: LoopState) -> None:
         self.parts = parts
         self.state = state
+        self.ledger = Ledger(parts.spool)
         self._aged_at_us: int | None = None
         self._receipt: Receipt | None = None
-        self._recovered: Decision | None = None
+        self._recovered: list[Decision] = []
 
     @classmethod
     def resume(cls, parts: Parts, fresh: LoopState) -> "PlantLoop":
@@ -95,9 +101,16 @@ class PlantLoop:
         )
         if state.evidence.bundle != fresh.evidence.bundle:
             # Another candidate: the plant goes on, but nothing the last one has earned or lost is this one's.
-            state = replace(fresh, memory=state.memory, incumbent=state.incumbent, counters=state.counters)
+            state = replace(
+                fresh,
+                memory=state.memory,
+                incumbent=state.incumbent,
+                override=state.override,
+                counters=state.counters,
+                unlatching=state.unlatching,
+            )
         loop = cls(parts, state)
-        loop._aged_at_us, loop._recovered = last.observation.taken_at, last
+        loop._aged_at_us, loop._recovered = last.observation.taken_at, parts.spool.recent(RECOVERED)
         return loop
 
     def run(self, until_us: int, keep_going: Callable[[], bool]) -> None:
@@ -109,7 +122,8 @@ class PlantLoop:
             if not self._apply_again(seen):
                 self.tick(seen)
             self.interval(seen.taken_at)
-        self._append(TickEntry(decision=None, receipt=self._receipt))
+        if not self.ledger.save(TickEntry(decision=None, receipt=self._receipt)):
+            raise StateError(f"the last decisions could not be saved: {self.ledger.why}")
 
     def tick(self, seen: Observation) -> Decision:
         """One regular decision."""
@@ -127,74 +141,108 @@ class PlantLoop:
         plant.advance(end_us)
 
     def _guard(self, seen: Observation) -> None:
+        if self._apply_again(seen):
+            return
+        was_given = is_driving(self.state)
         stopped = self._take_up_intents(seen)
         memory = in_force(self.state.memory, seen)
         guarded = guard(seen, memory.last, self.parts.envelope, memory, elapsed_us=self._elapsed(seen))
         self.state = replace(self.state, memory=guarded.memory)
-        removed = guarded.removed | ({Source.CANDIDATE} if stopped else frozenset())
+        withdrawn = stopped or self.ledger.failing or (was_given and not is_driving(self.state))
+        removed = guarded.removed | ({Source.CANDIDATE} if withdrawn else frozenset())
         driving = self.state.memory.rung is Rung.CANDIDATE
         if guarded.decide_now or (driving and Source.CANDIDATE in removed):
-            if driving and not stopped:
-                self.state = replace(self.state, causes=(*self.state.causes, "hard_veto"))
+            if driving and _forbidden(guarded):
+                self.state = replace(self.state, causes=(*self.state.causes, HARD_VETO))
             self._decide(seen, without=removed)
 
     def _decide(self, seen: Observation, *, without: frozenset[Source]) -> Decision:
-        parts, before = self.parts, replace(self.state, memory=in_force(self.state.memory, seen))
+        told = self._saved_again(seen)
+        before = self._before(seen)
+        asked = self._ask(seen, before)
+        without |= self._withheld(asked.outcome)
+        made = self._make(asked, before, without, told)
+        if self.ledger.failing or not self.ledger.save(made.entry):
+            if not self.ledger.failing:
+                # Decided with nothing to show for it: decide again without the candidate, and act.
+                before = replace(before, causes=(*before.causes, AUDIT_FAILURE))
+                made = self._make(asked, before, without, (*told, self._cannot_save(seen)))
+            self.ledger.keep(made.entry)
+        self.state = made.state
+        self._tell(made.entry.events)
+        self._receipt = self.parts.plant.apply(made.ruling.command, decision=made.decision.id)
+        self.parts.companions.act(asked.answers[1:])
+        for watcher in self.parts.watchers:
+            watcher.decided(made.decision, made.ruling, made.comparison, self.state)
+        return made.decision
+
+    def _before(self, seen: Observation) -> LoopState:
+        """The state a decision starts from, as of now."""
+        state = self.state
+        return replace(
+            state,
+            memory=in_force(state.memory, seen),
+            override=operate.unexpired(state.override, seen.taken_at),
+            causes=(*state.causes, AUDIT_FAILURE) if self.ledger.failing else state.causes,
+        )
+
+    def _ask(self, seen: Observation, before: LoopState) -> "_Asked":
+        """Everything that goes into a decision and can be asked for only once."""
+        parts = self.parts
         began_us = parts.wall_us()
         outcome = parts.plant.outcome()
-        elapsed_us = self._elapsed(seen)
-        without |= self._withheld(outcome)
-        assignment = self._assignment(seen.taken_at)
-        observation = self._complete(seen, assignment)
+        assignment = self._assignment(before, seen.taken_at)
+        observation = self._complete(seen, before, assignment)
         own, incumbent_memory = parts.incumbent.propose(observation, before.incumbent)
         proposed_us = parts.wall_us()
         answers = parts.candidate.propose([observation, *parts.companions.observations()])
-        answered_us = parts.wall_us()
         proposals = {Source.INCUMBENT: own, Source.CANDIDATE: answers[0]}
         proposals |= operate.override_proposal(before.override, own, seen.taken_at)
+        latencies = {"incumbent": proposed_us - began_us, "candidate": parts.wall_us() - proposed_us}
+        return _Asked(
+            observation, assignment, proposals, answers, incumbent_memory, outcome, self._elapsed(seen), latencies
+        )
+
+    def _make(self, asked: "_Asked", before: LoopState, without: frozenset[Source], told: tuple[Event, ...]) -> "_Made":
+        """The decision, and all that follows from it. Nothing is changed yet."""
+        parts = self.parts
+        if AUDIT_FAILURE in before.causes:
+            without |= {Source.CANDIDATE}
+        began_us = parts.wall_us()
         ruling = decide(
-            observation,
-            proposals,
-            assignment.source,
+            asked.observation,
+            asked.proposals,
+            asked.assignment.source,
             parts.envelope,
             before.memory,
-            elapsed_us=elapsed_us,
+            elapsed_us=asked.elapsed_us,
             epoch=parts.epoch,
             without=without,
         )
-        decided_us = parts.wall_us()
         decision = assemble(
-            observation,
-            proposals,
-            assignment,
+            asked.observation,
+            asked.proposals,
+            asked.assignment,
             before.memory,
             ruling,
             without=without,
-            elapsed_us=elapsed_us,
+            elapsed_us=asked.elapsed_us,
             digests=parts.digests,
             ruling_digest=ruling_digest(ruling),
-            latencies_us={
-                "incumbent": proposed_us - began_us,
-                "candidate": answered_us - proposed_us,
-                "decide": decided_us - answered_us,
-            },
+            latencies_us={**asked.latencies_us, "decide": parts.wall_us() - began_us},
         )
         comparison = self._compare(decision, ruling)
-        events = self._settle(decision, ruling, outcome, incumbent_memory)
-        self._append(self._entry(decision, comparison, events))
-        self._receipt = parts.plant.apply(ruling.command, decision=decision.id)
-        parts.companions.act(answers[1:])
-        for watcher in parts.watchers:
-            watcher.decided(decision, ruling, comparison, self.state)
-        return decision
+        state, events = self._settle(decision, ruling, asked, before)
+        entry = self._entry(decision, comparison, (*told, *events), state)
+        return _Made(decision, ruling, comparison, state, entry)
 
     def _settle(
-        self, decision: Decision, ruling: Ruling, outcome: Outcome, incumbent_memory: Mapping[str, object]
-    ) -> tuple[Event, ...]:
-        """The state after a decision: what is remembered, counted and concluded. Returns what is to be told of it."""
-        parts, before = self.parts, replace(self.state, memory=decision.memory_before)
+        self, decision: Decision, ruling: Ruling, asked: "_Asked", before: LoopState
+    ) -> tuple[LoopState, tuple[Event, ...]]:
+        """The state after a decision: what is remembered, counted and concluded; and what is to be told of it."""
+        parts = self.parts
         applied = ruling.command.setpoints
-        tick = evidence_of(decision, ruling, outcome, before, parts.spec, parts.key)
+        tick = evidence_of(decision, ruling, asked.outcome, before, parts.spec, parts.key)
         evidence = observe_tick(before.evidence, tick)
         at_us = decision.observation.taken_at
         rollout, effects = advance(parts.spec, before.rollout, evidence, at_us)
@@ -206,19 +254,22 @@ class PlantLoop:
             counters = counters.with_veto(sorted(set(refused)))
         if escaped(parts.envelope, ruling, before.memory.last):
             counters = replace(counters, escapes=counters.escapes + 1)
-        self.state = replace(
+        tracked = asked.incumbent_memory
+        after = replace(
             before,
             memory=ruling.memory,
-            incumbent=parts.incumbent.track(incumbent_memory, applied) if applied else incumbent_memory,
+            incumbent=parts.incumbent.track(tracked, applied) if applied else tracked,
             rollout=rollout,
             evidence=evidence,
             override=operate.remaining_override(before.override, at_us),
             counters=counters,
             causes=(),
         )
-        return operate.events_of(effects, before, self.state, at_us)
+        return after, operate.events_of(effects, before, after, at_us)
 
-    def _entry(self, decision: Decision, comparison: Comparison, events: tuple[Event, ...]) -> TickEntry:
+    def _entry(
+        self, decision: Decision, comparison: Comparison, events: tuple[Event, ...], state: LoopState
+    ) -> TickEntry:
         latched = decision.memory_after.latches != decision.memory_before.latches
         return TickEntry(
             decision=decision,
@@ -234,52 +285,73 @@ class PlantLoop:
                 "version": comparison.version,
             },
             events=events,
-            checkpoint=encode_state(self.state),
+            checkpoint=encode_state(state),
             durable=latched or bool(events),
         )
 
-    def _append(self, entry: TickEntry) -> None:
-        self.parts.spool.append(entry)
-        self._receipt = None
+    def _saved_again(self, seen: Observation) -> tuple[Event, ...]:
+        """Save what waits, if anything does; what is to be told when that works again."""
+        if not self.ledger.failing or not self.ledger.catch_up():
+            return ()
+        lost, self.ledger.lost = self.ledger.lost, 0
+        missing = f"; {lost} entries were lost" if lost else ""
+        text = f"the record is saved again{missing}"
+        return (Event(f"{seen.plant}.{seen.taken_at}.saved-again", seen.taken_at, "alarm", "system", text, {}),)
+
+    def _cannot_save(self, seen: Observation) -> Event:
+        text = f"the record cannot be saved, the candidate has lost the plant: {self.ledger.why}"
+        return Event(f"{seen.plant}.{seen.taken_at}.cannot-save", seen.taken_at, "alarm", "system", text, {})
+
+    def _tell(self, events: tuple[Event, ...]) -> None:
         for watcher in self.parts.watchers:
-            for event in entry.events:
+            for event in events:
                 watcher.happened(event)
 
     def _apply_again(self, seen: Observation) -> bool:
-        """After a restart: if the decision of this very moment is already recorded, send its command and do not decide anew."""
-        last, self._recovered = self._recovered, None
-        if last is None or last.observation.taken_at < seen.taken_at:
+        """After a restart a simulated plant may be behind the record: what was decided is sent again at its time, and
+        nothing is decided anew until it has caught up."""
+        if not self._recovered or self._recovered[0].observation.taken_at < seen.taken_at:
+            self._recovered = []
             return False
-        answers = self.parts.candidate.propose([last.observation, *self.parts.companions.observations()])
-        self._receipt = self.parts.plant.apply(replace(last.command, epoch=self.parts.epoch), decision=last.id)
-        self.parts.companions.act(answers[1:])
-        self.parts.plant.outcome()
+        for decision in self._recovered:
+            if decision.observation.taken_at == seen.taken_at:
+                answers = self.parts.candidate.propose([decision.observation, *self.parts.companions.observations()])
+                command = replace(decision.command, epoch=self.parts.epoch)
+                self._receipt = self.parts.plant.apply(command, decision=decision.id)
+                self.parts.companions.act(answers[1:])
+                self.parts.plant.outcome()
         return True
 
     def _take_up_intents(self, seen: Observation) -> bool:
         """Carry out what operators asked for; return whether the STOP latch is set."""
-        self.state, events = self.parts.operators.take_up(self.state, self.parts.envelope, self.parts.spec, seen)
+        operators = self.parts.operators
+        self.state, events = operators.take_up(self.state, self.parts.envelope, self.parts.spec, seen)
         if events:
-            self._append(TickEntry(decision=None, events=events, checkpoint=encode_state(self.state), durable=True))
-        self.parts.operators.settle()
-        return self.parts.operators.stopped
+            entry = TickEntry(decision=None, events=events, checkpoint=encode_state(self.state), durable=True)
+            if not self.ledger.save(entry):
+                news = () if self.ledger.failing else (self._cannot_save(seen),)
+                self.ledger.keep(replace(entry, events=(*events, *news)))
+            self._tell(events)
+        if not self.ledger.failing:
+            operators.settle()
+        return operators.stopped
 
     def _withheld(self, outcome: Outcome) -> frozenset[Source]:
         """Sources that may not act on this tick for reasons outside its inputs: STOP, or a breach on the candidate's watch."""
         breached = outcome.breach_s > 0 and self.state.memory.rung is Rung.CANDIDATE
         return frozenset({Source.CANDIDATE}) if breached or self.parts.operators.stopped else frozenset()
 
-    def _assignment(self, at_us: int) -> Assignment:
-        drawn = assign(self.parts.spec, self.state.rollout, at_us, self.parts.key)
-        override = self.state.override
+    def _assignment(self, state: LoopState, at_us: int) -> Assignment:
+        drawn = assign(self.parts.spec, state.rollout, at_us, self.parts.key)
+        override = state.override
         if override is not None:
             source = Source.INCUMBENT if override.setpoints is None else Source.OPERATOR
             why = f"override by {override.actor}: {override.reason}"
             return Assignment(source, why, drawn.stage, drawn.block, drawn.share, override.id)
         return Assignment(Source(drawn.who), drawn.why, drawn.stage, drawn.block, drawn.share)
 
-    def _complete(self, seen: Observation, assignment: Assignment) -> Observation:
-        now = situation(seen, in_force(self.state.memory, seen), self.parts.envelope)
+    def _complete(self, seen: Observation, state: LoopState, assignment: Assignment) -> Observation:
+        now = situation(seen, state.memory, self.parts.envelope)
         allowed = permitted(self.parts.envelope, now)
         return replace(seen, subject=f"b{assignment.block:06d}", permitted=allowed)
 
@@ -301,6 +373,36 @@ class PlantLoop:
         """Time since the memory was last aged, on the plant's clock; running backwards counts as zero."""
         before_us, self._aged_at_us = self._aged_at_us, seen.taken_at
         return 0 if before_us is None else max(0, seen.taken_at - before_us)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """All that goes into one decision. `answers` are the candidate's: to the plant's observation, then to companions'."""
+
+    observation: Observation
+    assignment: Assignment
+    proposals: Mapping[Source, Proposal]
+    answers: list[Proposal]
+    incumbent_memory: Mapping[str, object]
+    outcome: Outcome
+    elapsed_us: int
+    latencies_us: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A decision with all that follows from it."""
+
+    decision: Decision
+    ruling: Ruling
+    comparison: Comparison
+    state: LoopState
+    entry: TickEntry
+
+
+def _forbidden(guarded: Guarded) -> bool:
+    """Whether a tier that protects equipment or people refuses the command in force; a sensor that is stale does not."""
+    return any(f.refuses and f.about != "state" and f.tier in (Tier.T1, Tier.T2) for f in guarded.findings)
 
 
 def in_force(memory: Memory, seen: Observation) -> Memory:

@@ -61,7 +61,8 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class LoopState:
-    """One plant's loop between two ticks. `causes` are breaker causes found since the last tick."""
+    """One plant's loop between two ticks. `causes` are breaker causes found since the last tick; `unlatching` says who has
+    agreed to lift a latch that takes two people, by rule."""
 
     memory: Memory
     incumbent: Mapping[str, Any]
@@ -70,6 +71,7 @@ class LoopState:
     override: Override | None = None
     counters: Counters = Counters()
     causes: tuple[str, ...] = ()
+    unlatching: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class _Stored:
     override: Override | None
     counters: Counters
     causes: tuple[str, ...]
+    unlatching: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    latched: tuple[str, ...] | None = None
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -88,7 +92,8 @@ _DECODER = msgspec.msgpack.Decoder(_Stored)
 
 
 def encode_state(state: LoopState) -> bytes:
-    """The checkpoint of a loop. The envelope's memory is not in it: it is in the last decision."""
+    """The checkpoint of a loop. The envelope's memory is not in it, it is in the last decision; but for which of its latches
+    are still set, for operators lift them between decisions."""
     return _ENCODER.encode(
         _Stored(
             SCHEMA,
@@ -98,6 +103,8 @@ def encode_state(state: LoopState) -> bytes:
             state.override,
             state.counters,
             state.causes,
+            state.unlatching,
+            tuple(latch.rule for latch in state.memory.latches),
         )
     )
 
@@ -110,6 +117,8 @@ def decode_state(checkpoint: bytes, memory: Memory, spec: RolloutSpec, *, rollou
         raise StateError(
             f"the checkpoint cannot be read ({error}): restore the state directory or start a new one"
         ) from error
+    if stored.latched is not None:
+        memory = replace(memory, latches=tuple(latch for latch in memory.latches if latch.rule in stored.latched))
     return LoopState(
         memory=memory,
         incumbent=stored.incumbent,
@@ -118,4 +127,5 @@ def decode_state(checkpoint: bytes, memory: Memory, spec: RolloutSpec, *, rollou
         override=stored.override,
         counters=stored.counters,
         causes=stored.causes,
+        unlatching=stored.unlatching,
     )

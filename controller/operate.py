@@ -4,6 +4,7 @@ An act is an intent row (idempotency key, expected version); what became of it i
 latch file, so that it works with the web process and every database gone.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,16 +19,20 @@ from controller.rollout.effects import Aborted, ApprovalWanted, Completed, Effec
 from controller.rollout.errors import ActRefusedError
 from controller.rollout.gates import Outcome, judge
 from controller.rollout.spec import RolloutSpec
+from controller.store.errors import RecordsError
 from controller.store.intents import Intent
 from controller.store.stop import clear_stop, stop_path, write_stop
 from safety.command_rules import Bound
 from safety.envelope import Envelope
 from safety.memory import reset as reset_latch
+from safety.state_rules import Trip
 from safety.values import Observation, Proposal, Source, Status
 
+log = logging.getLogger("understudy.operate")
 LATCH = "latch:"
 MAX_OVERRIDE_S = 24 * 3600
 POLL_S = 0.02
+AWAY_S = 5.0
 
 
 class Intents(Protocol):
@@ -60,10 +65,13 @@ class Operators:
         self.stopped = False
         self._looked_s = float("-inf")
         self._became: list[tuple[str, Literal["applied", "refused", "stale"], str, int]] = []
+        self._away = ""
+        self._settle_from_s = float("-inf")
 
     def poke(self) -> None:
         """Look at the intents on the next occasion."""
-        self._looked_s = float("-inf")
+        if not self._away:
+            self._looked_s = float("-inf")
 
     def take_up(
         self, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
@@ -80,11 +88,17 @@ class Operators:
             events = (
                 Event(f"{self.plant}.{seen.taken_at}.stop.{self.stopped}", seen.taken_at, "note", "system", text, {}),
             )
-        if self.monotonic_s() - self._looked_s < POLL_S:
+        if self.monotonic_s() - self._looked_s < (AWAY_S if self._away else POLL_S):
             return state, events
-        self._looked_s = self.monotonic_s()
-        for intent in self.intents.pending(self.plant):
-            if self.recorded(intent.id):
+        try:
+            waiting = [(intent, self.recorded(intent.id)) for intent in self._pending()]
+        except RecordsError as error:
+            return state, (*events, *self._is_away(str(error), seen))
+        finally:
+            self._looked_s = self.monotonic_s()  # after the wait for a locked file, or there would be nothing else
+        events += self._is_away("", seen)
+        for intent, recorded in waiting:
+            if recorded:
                 self._became.append((intent.id, "applied", "recorded before a restart", state.rollout.version))
                 continue
             state, told = self._carry_out(intent, state, envelope, spec, seen)
@@ -92,10 +106,32 @@ class Operators:
         return state, events
 
     def settle(self) -> None:
-        """Write back what became of the acts that have been recorded."""
-        for intent_id, outcome, detail, version in self._became:
-            self.intents.resolve(intent_id, outcome, detail, version)
-        self._became.clear()
+        """Write back what became of the acts that have been recorded. What cannot be written now waits."""
+        if not self._became or self.monotonic_s() < self._settle_from_s:
+            return
+        try:
+            while self._became:
+                intent_id, outcome, detail, version = self._became[0]
+                self.intents.resolve(intent_id, outcome, detail, version)
+                self._became.pop(0)
+        except RecordsError as error:
+            log.warning("%s", error)
+            self._became.append(self._became.pop(0))
+            self._settle_from_s = self.monotonic_s() + AWAY_S
+
+    def _pending(self) -> list[Intent]:
+        """What waits to be carried out; not what only waits to be written back."""
+        carried_out = {intent_id for intent_id, *_ in self._became}
+        return [intent for intent in self.intents.pending(self.plant) if intent.id not in carried_out]
+
+    def _is_away(self, why: str, seen: Observation) -> tuple[Event, ...]:
+        """What is to be told when the book of intents becomes unreadable, or readable again."""
+        before, self._away = self._away, why
+        if bool(before) == bool(why):
+            return ()
+        text = f"operators' acts cannot be read, STOP works by its file: {why}" if why else "acts can be read again"
+        number = f"{self.plant}.{seen.taken_at}.intents.{'away' if why else 'back'}"
+        return (Event(number, seen.taken_at, "alarm", "system", text, {}),)
 
     def _carry_out(
         self, intent: Intent, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
@@ -109,7 +145,7 @@ class Operators:
             )
         try:
             after, effects = self._act(intent, state, envelope, spec, seen)
-        except (IntentRefusedError, ActRefusedError, ValueError) as error:
+        except (IntentRefusedError, ActRefusedError, ValueError, TypeError, OSError) as error:
             self._became.append((intent.id, "refused", str(error), version))
             return state, (
                 Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} refused: {error}", {}),
@@ -144,10 +180,7 @@ class Operators:
             case "reset":
                 trip_id = str(intent.payload.get("trip_id", ""))
                 if trip_id.startswith(LATCH):
-                    if not reason.strip():
-                        raise IntentRefusedError("a reset needs a reason")
-                    memory = reset_latch(state.memory, envelope, seen, trip_id.removeprefix(LATCH))
-                    return replace(state, memory=memory), ()
+                    return _unlatched(state, envelope, seen, trip_id.removeprefix(LATCH), who, reason), ()
                 changed = acts.reset(spec, rollout, evidence, now_us, trip_id, who, reason)
             case "override":
                 return replace(state, override=_override(intent, envelope, now_us)), ()
@@ -164,6 +197,23 @@ class Operators:
             case _:
                 raise IntentRefusedError(f"`{intent.kind}` is no act this version knows")
         return replace(state, rollout=changed[0]), changed[1]
+
+
+def _unlatched(
+    state: LoopState, envelope: Envelope, seen: Observation, rule_id: str, who: str, reason: str
+) -> LoopState:
+    """The state without the latch of a rule; of a critical one, once a second person agrees. The cause must be over."""
+    if not reason.strip():
+        raise IntentRefusedError("a reset needs a reason")
+    memory = reset_latch(state.memory, envelope, seen, rule_id)
+    agreed = state.unlatching.get(rule_id, ())
+    if who in agreed:
+        raise IntentRefusedError(f"cannot reset: `{who}` has agreed already, another person is needed")
+    critical = any(isinstance(rule, Trip) and rule.critical and rule.id == rule_id for rule in envelope.state_rules)
+    if critical and not agreed:
+        return replace(state, unlatching={**state.unlatching, rule_id: (who,)})
+    others = {rule: people for rule, people in state.unlatching.items() if rule != rule_id}
+    return replace(state, memory=memory, unlatching=others)
 
 
 def _kind(intent: Intent, before: LoopState, after: LoopState) -> str:
@@ -233,6 +283,11 @@ def override_proposal(override: Override | None, incumbent: Proposal, at_us: int
     if incumbent.status is not Status.OK:
         return {Source.OPERATOR: Proposal(Source.OPERATOR, override.setpoints)}
     return {Source.OPERATOR: Proposal(Source.OPERATOR, {**incumbent.targets, **override.setpoints})}
+
+
+def unexpired(override: Override | None, at_us: int) -> Override | None:
+    """The override, unless its time is over."""
+    return None if override is not None and override.standing and at_us >= override.until_us else override
 
 
 def remaining_override(override: Override | None, at_us: int) -> Override | None:

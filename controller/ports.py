@@ -95,6 +95,10 @@ class Spool(Protocol):
 
     def last_decision(self) -> Decision | None: ...
 
+    def recent(self, limit: int) -> list[Decision]:
+        """The last decisions, newest first."""
+        ...
+
     def checkpoint(self) -> bytes | None: ...
 
 

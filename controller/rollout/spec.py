@@ -16,6 +16,7 @@ from shadow.evidence import DetectorSettings, EvidenceSettings
 INSTANT_CAUSES = (
     "hard_veto",
     "breach",
+    "envelope_trip",
     "integrity_mismatch",
     "audit_failure",
     "policy_dead",

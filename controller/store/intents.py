@@ -74,6 +74,7 @@ class IntentBook:
         self.path = Path(path)
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
+        self._inode = 0
 
     def submit(self, intent: Intent) -> Intent:
         """Book an act. Returns the intent now booked under its key: this one, or the one that was there before."""
@@ -151,11 +152,21 @@ class IntentBook:
     def _opened(self, doing: str) -> Iterator[sqlite3.Connection]:
         with self._lock:
             try:
+                if self._db is not None and not self._is_the_file():
+                    self._db.close()  # the file was removed: others would book in a new one, unseen
+                    self._db = None
                 if self._db is None:
                     self._db = _open(self.path)
+                    self._inode = self.path.stat().st_ino
                 yield self._db
             except sqlite3.DatabaseError as error:
                 raise IntentError(f"cannot {doing} `{self.path}`: {error}: try again, or check the file") from error
+
+    def _is_the_file(self) -> bool:
+        try:
+            return self.path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -121,5 +121,5 @@ def _first_order(
 def neighbours(hot_c: Array, ready: Ready) -> Array:
     """Heat that mixing with the next zones in the row brings to each zone [kW]; what one gains another loses."""
     flow = (hot_c[:, 1:] - hot_c[:, :-1]) * ready.mixing
-    edge = ready.zero
-    return ready.xp.concat([flow, edge], axis=1) - ready.xp.concat([edge, flow], axis=1)
+    edges = ready.xp.concat([ready.zero, flow, ready.zero], axis=1)
+    return edges[:, 1:] - edges[:, :-1]

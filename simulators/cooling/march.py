@@ -12,7 +12,7 @@ import numpy as np
 from simulators.cooling.air import AirPath
 from simulators.cooling.arrays import Array, stacked
 from simulators.cooling.loop import Condenser, LoopRow, Mains, advance_condenser, advance_mains
-from simulators.cooling.ready import Ready
+from simulators.cooling.ready import Ready, split
 from simulators.cooling.state import Disturbance, State
 from simulators.cooling.water import WaterPath
 from simulators.cooling.zones import Zones, advance_zones
@@ -30,17 +30,19 @@ class Tracks(NamedTuple):
 def march(state: State, disturbance: Disturbance, air: AirPath, water: WaterPath, r: Ready) -> Tracks:
     """Temperatures of a row of sub-steps."""
     hot, rack = state.hot_c, state.rack_c
-    chws, chwr, cws = (_plain(each, r) for each in (state.chws_c, state.chwr_c, state.cws_c))
-    transit = [_plain(state.in_transit_kw[:, i : i + 1], r) for i in range(state.in_transit_kw.shape[1])]
+    chws, chwr, cws = (split(each, r) for each in (state.chws_c, state.chwr_c, state.cws_c))
+    transit = [split(state.in_transit_kw[:, i : i + 1], r) for i in range(state.in_transit_kw.shape[1])]
     zones: list[Zones] = []
-    mains: list[Mains] = []
-    condenser: list[Condenser] = []
-    for i, row in enumerate(_rows(water, disturbance, r)):
-        zone = advance_zones(i, hot, rack, chws, disturbance.it_kw, air, r)
-        transit.append(_plain(r.total(zone.coil_kw), r))
-        main = advance_mains(chws, chwr, cws, transit.pop(0), _plain(r.total(zone.water_kw_per_k), r), row, r.loop)
-        cond = advance_condenser(cws, main.load_kw + main.free_kw + main.chiller_kw, row, r.loop)
-        hot, rack, chws, chwr, cws = zone.hot_c, zone.rack_c, main.chws_c, main.chwr_c, cond.cws_c
+    mains: list[list[Mains]] = []
+    condenser: list[list[Condenser]] = []
+    for i, rows in enumerate(_rows(water, disturbance, r)):
+        zone = advance_zones(i, hot, rack, _joined(chws), disturbance.it_kw, air, r)
+        transit.append(split(r.total(zone.coil_kw), r))
+        wanted = split(r.total(zone.water_kw_per_k), r)
+        main = list(map(advance_mains, chws, chwr, cws, transit.pop(0), wanted, rows, r.loops))
+        cond = list(map(advance_condenser, cws, [m.load_kw + m.free_kw + m.chiller_kw for m in main], rows, r.loops))
+        hot, rack = zone.hot_c, zone.rack_c
+        chws, chwr, cws = [m.chws_c for m in main], [m.chwr_c for m in main], [c.cws_c for c in cond]
         zones.append(zone)
         mains.append(main)
         condenser.append(cond)
@@ -48,35 +50,31 @@ def march(state: State, disturbance: Disturbance, air: AirPath, water: WaterPath
         Zones(*_columns(zones, r)),
         Mains(*_plant_columns(mains, r)),
         Condenser(*_plant_columns(condenser, r)),
-        np.array([transit]) if r.alone else r.xp.concat(transit, axis=1),
+        np.array(transit).T if r.few else r.xp.concat([each[0] for each in transit], axis=1),
     )
 
 
-def _plain(value: Array, r: Ready) -> Any:
-    """A plant value `[n, 1]`, as a float where the batch is one."""
-    return value.item() if r.alone else value
+def _joined(values: list[Any]) -> Any:
+    """What `split` took apart, to be computed with the zones."""
+    return values[0] if len(values) == 1 else np.array(values)[:, None]
 
 
-def _rows(water: WaterPath, disturbance: Disturbance, r: Ready) -> list[LoopRow]:
-    substeps, e = disturbance.it_kw.shape[0], water.input_ratio
-
-    def each(values: Array) -> list[Any]:
-        return values.ravel().tolist() if r.alone else list(values)
-
-    def same(value: Array) -> list[Any]:
-        return [_plain(value, r)] * substeps
-
-    return [
-        LoopRow(*values)
-        for values in zip(
-            same(water.chws_setpoint_c), same(water.tower_setpoint_c), each(disturbance.wet_bulb_c),
-            each(water.capacity0), each(water.capacity1), each(water.capacity2), same(e[0]), same(e[1]), same(e[2]),
-            each(water.flow_kw_per_k), each(water.per_flow), each(water.pump_kw),
-            each(water.basin_keep), each(water.basin_take),
-            each(water.full_fan0), each(water.full_fan1), each(water.full_fan2),
-            strict=True,
-        )
-    ]  # fmt: skip
+def _rows(water: WaterPath, disturbance: Disturbance, r: Ready) -> list[list[LoopRow]]:
+    """For each sub-step, what `split` makes of its row."""
+    fields = (
+        water.chws_setpoint_c, water.tower_setpoint_c, disturbance.wet_bulb_c,
+        water.capacity0, water.capacity1, water.capacity2, *water.input_ratio,
+        water.flow_kw_per_k, water.per_flow, water.pump_kw, water.basin_keep, water.basin_take,
+        water.full_fan0, water.full_fan1, water.full_fan2,
+    )  # fmt: skip
+    substeps, lanes = disturbance.wet_bulb_c.shape[:2]
+    if not r.few:
+        each = [value if value.ndim == 3 else [value] * substeps for value in fields]
+        return [[LoopRow(*row)] for row in zip(*each, strict=True)]
+    whole = np.empty((substeps, lanes, len(fields)))
+    for column, value in enumerate(fields):
+        whole[..., column : column + 1] = value
+    return [list(map(LoopRow._make, row)) for row in whole.tolist()]
 
 
 def _columns(rows: list[Zones] | list[Mains] | list[Condenser], r: Ready) -> Array:
@@ -86,7 +84,7 @@ def _columns(rows: list[Zones] | list[Mains] | list[Condenser], r: Ready) -> Arr
     return r.xp.reshape(whole, (len(rows[0]), len(rows), *whole.shape[1:]))
 
 
-def _plant_columns(rows: list[Mains] | list[Condenser], r: Ready) -> Array:
-    if not r.alone:
-        return _columns(rows, r)
-    return np.array(list(zip(*rows, strict=True)))[:, :, None, None]
+def _plant_columns(rows: list[list[Mains]] | list[list[Condenser]], r: Ready) -> Array:
+    if r.few:
+        return np.array(rows).transpose(2, 0, 1)[..., None]
+    return _columns([row[0] for row in rows], r)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from simulators.cooling.march import Tracks, march
 from simulators.cooling.outputs import Outputs
 from simulators.cooling.params import WATER_KJ_PER_KG_K, Params
 from simulators.cooling.psychrometrics import humidity_ratio, saturation_pressure_over_water
-from simulators.cooling.ready import SUB_STEP_S, Ready, prepare
+from simulators.cooling.ready import SUB_STEP_S, Ready, prepare, split
 from simulators.cooling.state import Disturbance, State
 from simulators.cooling.water import WaterPath, water_path
 
@@ -116,13 +116,10 @@ def _room_moisture(room: Array, disturbance: Disturbance, chws_c: Array, ready: 
     surface = saturation_pressure_over_water(surface_c)
     driest = humidity_ratio(surface, ready.params.pressure_pa)
     ratios, goals = [], ready.xp.minimum(disturbance.outdoor_kg_kg, driest)
-    if ready.alone:
-        ratio, step = room.item(), ready.moisture_step.item()
-        for goal in goals.ravel().tolist():
-            ratio = ratio + (goal - ratio) * step
-            ratios.append(ratio)
-        return np.array(ratios).reshape(goals.shape)
-    for towards in goals:
-        room = room + (towards - room) * ready.moisture_step
-        ratios.append(room)
-    return stacked(ratios, ready.xp)
+    parts, steps = split(room, ready), split(ready.moisture_step, ready)
+    for towards in (goals[..., 0].tolist() if ready.few else [[goal] for goal in goals]):
+        parts = [ratio + (goal - ratio) * step for ratio, goal, step in zip(parts, towards, steps, strict=True)]
+        ratios.append(parts)
+    if ready.few:
+        return np.array(ratios)[..., None]
+    return stacked([parts[0] for parts in ratios], ready.xp)

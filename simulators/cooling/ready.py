@@ -25,9 +25,10 @@ class Ready:
     zones: int
     total: Callable[[Array], Array]
     """Sum over zones, in their order. [n, zones] -> [n, 1]"""
-    alone: bool
-    """Whether the batch is one numpy plant, whose water side then runs on floats."""
-    loop: LoopConstants
+    few: bool
+    """Whether the batch is so small that its water side runs faster on floats, lane by lane."""
+    loops: tuple[LoopConstants, ...]
+    """One for each part that `split` makes."""
     transit_slots: int
     fan_keep: Array
     fan_mean: Array
@@ -71,6 +72,9 @@ class Ready:
     small_k: Array
 
 
+FEW = 8
+"""Lanes up to which floats are faster. An array operation costs about as much as it does on a dozen floats."""
+
 BEYOND_RANGE_PER_K = 0.03
 """Extra chiller input for each kelvin of condenser water above the published curve. [1/K] Without it, heat beyond the
 end of the curve would be free. About the slope of the Carnot input ratio at that lift, rounded down."""
@@ -82,7 +86,7 @@ def prepare(params: Params, dt_s: float = SUB_STEP_S, lanes: int = 1, like: Arra
         raise ValueError(f"`dt_s` is {dt_s}; a sub-step is longer than 0 s")
     ready = _prepare(params, dt_s, lanes)
     if like is None or isinstance(like, np.ndarray):
-        return replace(ready, alone=True, loop=_on_floats(ready.loop)) if lanes == 1 else ready
+        return replace(ready, few=True, loops=_on_floats(ready.loops[0], lanes)) if lanes <= FEW else ready
     return _moved(ready, like)
 
 
@@ -103,8 +107,8 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
         dt_s=dt_s,
         zones=p.zones,
         total=_numpy_total,
-        alone=False,
-        loop=_loop_constants(p, dt_s, lane),
+        few=False,
+        loops=(_loop_constants(p, dt_s, lane),),
         transit_slots=max(1, round(p.chw_delay_s / dt_s)),
         fan_keep=zone(np.exp(-dt_s / p.fan_lag_s)),
         fan_mean=zone(-np.expm1(-dt_s / p.fan_lag_s) * p.fan_lag_s / dt_s),
@@ -176,9 +180,16 @@ def _loop_constants(p: Params, dt_s: float, lane: Callable[[Array | float], Arra
     )
 
 
-def _on_floats(loop: LoopConstants) -> LoopConstants:
-    plain = {name: each.item() for name, each in loop._asdict().items() if isinstance(each, np.ndarray)}
-    return loop._replace(**plain, larger=max, smaller=min)
+def _on_floats(loop: LoopConstants, lanes: int) -> tuple[LoopConstants, ...]:
+    def plain(lane: int) -> dict[str, float]:
+        return {name: each[lane, 0].item() for name, each in loop._asdict().items() if isinstance(each, np.ndarray)}
+
+    return tuple(loop._replace(**plain(lane), larger=max, smaller=min) for lane in range(lanes))
+
+
+def split(value: Array, ready: Ready) -> list[Any]:
+    """A plant value `[n, 1]` as floats, one for each lane, where these are few; else all of it in one."""
+    return value.ravel().tolist() if ready.few else [value]
 
 
 def _numpy_total(zone_values: Array) -> Array:
@@ -197,11 +208,11 @@ def _moved(ready: Ready, like: Array) -> Ready:
         return value
 
     params = replace(ready.params, **{n: move(getattr(ready.params, n)) for n in Params.__dataclass_fields__})
-    constants = {name: move(each) for name, each in ready.loop._asdict().items()}
+    constants = {name: move(each) for name, each in ready.loops[0]._asdict().items()}
     loop = LoopConstants(**{**constants, "larger": xp.maximum, "smaller": xp.minimum})
     moved = {name: move(getattr(ready, name)) for name in Ready.__dataclass_fields__}
 
     def total(zone_values: Array) -> Array:
         return xp.sum(zone_values, axis=-1, keepdims=True)
 
-    return Ready(**{**moved, "xp": xp, "params": params, "total": total, "loop": loop})
+    return Ready(**{**moved, "xp": xp, "params": params, "total": total, "loops": (loop,)})

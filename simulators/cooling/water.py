@@ -6,7 +6,7 @@ import numpy as np
 
 from simulators.cooling import chiller, tower
 from simulators.cooling.arrays import Array, stacked
-from simulators.cooling.ready import Ready
+from simulators.cooling.ready import Ready, split
 from simulators.cooling.state import Disturbance
 
 STILL_WATER = 0.05
@@ -87,12 +87,12 @@ def water_path(chillers: Array, setpoints: Array, disturbance: Disturbance, read
 def _staged(chillers: Array, running: Array, ready: Ready) -> tuple[Array, Array]:
     """Chillers at load per sub-step: a stopped one is gone at once, a started one loads up over its start time."""
     xp, starts = ready.xp, []
-    if ready.alone:
-        at_load, step, n = chillers.item(), ready.start_step.item(), len(running)
-        for each in running.ravel().tolist():
+    if ready.few:
+        at_load, steps = split(chillers, ready), split(ready.start_step, ready)
+        for each in running[..., 0].tolist():
             starts.append(at_load)
-            at_load = min(each, at_load + step)
-        begun, chillers = np.array(starts).reshape(n, 1, 1), np.array([[at_load]])
+            at_load = [min(most, load + step) for most, load, step in zip(each, at_load, steps, strict=True)]
+        begun, chillers = np.array(starts)[..., None], np.array(at_load)[:, None]
     else:
         for each in running:
             starts.append(chillers)

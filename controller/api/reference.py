@@ -62,8 +62,8 @@ A late answer may have been decided and recorded all the same. What the plant di
 ## Events
 
 `/v1/plants/{{plant}}/events/stream` sends server-sent events: one for each event under its kind, its number as the id, and
-`status` when version, mode or control changes. Reconnect with `Last-Event-ID` and nothing is missed. `gone` says why a
-stream ends.
+`status` when version, mode or control changes. `decision` brings the newest decision in a line, at most two a second; the
+list has those between. Reconnect with `Last-Event-ID` and no event is missed. `gone` says why a stream ends.
 """
 
 

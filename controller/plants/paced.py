@@ -6,14 +6,25 @@ from collections.abc import Callable
 from controller.ports import Outcome, Plant
 from safety.values import Command, Observation, Receipt
 
+LONGEST_SLEEP_S = 0.25
 
 class Paced:
     """`speed` plant seconds pass per wall second. It never runs faster to catch up with time it has lost."""
 
-    def __init__(self, plant: Plant, speed: float, waiting: Callable[[], None] = lambda: None) -> None:
-        """`waiting` is called a few times a second while there is nothing to do."""
-        self.plant, self.speed, self.waiting = plant, speed, waiting
-        self._next_s = time.monotonic()
+    def __init__(
+        self,
+        plant: Plant,
+        speed: float,
+        waiting: Callable[[], None] = lambda: None,
+        began: Callable[[float], None] = lambda late_s: None,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`waiting` is called a few times a second while there is nothing to do; `began` each time there is something to
+        do again, with how much later than due that is [s of wall time]."""
+        self.plant, self.speed, self.waiting, self.began = plant, speed, waiting, began
+        self._monotonic_s, self._sleep = monotonic_s, sleep
+        self._due_s = monotonic_s()
 
     @property
     def name(self) -> str:
@@ -34,8 +45,12 @@ class Paced:
 
     def advance(self, until_us: int) -> None:
         before_us = self.plant.observe().taken_at
-        self._next_s = max(self._next_s, time.monotonic()) + (until_us - before_us) / 1e6 / self.speed
-        while (left_s := self._next_s - time.monotonic()) > 0:
-            time.sleep(min(left_s, 0.25))
+        due_s = self._due_s + (until_us - before_us) / 1e6 / self.speed
+        overrun = self._monotonic_s() > due_s
+        while (left_s := due_s - self._monotonic_s()) > 0:
+            self._sleep(min(left_s, LONGEST_SLEEP_S))
             self.waiting()
+        now_s = self._monotonic_s()
+        self.began(now_s - due_s)
+        self._due_s = now_s if overrun else due_s
         self.plant.advance(until_us)

@@ -14,7 +14,7 @@ from controller.api.problems import Problem
 from controller.api.roles import Role, guarded
 from controller.api.services import Services, asked, services, status_of
 from controller.api.streams import stream
-from controller.api.views import event, intent
+from controller.api.views import event, intent, line
 
 router = APIRouter(tags=["events and intents"])
 BATCH = 200
@@ -45,8 +45,9 @@ async def stream_events(
     plant: str,
     last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,18}$")] = None,
 ) -> StreamingResponse:
-    """Events as they happen (server-sent), each under its kind and number; `status` when control or version changes.
+    """Events as they happen (server-sent), each under its kind and number; `status` on a change of it, `decision` if new.
 
+    `decision` is the newest one in a line; those between two looks are in the list.
     Reconnect with `Last-Event-ID` to miss nothing; without it the stream begins now.
     """
     found = services(request)
@@ -78,6 +79,7 @@ async def list_intents(
 async def _happenings(found: Services, plant: str, after: int) -> AsyncIterator[bytes]:
     """Server-sent events from `after` on; a piece that says nothing new is empty and is sent as a comment."""
     told: tuple[int, str, str] | None = None
+    newest = ""
     while True:
         lines = []
         for place, one in await asked(lambda after=after: found.backend.events(plant, after=after, limit=BATCH)):  # type: ignore[misc]
@@ -90,5 +92,9 @@ async def _happenings(found: Services, plant: str, after: int) -> AsyncIterator[
             told = now
             body = as_json(dict(zip(("version", "mode", "in_control"), now, strict=True)))
             lines.append(b"event: status\ndata: %s\n\n" % body)
+        if live.last_decision != newest:
+            newest = live.last_decision
+            for decision in await asked(lambda: found.backend.decisions(plant, limit=1)):
+                lines.append(b"event: decision\ndata: %s\n\n" % msgspec.json.encode(line(decision).model_dump()))
         yield b"".join(lines)
         await asyncio.sleep(found.poll_s)

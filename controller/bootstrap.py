@@ -90,11 +90,26 @@ def load(folder: Path, candidate: str = "") -> Loaded:
         raise SettingsError(
             f"`envelope.toml` is for plant `{envelope.plant}`, `site.toml` for `{site.settings.plant.name}`: mend one"
         )
+    _check_bundle(bundle, envelope)
     if spec.period_s * 1_000_000 != envelope.period_us:
         raise SettingsError(
             f"`rollout.toml` has a period of {spec.period_s} s, `envelope.toml` of {envelope.period_us // 1_000_000} s: mend one"
         )
     return Loaded(site, envelope, spec, bundle, kernel_digest)
+
+
+def _check_bundle(bundle: Bundle, envelope: Envelope) -> None:
+    """Refuse a bundle made for another plant, before it can be anything but wrong on every tick."""
+    manifest = bundle.manifest
+    proposed = {output.setpoint for output in manifest.outputs}
+    if proposed != envelope.names:
+        wrong = ", ".join(sorted(proposed ^ envelope.names))
+        raise SettingsError(f"bundle `{manifest.name}` and the envelope disagree on these setpoints: {wrong}")
+    if round(manifest.control_period_s * 1_000_000) != envelope.period_us:
+        raise SettingsError(
+            f"bundle `{manifest.name}` decides every {manifest.control_period_s:g} s, "
+            f"the envelope every {envelope.period_us / 1e6:g} s: train one for this period"
+        )
 
 
 def _load_spec(site: Site) -> RolloutSpec:
@@ -153,7 +168,7 @@ class ControlSystem:
         state = options.state
         state.mkdir(parents=True, exist_ok=True)
         self.loaded, self.options = loaded, options
-        self.spool = SqliteSpool(state / "spool.sqlite")
+        self.spool = SqliteSpool(state / "spool.sqlite", durability=loaded.site.settings.store.durability)
         self.candidate = _candidate(loaded, options)
         self.kit = kit_for(Setting(loaded.site, loaded.envelope, options.seed, state))
         self.plant, self.incumbent = self.kit.plant, self.kit.incumbent
@@ -170,7 +185,7 @@ class ControlSystem:
         stages = [stage.name for stage in loaded.spec.stages]
         metrics = ControlMetrics(self.registry, loaded.envelope, stages, self.spool.live)
         parts = Parts(
-            plant=self.plant if options.speed is None else Paced(self.plant, options.speed),
+            plant=self.plant if options.speed is None else Paced(self.plant, options.speed, live.waiting),
             incumbent=self.incumbent,
             candidate=self.candidate,
             envelope=loaded.envelope,

@@ -15,13 +15,18 @@ from controller.ports import Event
 from controller.rollout.blocks import block_of
 from controller.rollout.breakers import read_breakers
 from controller.rollout.gates import judge
+from controller.rollout.plan import plan
 from controller.rollout.spec import RolloutSpec
 from controller.rollout.state import LATCHED, Status
 from safety.envelope import Envelope
+from safety.state_rules import Trip
 from safety.values import Judgement, Ruling, Rung
 from shadow.comparison import Comparison
 
 LEAST_GAP_S = 0.1
+HEARTBEAT_S = 1.0
+DAY_US = 86_400_000_000
+NO_LIMITS = (None, None)
 
 
 class Publisher(Protocol):
@@ -58,18 +63,32 @@ class LiveStatus(Watcher):
     ) -> None:
         self.publisher, self.envelope, self.spec, self.operators = publisher, envelope, spec, operators
         self.about, self.lanes, self.policy, self.monotonic_s = about, lanes, policy, monotonic_s
+        self.units = {signal.name: signal.unit for signal in envelope.signals}
+        self.limits = {rule.signal: (rule.low, rule.high) for rule in envelope.state_rules if isinstance(rule, Trip)}
+        self.critical = {rule.id for rule in envelope.state_rules if isinstance(rule, Trip) and rule.critical}
+        self.plan = plan(spec)
         self._said_s = float("-inf")
         self._seen: tuple[object, ...] = ()
+        self._last: dict[str, Any] | None = None
 
     def decided(self, decision: Decision, ruling: Ruling, comparison: Comparison, state: LoopState) -> None:
         news = (state.rollout.version, ruling.command.rung, state.override, self.operators.stopped)
         if news == self._seen and self.monotonic_s() - self._said_s < LEAST_GAP_S:
             return
-        self._seen, self._said_s = news, self.monotonic_s()
-        self.publisher.publish_live(json.dumps(_finite(self.status(decision, ruling, state)), allow_nan=False))
+        self._seen = news
+        self._publish(self.status(decision, ruling, state))
 
     def happened(self, event: Event) -> None:
         self._said_s = float("-inf")
+
+    def waiting(self) -> None:
+        """Say again that we are here while nothing is decided: whoever looks judges by `wall_us`."""
+        if self._last is not None and self.monotonic_s() - self._said_s >= HEARTBEAT_S:
+            self._publish(self._last | {"wall_us": time.time_ns() // 1000})
+
+    def _publish(self, status: dict[str, Any]) -> None:
+        self._last, self._said_s = status, self.monotonic_s()
+        self.publisher.publish_live(json.dumps(_finite(status), allow_nan=False))
 
     def status(self, decision: Decision, ruling: Ruling, state: LoopState) -> dict[str, Any]:
         """The whole status; its fields are described in docs/reference/live-status.md."""
@@ -132,7 +151,8 @@ class LiveStatus(Watcher):
     def _gate(self, state: LoopState, at_us: int) -> dict[str, Any]:
         gate = judge(self.spec, state.rollout, state.evidence, at_us)
         checks = [{"name": c.name, "outcome": c.outcome.value, "reason": c.reason} for c in gate.checks]
-        return {"stage": gate.stage, "outcome": gate.outcome.value, "checks": checks, "earliest_us": None}
+        soonest_us = state.rollout.entered_at_us + int(self.plan[state.rollout.stage].earliest_days * DAY_US)
+        return {"stage": gate.stage, "outcome": gate.outcome.value, "checks": checks, "earliest_us": soonest_us}
 
     def _stages(self, state: LoopState) -> list[dict[str, Any]]:
         now = state.rollout.stage
@@ -157,15 +177,14 @@ class LiveStatus(Watcher):
         }
 
     def _signals(self, decision: Decision) -> dict[str, Any]:
-        limits = {spec.name: spec for spec in self.envelope.signals}
         return {
             name: {
-                "unit": limits[name].unit if name in limits else "",
+                "unit": self.units.get(name, ""),
                 "value": signal.value,
                 "quality": signal.quality.value,
                 "age_us": signal.age_us,
-                "low": limits[name].low if name in limits else None,
-                "high": limits[name].high if name in limits else None,
+                "low": self.limits.get(name, NO_LIMITS)[0],
+                "high": self.limits.get(name, NO_LIMITS)[1],
             }
             for name, signal in decision.observation.signals.items()
         }
@@ -173,7 +192,12 @@ class LiveStatus(Watcher):
     def _trips(self, state: LoopState) -> list[dict[str, Any]]:
         trip = state.rollout.trip
         rows = [
-            {"id": f"latch:{latch.rule}", "cause": latch.rule, "first_out": latch.first_out.detail, "critical": True}
+            {
+                "id": f"latch:{latch.rule}",
+                "cause": latch.rule,
+                "first_out": latch.first_out.detail,
+                "critical": latch.rule in self.critical,
+            }
             for latch in state.memory.latches
         ]
         if trip is not None:

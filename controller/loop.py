@@ -93,6 +93,9 @@ class PlantLoop:
             rollout_id=fresh.rollout.rollout_id,
             now_us=last.observation.taken_at,
         )
+        if state.evidence.bundle != fresh.evidence.bundle:
+            # Another candidate: the plant goes on, but nothing the last one has earned or lost is this one's.
+            state = replace(fresh, memory=state.memory, incumbent=state.incumbent, counters=state.counters)
         loop = cls(parts, state)
         loop._aged_at_us, loop._recovered = last.observation.taken_at, last
         return loop

@@ -16,6 +16,7 @@ from controller.ports import Event
 from controller.rollout import acts
 from controller.rollout.effects import Aborted, ApprovalWanted, Completed, Effect, Held, StageEntered, Tripped
 from controller.rollout.errors import ActRefusedError
+from controller.rollout.gates import Outcome, judge
 from controller.rollout.spec import RolloutSpec
 from controller.store.intents import Intent
 from controller.store.stop import clear_stop, stop_path, write_stop
@@ -132,6 +133,9 @@ class Operators:
             case "resume":
                 changed = acts.resume(spec, rollout, now_us, who, reason)
             case "promote" | "approve":
+                gate = judge(spec, rollout, evidence, now_us)
+                if gate.outcome is not Outcome.PASSED and not intent.payload.get("skip_gate"):
+                    raise IntentRefusedError(f"the gate has not passed ({gate.why}): skip it knowingly, or wait")
                 changed = acts.promote(spec, rollout, evidence, now_us, who, reason)
             case "abort":
                 changed = acts.abort(rollout, now_us, who, reason)
@@ -140,6 +144,8 @@ class Operators:
             case "reset":
                 trip_id = str(intent.payload.get("trip_id", ""))
                 if trip_id.startswith(LATCH):
+                    if not reason.strip():
+                        raise IntentRefusedError("a reset needs a reason")
                     memory = reset_latch(state.memory, envelope, seen, trip_id.removeprefix(LATCH))
                     return replace(state, memory=memory), ()
                 changed = acts.reset(spec, rollout, evidence, now_us, trip_id, who, reason)

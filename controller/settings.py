@@ -16,6 +16,12 @@ def _number(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("needs an offset, as in 2023-01-01T00:00:00Z")
+    return value.astimezone(UTC)
+
+
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 
 
@@ -37,9 +43,21 @@ class CoolingSettings(_Model):
     @field_validator("start")
     @classmethod
     def _aware(cls, value: datetime) -> datetime:
-        if value.tzinfo is None:
-            raise ValueError("needs an offset, as in 2023-01-01T00:00:00Z")
-        return value.astimezone(UTC)
+        return _utc(value)
+
+
+class BiddingSettings(_Model):
+    """The simulated advertiser account: which campaigns, in which world, and when its cost counts as a breach.
+
+    `account` names the draw of the campaigns, so that runs of every seed are days of the same account.
+    """
+
+    scenario: str
+    account: int = Field(ge=0)
+    campaigns: int = Field(ge=1, le=1000)
+    impressions_per_day: Annotated[Number, Field(gt=0)]
+    hard_cost_ratio: Annotated[Number, Field(ge=1)]
+    hard_from_frac: Annotated[Number, Field(ge=0, le=1)]
 
 
 class PushSettings(_Model):
@@ -56,17 +74,23 @@ class PlantSettings(_Model):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     kind: str
     simulated: bool = False
+    start: datetime | None = None
     plugins: list[str] = Field(default_factory=list)
     cooling: CoolingSettings | None = None
+    bidding: BiddingSettings | None = None
     push: PushSettings | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("start")
+    @classmethod
+    def _aware(cls, value: datetime | None) -> datetime | None:
+        return None if value is None else _utc(value)
 
 
 class IncumbentSettings(_Model):
     """The controller that runs the plant today."""
 
     kind: str
-    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class CandidateSettings(_Model):
@@ -82,7 +106,7 @@ class StoreSettings(_Model):
     """Where records end up. A relative SQLite path lies in the state directory."""
 
     url: str = "sqlite:///store.sqlite"
-    durability: Literal["process", "power_loss"] = "process"
+    durability: Literal["process_kill", "power_loss"] = "process_kill"
 
 
 class WebSettings(_Model):
@@ -137,8 +161,9 @@ class Site(BaseModel):
     @property
     def start_us(self) -> int:
         """Plant time at which a simulated plant begins [us]."""
-        cooling = self.settings.plant.cooling
-        return 0 if cooling is None else int(cooling.start.timestamp() * 1_000_000)
+        plant = self.settings.plant
+        start = plant.cooling.start if plant.cooling is not None else plant.start
+        return 0 if start is None else int(start.timestamp() * 1_000_000)
 
 
 def load_site(folder: Path) -> Site:

@@ -70,13 +70,6 @@ class Supervisor:
         for child in reversed(self.children):
             self._end(child, patience_s)
 
-    def end(self, name: str, patience_s: float = 60.0) -> None:
-        """End one child by name and let it finish its work."""
-        for child in self.children:
-            if child.name == name:
-                self._end(child, patience_s)
-                self.children = [other for other in self.children if other is not child]
-
     def _spawn(self, child: Child) -> None:
         read_end, write_end = os.pipe()
         os.set_inheritable(read_end, True)

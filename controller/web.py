@@ -40,7 +40,14 @@ def main(folder: Path, state: Path) -> None:
     """Serve until told to end."""
     site = load_site(folder)
     web = site.settings.web
-    config = uvicorn.Config(build(site, state), host=web.host, port=web.port, log_level="warning", access_log=False)
+    config = uvicorn.Config(
+        build(site, state),
+        host=web.host,
+        port=web.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
     server = uvicorn.Server(config)
 
     def end() -> None:

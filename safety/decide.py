@@ -11,6 +11,7 @@ from math import inf, isfinite, nan
 from safety.command_rules import Bound
 from safety.conditions import Names
 from safety.envelope import Envelope, SetpointSpec
+from safety.inputs import managed
 from safety.memory import aged, latched, remembered
 from safety.ramp import Ramped, ramp
 from safety.rules import US_PER_S, CommandRule, FailSafe, Situation
@@ -54,7 +55,7 @@ def decide(
 
     `elapsed_us` is monotonic time since `memory` was last aged; `without` names sources a guard has removed.
     """
-    memory, state = observe(observation, envelope, memory, elapsed_us)
+    observation, memory, state = observe(observation, envelope, memory, elapsed_us)
     removed = authority_removed(observation, envelope, memory, state) | without
     now = situation(observation, memory, envelope)
     judged: dict[Source, Judgement] = {}
@@ -102,13 +103,16 @@ def judge(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelop
     compiled = envelope.compiled[rung]
     answer = compiled.arrived if ramped.step == target else compiled.margins
     try:
-        margins = answer(target, ramped.step, now)
+        answered = answer(target, ramped.step, now)
     except Exception:  # whose fault it was, and what it means, is for the rules to say
-        margins = None
-    if margins is None:
+        answered = None
+    if answered is None:
         return judge_plainly(target, ramped, rung, now, envelope)
+    margins, well = answered
+    if well:
+        return Verdict(True, (), margins, "", envelope.digest)
     refusing = [rule for rule in envelope.binding[rung] if not margins[rule.id] >= 0]
-    return _asked(refusing, target, ramped, now, envelope, margins) if refusing else _well(margins, envelope)
+    return _asked(refusing, target, ramped, now, envelope, margins)
 
 
 def judge_plainly(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelope: Envelope) -> Verdict:
@@ -139,10 +143,6 @@ def _asked(
                 told.append(finding)
         margins[rule.id] = margin
     return verdict_of(margins, told, envelope)
-
-
-def _well(margins: Mapping[str, float], envelope: Envelope) -> Verdict:
-    return Verdict(True, (), margins, "", envelope.digest)
 
 
 def verdict_of(margins: Mapping[str, float], told: list[Finding], envelope: Envelope) -> Verdict:
@@ -196,8 +196,14 @@ def last_resort(
 
 def observe(
     observation: Observation, envelope: Envelope, memory: Memory, elapsed_us: int
-) -> tuple[Memory, tuple[Finding, ...]]:
-    """Age the memory, ask the state rules, and latch what latches. Returns the findings that are not well."""
+) -> tuple[Observation, Memory, tuple[Finding, ...]]:
+    """Manage the inputs, age the memory, ask the state rules, and latch what latches.
+
+    Returns the observation as managed, the memory, and the findings that are not well.
+    """
+    if envelope.inputs:
+        observation, states = managed(observation, envelope.inputs, memory.rules, elapsed_us)
+        memory = replace(memory, rules={**memory.rules, **states})
     memory, faults = aged(memory, envelope, observation, elapsed_us)
     findings = [_fault(rule.id, rule.tier, "state", error) for rule, error in faults]
     for rule in envelope.state_rules:
@@ -211,7 +217,7 @@ def observe(
             finding = _fault(rule.id, rule.tier, "state", error)
         findings.append(finding)
     told = tuple(sorted(findings, key=lambda f: (f.tier, f.rule)))
-    return latched(memory, envelope, told), told
+    return observation, latched(memory, envelope, told), told
 
 
 def authority_removed(

@@ -9,6 +9,7 @@ from math import inf
 
 from safety.command_rules import Bound, Dwell, Interlock
 from safety.compiled import Compiled
+from safety.inputs import Input
 from safety.money_rules import Budget
 from safety.ramp import RampPlan, plan_ramp
 from safety.rules import POLICY, CommandRule, FailSafe, Rule, Situation, StateRule
@@ -66,6 +67,7 @@ class Envelope:
     valid_for_us: int
     hold_max_us: int
     digest: str
+    inputs: tuple[Input, ...] = ()
     ramp_plan: RampPlan = field(init=False)
     names: frozenset[str] = field(init=False)
     rules: tuple[Rule, ...] = field(init=False)

@@ -30,7 +30,7 @@ def guard(
     the command no longer stands; the incumbent is then asked afresh rather than removed, for its next answer is judged.
     """
     latches = memory.latches
-    memory, state = observe(observation, envelope, memory, elapsed_us)
+    observation, memory, state = observe(observation, envelope, memory, elapsed_us)
     removed = authority_removed(observation, envelope, memory, state)
     findings: tuple[Finding, ...] = state
     broken = memory.rung is Rung.HOLD and memory.held_us >= envelope.hold_max_us

@@ -4,6 +4,7 @@ from dataclasses import replace
 from math import inf, isnan, nan
 
 from safety.envelope import Envelope
+from safety.inputs import managed
 from safety.rules import Rule
 from safety.values import (
     Command,
@@ -80,6 +81,8 @@ def reset(memory: Memory, envelope: Envelope, observation: Observation, rule_id:
     """
     if rule_id not in {latch.rule for latch in memory.latches}:
         raise ValueError(f"no latch of rule `{rule_id}` is set: nothing to reset")
+    if envelope.inputs:
+        observation, _ = managed(observation, envelope.inputs, memory.rules, 0)
     for rule in envelope.state_rules:
         # With every on-delay run out, the present measurement alone decides.
         if rule.id == rule_id and not rule.margin(observation, tuple(inf for _ in rule.fresh())) >= 0:

@@ -77,6 +77,10 @@ class SpendRate(Budget):
 def _whole(names: tuple[str, ...], now: Situation) -> tuple[int, ...] | None:
     """The signals as integers >= 0, or None where one is unknown, broken, negative, or too large to be exact."""
     known = Names(now.signals, {})
-    values = [known.value(name) for name in names]
-    whole = [int(v) for v in values if v is not None and 0 <= v < _EXACT and v == int(v)]
-    return tuple(whole) if len(whole) == len(names) else None
+    whole = []
+    for name in names:
+        value = known.value(name)
+        if value is None or not 0 <= value < _EXACT or value != int(value):
+            return None
+        whole.append(int(value))
+    return tuple(whole)

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from safety.envelope import Envelope, SetpointSpec, SignalSpec
 from safety.rules import CommandRule, FailSafe, StateRule
 from safety.spec_checks import check_envelope
+from safety.spec_inputs import PlausibilityModel, VoteModel
 from safety.spec_rules import (
     AnyRule,
     Id,
@@ -80,6 +81,8 @@ class EnvelopeModel(Strict):
     setpoint: Annotated[list[SetpointModel], Field(min_length=1)]
     signal: list[SignalModel] = Field(default_factory=list)
     rule: list[AnyRule]
+    plausibility: list[PlausibilityModel] = Field(default_factory=list)
+    vote: list[VoteModel] = Field(default_factory=list)
     failsafe: list[FailSafeModel] = Field(default_factory=list)
 
 
@@ -133,6 +136,7 @@ def build_envelope(model: EnvelopeModel) -> Envelope:
         valid_for_us=microseconds(model.valid_for_s),
         hold_max_us=microseconds(model.hold_max_s),
         digest=envelope_digest(model),
+        inputs=(*(each.build() for each in model.plausibility), *(each.build() for each in model.vote)),
     )
     check_envelope(envelope)
     return envelope

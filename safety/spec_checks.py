@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from safety.command_rules import Bound, Dwell, Interlock, Permissive, RateWindow, Relation, Slew, TrustRegion
 from safety.conditions import AllOf, AnyOf, Comparison, Condition, Linear, Not
 from safety.envelope import Envelope
+from safety.inputs import Plausibility, Vote
 from safety.money_rules import Budget
 from safety.rules import CommandRule, FailSafe, Rule
 from safety.spec_rules import SpecError
@@ -24,6 +25,7 @@ def check_envelope(envelope: Envelope) -> None:
     """Raises SpecError on the first thing that does not fit."""
     _check_times(envelope)
     _check_names(envelope)
+    _check_inputs(envelope)
     _check_discrete(envelope)
     _check_units(envelope)
     _check_every_setpoint_is_ruled(envelope)
@@ -60,6 +62,25 @@ def _check_names(envelope: Envelope) -> None:
     for entry in envelope.failsafe:
         names = set(names_in(entry.when)) if entry.when is not None else set()
         _refuse_unknown(entry.id, "signal or discrete setpoint", names - signals - discrete)
+
+
+def _check_inputs(envelope: Envelope) -> None:
+    units = {spec.name: spec.unit for spec in envelope.signals}
+    _refuse_doubles("input or rule", [each.id for each in envelope.inputs] + [rule.id for rule in envelope.rules])
+    for each in envelope.inputs:
+        sensors = set(each.sensors) if isinstance(each, Vote) else set()
+        agrees = each.agrees if isinstance(each, Plausibility) else None
+        looked_up = set(names_in(agrees)) if agrees is not None else set()
+        _refuse_unknown(each.id, "signal", ({each.signal} | sensors | looked_up) - units.keys())
+        if each.signal in sensors or (isinstance(each, Vote) and len(sensors) < 3):
+            raise SpecError(
+                f"vote `{each.id}`: three sensors, each a signal of its own, and another name for the result"
+            )
+        if len({units[name] for name in {each.signal} | sensors}) > 1:
+            raise SpecError(f"vote `{each.id}`: sensors and result share one unit")
+        for sums in _comparisons(agrees):
+            _refuse_mixed(each.id, sums, units)
+    _refuse_doubles("voted signal", [each.signal for each in envelope.inputs if isinstance(each, Vote)])
 
 
 def _check_discrete(envelope: Envelope) -> None:

@@ -6,6 +6,7 @@ A NaN in `signals` is an unknown signal. What a stateful rule remembers comes in
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ class Batch:
     last: Mapping[str, Floats] = field(default_factory=dict)
     reference: Mapping[str, Floats] = field(default_factory=dict)
     states: Mapping[str, Floats] = field(default_factory=dict)
+
+    found: dict[object, tuple[Floats | float, Flags | None]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def size(self) -> int:
@@ -104,17 +107,17 @@ def _between(value: Floats, low: Floats | float, high: Floats | float) -> Floats
 def _interlock(rule: Interlock, proposed: Mapping[str, Floats], batch: Batch) -> Floats:
     low, unknown_low = _linear(rule.low, -np.inf, proposed, batch)
     high, unknown_high = _linear(rule.high, np.inf, proposed, batch)
-    margin = _between(proposed[rule.setpoint], low, high)
-    unknown = unknown_low | unknown_high
-    if np.any(unknown):
-        declared = np.nan if rule.if_unknown is None else _between(proposed[rule.setpoint], *rule.if_unknown)
+    value = proposed[rule.setpoint]
+    margin = _between(value, low, high)
+    unknown = _either(unknown_low, unknown_high)
+    if unknown is not None:
+        declared = np.nan if rule.if_unknown is None else _between(value, *rule.if_unknown)
         margin = np.where(unknown, declared, margin)
-    margin = np.where(np.isfinite(proposed[rule.setpoint]), margin, np.nan)
-    if rule.when is None:
-        return margin
-    holds, known = _condition(rule.when, proposed, batch)
-    asleep = known & ~holds & np.isfinite(proposed[rule.setpoint])
-    return np.where(asleep, np.inf, margin)
+    if rule.when is not None:
+        holds, unknown = _condition(rule.when, proposed, batch)
+        margin = np.where(holds if unknown is None else holds | unknown, margin, np.inf)
+    odd = ~np.isfinite(value)
+    return np.where(odd, np.nan, margin) if odd.any() else margin
 
 
 def _relation(rule: Relation, proposed: Mapping[str, Floats], batch: Batch) -> Floats:
@@ -122,9 +125,10 @@ def _relation(rule: Relation, proposed: Mapping[str, Floats], batch: Batch) -> F
     total, size = np.zeros(batch.size), np.abs(limit) + np.zeros(batch.size)
     for name, coefficient in rule.terms:
         part = coefficient * proposed[name]
-        total = total + part
-        size = size + np.abs(part)
-    return np.where(unknown, np.nan, limit - total + 2.0**-48 * size)
+        total += part
+        size += np.abs(part)
+    margin = limit - total + 2.0**-48 * size
+    return margin if unknown is None else np.where(unknown, np.nan, margin)
 
 
 def _slew(rule: Slew, proposed: Mapping[str, Floats], batch: Batch) -> Floats:
@@ -154,68 +158,83 @@ def _rate_window(rule: RateWindow, proposed: Mapping[str, Floats], batch: Batch)
 
 
 def _permissive(rule: Permissive, proposed: Mapping[str, Floats], batch: Batch) -> Floats:
-    holds, known = _condition(rule.require, proposed, batch)
-    answer = np.where(holds & known, 0.0, -1.0)
+    holds, unknown = _condition(rule.require, proposed, batch)
+    answer = np.where(holds if unknown is None else holds & ~unknown, 0.0, -1.0)
     return np.where(proposed[rule.setpoint] <= batch.last[rule.setpoint], np.inf, answer) if batch.last else answer
 
 
 def _budget(rule: Budget, proposed: Mapping[str, Floats], batch: Batch) -> Floats:
+    found = batch.found.get(rule)
+    if found is None:
+        found = batch.found[rule] = (np.where(_enough(rule, batch), np.inf, rule.idle), None)
+    return np.asarray(found[0] - proposed[rule.setpoint])
+
+
+def _enough(rule: Budget, batch: Batch) -> Flags:
     parts = [_signal(name, batch) for name in rule.looked_up]
     known = np.ones(batch.size, dtype=bool)
     for part in parts:
         known &= (part >= 0) & (part < 2.0**53) & (part == np.floor(part))
     spent, reserved, limit, charge = (np.where(known, part, 0.0).astype(np.int64) for part in parts)
-    if isinstance(rule, SpendRate):
-        # Python's integers do not end; these do, and 2^53 * 10^6 is beyond them.
-        left = [
-            p * rule.most_per_mille - 1000 * (s + r + c)
-            for s, r, p, c in zip(spent.tolist(), reserved.tolist(), limit.tolist(), charge.tolist(), strict=True)
-        ]
-        enough = np.array([value >= 0 for value in left], dtype=bool)
-    else:
-        enough = limit - spent - reserved - charge >= 0
-    return np.where(known & enough, np.inf, rule.idle) - proposed[rule.setpoint]
+    if not isinstance(rule, SpendRate):
+        return np.asarray(known & (limit - spent - reserved - charge >= 0))
+    out = spent + reserved + charge
+    if max(limit.max(initial=0) * rule.most_per_mille, out.max(initial=0) * 1000) >= 2**62:
+        limit, out = limit.astype(object), out.astype(object)  # Python's integers do not end
+    return np.asarray(known & (limit * rule.most_per_mille - 1000 * out >= 0).astype(bool))
 
 
 def _signal(name: str, batch: Batch) -> Floats:
     found = batch.signals.get(name)
-    return np.full(batch.size, np.nan) if found is None else np.where(np.isfinite(found), found, np.nan)
+    return np.full(batch.size, np.nan) if found is None else found
 
 
 def _value(name: str, proposed: Mapping[str, Floats], batch: Batch) -> Floats:
-    if name in proposed:
-        return np.where(np.isfinite(proposed[name]), proposed[name], np.nan)
-    return _signal(name, batch)
+    return proposed[name] if name in proposed else _signal(name, batch)
 
 
 def _linear(
     linear: Linear | None, absent: float, proposed: Mapping[str, Floats], batch: Batch
-) -> tuple[Floats | float, Flags]:
-    """The value, and where it is unknown."""
+) -> tuple[Floats | float, Flags | None]:
+    """The value, and where it is unknown (None: nowhere). What only signals decide is worked out once for a batch.
+
+    An infinite signal makes the sum infinite or NaN, so that looking at the sum is enough.
+    """
     if linear is None or not linear.terms:
-        return absent if linear is None else linear.constant, np.zeros(batch.size, dtype=bool)
+        return (absent if linear is None else linear.constant), None
+    if linear in batch.found:
+        return batch.found[linear]
     total: Floats | float = linear.constant
     for name, coefficient in linear.terms:
-        total = total + coefficient * _value(name, proposed, batch)
-    return total, ~np.isfinite(total)
+        value = _value(name, proposed, batch)
+        total = total + (value if coefficient == 1.0 else coefficient * value)
+    known = np.isfinite(total)
+    answer = total, (None if known.all() else ~known)
+    if not any(name in proposed for name, _ in linear.terms):
+        batch.found[linear] = answer
+    return answer
 
 
-def _condition(condition: Condition, proposed: Mapping[str, Floats], batch: Batch) -> tuple[Flags, Flags]:
-    """Whether it holds, and whether that is known."""
+def _condition(condition: Condition, proposed: Mapping[str, Floats], batch: Batch) -> tuple[Flags, Flags | None]:
+    """Whether it holds, and where that is unknown (None: nowhere)."""
     match condition:
         case Comparison(left, op, right):
             one, unknown_one = _linear(left, 0.0, proposed, batch)
             two, unknown_two = _linear(right, 0.0, proposed, batch)
-            return np.asarray(_COMPARE[op](one, two)), ~(unknown_one | unknown_two)
-        case AllOf(parts):
+            return np.asarray(_COMPARE[op](one, two)), _either(unknown_one, unknown_two)
+        case AllOf(parts) | AnyOf(parts):
             answers = [_condition(part, proposed, batch) for part in parts]
-            return np.all([holds for holds, _ in answers], axis=0), np.all([known for _, known in answers], axis=0)
-        case AnyOf(parts):
-            answers = [_condition(part, proposed, batch) for part in parts]
-            return np.any([holds for holds, _ in answers], axis=0), np.all([known for _, known in answers], axis=0)
+            join = np.logical_and if isinstance(condition, AllOf) else np.logical_or
+            return join.reduce([holds for holds, _ in answers]), reduce(_either, (unknown for _, unknown in answers))
         case Not(part):
-            holds, known = _condition(part, proposed, batch)
-            return ~holds, known
+            holds, unknown = _condition(part, proposed, batch)
+            return ~holds, unknown
+
+
+def _either(one: Flags | None, other: Flags | None) -> Flags | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one | other
 
 
 _COMPARE = {

@@ -19,6 +19,7 @@ from controller.api.services import Services, asked
 from controller.metrics.web import Measure
 
 VERSION = "1"
+API_PARTS = (plants, decisions, rollout, breakers, overrides, events)
 
 
 def wall_us() -> int:
@@ -59,7 +60,7 @@ def create_app(
     app.state.services = found
     app.router.routes.insert(0, push_route.route)  # matched first: it is the one path whose speed counts
     app.include_router(schema.checked(health.router))
-    for part in (plants, decisions, rollout, breakers, overrides, events):
+    for part in API_PARTS:
         app.include_router(schema.checked(part.router), prefix="/v1")
     for router in routers:
         app.include_router(schema.checked(router))

@@ -78,7 +78,7 @@ class DecisionLine(_Answer):
 
 
 class DecisionPage(_Answer):
-    """Decisions, newest first. `next_before` goes into `before` for the next page; null on the last."""
+    """Decisions, newest first. `next_before` goes into `before` for the next page; null once there are no more."""
 
     decisions: list[DecisionLine]
     next_before: str | None

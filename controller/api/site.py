@@ -52,21 +52,18 @@ class SiteBackend:
     def decisions(
         self, plant: str, *, limit: int, before: str | None = None, subject: str | None = None
     ) -> list[Decision]:
-        """From the spool; from the store what is filtered by subject, or has left the spool."""
+        """From the spool; from the store what is filtered by subject, or older than the spool.
+
+        The first page never waits for the store: what is newest must show while it is away.
+        """
         if subject is not None:
             return self._stored(DecisionFilter(plant=plant, subject=subject), limit, before)
         with _away():
             known = before is None or self._spool.record(before) is not None
             newest = self._spool.recent(limit, before) if known else []
-        if len(newest) == limit:
+        if newest or before is None:
             return newest
-        last = newest[-1].id if newest else before
-        try:
-            return newest + self._stored(DecisionFilter(plant=plant), limit - len(newest), last)
-        except BackendAwayError:
-            if newest:
-                return newest  # the rest is told by the next page, which will say that the store is away
-            raise
+        return self._stored(DecisionFilter(plant=plant), limit, before)
 
     def decision(self, decision_id: str) -> Decision | None:
         with _away():

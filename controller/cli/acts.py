@@ -77,14 +77,21 @@ def override(
 
 def stop(reason: ReasonOption = "operator's STOP", site: SiteOption = DEMO, state: StateOption = None) -> None:
     """Take all authority from the candidate, at once. Works with the web process and every database gone; never stops the plant."""
-    found = load_site(site)
-    folder = state_dir(found, state)
+    folder = state if state is not None else _where(site)
     folder.mkdir(parents=True, exist_ok=True)
     write_stop(folder, operator(), reason)
     poke(folder)
     console.print(
         f"STOP is set in {os.path.relpath(folder)}: the incumbent has the plant. `understudy start` clears it."
     )
+
+
+def _where(site: Path) -> Path:
+    """The state directory, even if the site's files have been broken meanwhile: STOP must not depend on them."""
+    try:
+        return state_dir(load_site(site), None)
+    except SettingsError:
+        return Path(".understudy") / site.resolve().name
 
 
 def start(reason: ReasonOption, site: SiteOption = DEMO, state: StateOption = None) -> None:

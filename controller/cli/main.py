@@ -6,7 +6,19 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from controller.cli import access, acts, breakers, config, database, learn, records, rollouts, running
+from controller.cli import (
+    access,
+    acts,
+    breakers,
+    calibration,
+    config,
+    database,
+    envelopes,
+    learn,
+    records,
+    rollouts,
+    running,
+)
 from controller.errors import UnderstudyError
 from controller.store.errors import RecordsError
 from safety.kernel import ForeignKernelError
@@ -44,4 +56,6 @@ app.add_typer(breakers.app, name="breaker")
 app.add_typer(database.app, name="db")
 app.add_typer(access.tokens, name="token")
 app.add_typer(config.app, name="config")
+app.add_typer(envelopes.app, name="envelope")
 app.command("login")(access.login)
+app.command("calibrate")(calibration.calibrate)

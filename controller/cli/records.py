@@ -26,7 +26,7 @@ def replay(
 ) -> None:
     """Judge a stored decision again. Exit code 1 if verdict or command differ by a bit."""
     found, folder = running_state(site, state)
-    decision = _find(id, folder, bootstrap.store_url(found.settings.store.url, folder))
+    decision = find_decision(id, folder, bootstrap.store_url(found.settings.store.url, folder))
     loaded = bootstrap.load_for(found, decision.digests.policy)
     result = judge_again(decision, loaded.envelope, loaded.kernel_digest)
     differences = list(result.differences)
@@ -52,7 +52,8 @@ def replay(
     raise typer.Exit(1 if differences else 0)
 
 
-def _find(decision_id: str, folder: Path, url: str) -> Decision:
+def find_decision(decision_id: str, folder: Path, url: str) -> Decision:
+    """A decision of spool or store. Raises StateError where neither has it."""
     spool = spool_of(folder)
     if decision_id == "last":
         last = spool.last_decision()

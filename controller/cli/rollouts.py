@@ -83,9 +83,14 @@ def resume(reason: ReasonOption, site: SiteOption = DEMO, state: StateOption = N
 
 
 @app.command()
-def promote(reason: ReasonOption, site: SiteOption = DEMO, state: StateOption = None) -> None:
-    """Consent to the next stage; a gate that has not passed is skipped, which is recorded."""
-    _act("promote", reason, site, state)
+def promote(
+    reason: ReasonOption,
+    skip_gate: Annotated[bool, typer.Option("--skip-gate", help="Although the gate has not passed; recorded.")] = False,
+    site: SiteOption = DEMO,
+    state: StateOption = None,
+) -> None:
+    """Consent to the next stage."""
+    _act("promote", reason, site, state, skip_gate=skip_gate)
 
 
 @app.command()

@@ -116,10 +116,10 @@ def _vetoes(seen: dict[str, Any]) -> Text:
 
 def _line(seen: dict[str, Any], start_us: int) -> str:
     energy = seen["energy_kwh"]
-    base = energy.get("incumbent") or 1.0
+    base = energy.get("incumbent") or 0.0
+    saved = f"candidate {energy['candidate'] / base - 1:+.1%} energy, " if base and "candidate" in energy else ""
     return (
         f"day {_days(seen, start_us):6.1f}  {seen['stage']:>7} {seen['stage_status'][:40]:<12} "
         f"in control: {seen['in_control']:<10} "
-        f"candidate {energy.get('candidate', base) / base - 1:+.1%} energy, "
-        f"{sum(seen['vetoes'].values())} vetoes"
+        f"{saved}{sum(seen['vetoes'].values())} vetoes"
     )

@@ -29,7 +29,7 @@ def environment() -> Environment:
         present.unit,
         present.amount,
         present.place,
-        present.short,
+        present.moved,
         present.limit_state,
         present.check,
         present.trip_words,
@@ -43,11 +43,11 @@ TEMPLATES = environment()
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All that the fragments show, read at one moment."""
+    """All that the fragments show, read at one moment; each decision with what its command moved."""
 
     live: PlantStatus
     banner: present.Banner
-    decisions: list[DecisionLine]
+    decisions: list[tuple[DecisionLine, str]]
 
 
 async def view_of(found: Services, plant: str) -> View | None:
@@ -56,8 +56,8 @@ async def view_of(found: Services, plant: str) -> View | None:
     if live is None:
         return None
     decisions = await asked(lambda: found.backend.decisions(plant, limit=LINES))
-    lines = [line(decision) for decision in decisions]
-    reason = lines[0].reason if lines and lines[0].id == live.last_decision else ""
+    lines = [(line(d), present.moved(d.memory_before.last, d.command.setpoints)) for d in decisions]
+    reason = lines[0][0].reason if lines and lines[0][0].id == live.last_decision else ""
     return View(live, present.banner(live, found.now_us(), reason), lines)
 
 

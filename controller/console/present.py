@@ -22,6 +22,7 @@ RUNGS = {
     "failsafe": ("A fail-safe command is in control", ALARM),
     "relinquish": ("The plant is left to its local system", ALARM),
 }
+UNITS = {"C": "°C", "degC": "°C", "frac": "", "1": "", "count": ""}
 CHECKS = {
     "passed": ("✓", "passed", ""),
     "pending": ("…", "not yet", ""),
@@ -144,19 +145,19 @@ def trip_words(trip: Trip) -> str:
 
 def clock(at_us: int | None, zone: str = " UTC") -> str:
     """A time as operators write it."""
-    if at_us is None:
+    if not at_us:
         return "–"
     return datetime.fromtimestamp(at_us / US_PER_S, UTC).strftime("%d %b %H:%M") + zone
 
 
 def unit(name: str) -> str:
     """A unit as it is written on a page; configuration files spell it in ASCII."""
-    return name.replace("deg", "°")
+    return UNITS.get(name, name)
 
 
 def plain(text: str) -> str:
     """A sentence of the log as it reads on a page: names need no backticks there."""
-    return text.replace("`", "").replace("degC", "°C")
+    return text.replace("`", "").replace(" degC", " °C").replace(" C is", " °C is")
 
 
 def span(seconds: float) -> str:
@@ -182,11 +183,16 @@ def place(value: float | None, low: float | None, high: float | None, width: flo
     return width * min(1.0, max(0.0, at))
 
 
-def short(setpoints: Mapping[str, float]) -> str:
-    """A command in a line."""
-    return (
-        ", ".join(f"{name} {amount(value)}" for name, value in setpoints.items()) or "nothing: left to the local system"
-    )
+def moved(before: Mapping[str, float] | None, setpoints: Mapping[str, float]) -> str:
+    """What a command changed, in a line: only what an operator can see move."""
+    if not setpoints:
+        return "nothing: left to the local system"
+    changes = [
+        f"{name} {amount(was)} → {amount(value)}"
+        for name, value in setpoints.items()
+        if amount(was := (before or {}).get(name)) != amount(value)
+    ]
+    return ", ".join(changes[:4]) + (f" and {len(changes) - 4} more" if len(changes) > 4 else "") or "as before"
 
 
 def _some(names: list[str]) -> str:

@@ -24,13 +24,16 @@ def trends(live: PlantStatus, decisions: Sequence[Decision]) -> dict[str, Any]:
 
 
 def charted(live: PlantStatus) -> list[str]:
-    """The signals worth a line: those with a limit, of the unit most of them have; at most MOST_LINES."""
-    limited = {name: s.unit for name, s in live.signals.items() if s.low is not None or s.high is not None}
-    chosen = limited or {name: s.unit for name, s in live.signals.items()}
-    if not chosen:
+    """The signals worth a line: the largest group that shares unit and limits, so that one band is true of all of them.
+
+    At most MOST_LINES; groups without any limit count only if there is none with one.
+    """
+    groups = Counter((s.unit, s.low, s.high) for s in live.signals.values())
+    limited = Counter({group: count for group, count in groups.items() if group[1:] != (None, None)}) or groups
+    if not limited:
         return []
-    unit, _ = Counter(chosen.values()).most_common(1)[0]
-    return [name for name, its in chosen.items() if its == unit][:MOST_LINES]
+    chosen, _ = limited.most_common(1)[0]
+    return [name for name, s in live.signals.items() if (s.unit, s.low, s.high) == chosen][:MOST_LINES]
 
 
 def _signal(name: str, live: PlantStatus, ordered: Sequence[Decision]) -> dict[str, Any]:

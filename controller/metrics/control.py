@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from controller.api.live import PlantStatus, read
-from controller.decision import Decision
-from controller.metrics.catalogue import Names
-from controller.metrics.instruments import counters, histograms
+from controller.decision import Decision, Judged
+from controller.metrics.catalogue import LABELS, Names
+from controller.metrics.instruments import Board
 from controller.metrics.live import LiveCollector
 from controller.ports import Event
 from safety.envelope import Envelope
-from safety.values import Rung, Source, Status
+from safety.values import Rung, Status
 from shadow.comparison import Comparison
 
 KERNEL_RULES = ("T0-schema", "T0-range", *(f"T0-{status.value}" for status in Status if status is not Status.OK))
@@ -41,56 +41,57 @@ class ControlMetrics:
     ) -> None:
         names, self._plant, self._live = names_of(envelope, stages), envelope.plant, live
         self._ranges = {spec.name: (spec.high - spec.low) or 1.0 for spec in envelope.setpoints}
-        self._decisions = counters(registry, "understudy_decisions_total", names)
-        self._assignments = counters(registry, "understudy_assignments_total", names)
-        self._proposals = counters(registry, "understudy_proposals_total", names)
-        self._refusals = counters(registry, "understudy_refusals_total", names)
-        self._comparisons = counters(registry, "understudy_comparisons_total", names)
-        self._events = counters(registry, "understudy_events_total", names)
-        self._difference = histograms(registry, "understudy_step_difference_ratio", names)
-        self._proposing = histograms(registry, "understudy_proposal_seconds", names)
-        self._deciding = histograms(registry, "understudy_decide_seconds", names)[(self._plant,)]
-        self._lateness = histograms(registry, "understudy_tick_lateness_seconds", names)[(self._plant,)]
+        board = Board(names)
+        self._decisions = board.counts("understudy_decisions_total")
+        self._assignments = board.counts("understudy_assignments_total")
+        self._proposals = board.counts("understudy_proposals_total")
+        self._refusals = board.counts("understudy_refusals_total")
+        self._comparisons = board.counts("understudy_comparisons_total")
+        self._events = board.counts("understudy_events_total")
+        self._difference = board.spread("understudy_step_difference_ratio")
+        self._proposing = board.spread("understudy_proposal_seconds")
+        self._deciding = board.spread("understudy_decide_seconds")
+        self._lateness = board.spread("understudy_tick_lateness_seconds")
+        registry.register(board)
         registry.register(LiveCollector(self._status, names))
 
     def decided(self, decision: Decision, comparison: Comparison | None = None) -> None:
         """Count one decision."""
-        plant = self._plant
-        self._decisions[plant, decision.command.rung.value].inc()
-        self._assignments[plant, decision.assignment.source.value].inc()
+        plant, latencies_us = self._plant, decision.latencies_us
+        self._decisions.add(plant, decision.command.rung.value)
+        self._assignments.add(plant, decision.assignment.source.value)
         for proposal in decision.proposals:
-            self._proposals[plant, proposal.source.value, proposal.status.value].inc()
+            self._proposals.add(plant, proposal.source.value, proposal.status.value)
         for judged in decision.judged:
             if not judged.accepted:
-                for rule in {finding.rule for finding in judged.findings if finding.refuses}:
-                    self._refused(_SOURCE[judged.rung], rule)
-        latencies_us = decision.latencies_us
-        for source in (Source.INCUMBENT, Source.CANDIDATE):
-            if source.value in latencies_us:
-                self._proposing[plant, source.value].observe(latencies_us[source.value] / 1e6)
+                self._refused(judged)
+        for source in ("incumbent", "candidate"):
+            if source in latencies_us:
+                self._proposing.observe(latencies_us[source] / 1e6, plant, source)
         if "decide" in latencies_us:
-            self._deciding.observe(latencies_us["decide"] / 1e6)
+            self._deciding.observe(latencies_us["decide"] / 1e6, plant)
         if comparison is not None:
             self._compared(comparison)
 
     def happened(self, event: Event) -> None:
         """Count one event; a kind that is not declared counts as a note."""
-        kind = event.kind if (self._plant, event.kind) in self._events else "note"
-        self._events[self._plant, kind].inc()
+        kind = event.kind if event.kind in LABELS["event"] else "note"
+        self._events.add(self._plant, kind)
 
     def began(self, late_s: float) -> None:
         """Note how late a tick began."""
-        self._lateness.observe(late_s)
+        self._lateness.observe(late_s, self._plant)
 
-    def _refused(self, source: str, rule: str) -> None:
-        child = self._refusals.get((self._plant, source, rule))
-        if child is not None:  # a rule of an envelope swapped in since the start has no series until the next start
-            child.inc()
+    def _refused(self, judged: Judged) -> None:
+        for rule in {finding.rule for finding in judged.findings if finding.refuses}:
+            key = (self._plant, _SOURCE[judged.rung], rule)
+            if key in self._refusals.values:  # a rule of an envelope swapped in has no series until the next start
+                self._refusals.values[key] += 1.0
 
     def _compared(self, comparison: Comparison) -> None:
-        self._comparisons[self._plant, comparison.klass.value].inc()
+        self._comparisons.add(self._plant, comparison.klass.value)
         for name, difference in comparison.channels.items():
-            self._difference[self._plant, name].observe(abs(difference) / self._ranges[name])
+            self._difference.observe(abs(difference) / self._ranges[name], self._plant, name)
 
     def _status(self) -> PlantStatus | None:
         """The status, or None when it cannot be had: a scrape must still tell the counters."""

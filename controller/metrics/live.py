@@ -10,7 +10,7 @@ from controller.metrics.catalogue import BY_NAME, CONTROL, COUNTER, LABELS, Name
 
 Sample = tuple[str, tuple[str, ...], float]
 JOULES_PER_KWH = 3.6e6
-CELSIUS = ("degC", "°C", "celsius")
+CELSIUS = ("C", "degC", "°C")
 
 
 class LiveCollector(Collector):

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.api.live import PlantStatus
 from controller.metrics.catalogue import WEB, Names
-from controller.metrics.instruments import counters, histograms
+from controller.metrics.instruments import Board
 from controller.metrics.live import Sample, families
 
 _NONE = Names(plant=())
@@ -38,12 +38,14 @@ class WebMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._requests = counters(self.registry, "understudy_http_requests_total", _NONE)
-        self._seconds = histograms(self.registry, "understudy_http_request_seconds", _NONE)
-        self._denied = counters(self.registry, "understudy_denied_requests_total", _NONE)
-        self._sign_ins = counters(self.registry, "understudy_sign_ins_total", _NONE)
-        self._push = counters(self.registry, "understudy_push_answers_total", _NONE)
-        self._changes = counters(self.registry, "understudy_changes_total", _NONE)
+        board = Board(_NONE)
+        self._requests = board.counts("understudy_http_requests_total")
+        self._seconds = board.spread("understudy_http_request_seconds")
+        self._denied = board.counts("understudy_denied_requests_total")
+        self._sign_ins = board.counts("understudy_sign_ins_total")
+        self._push = board.counts("understudy_push_answers_total")
+        self._changes = board.counts("understudy_changes_total")
+        self.registry.register(board)
 
     def watch(self, statuses: Statuses, streams: Callable[[], int], now_us: Callable[[], int]) -> None:
         """Also tell, at each scrape, how the plants look from here."""
@@ -52,23 +54,23 @@ class WebMetrics:
     def requested(self, path: str, method: str, status: int, took_s: float | None) -> None:
         """Count one request. `took_s` is None for a stream, whose length means nothing."""
         area = area_of(path)
-        self._requests[area, method if method in ("GET", "POST") else "OTHER", f"{status // 100}xx"].inc()
+        self._requests.add(area, method if method in ("GET", "POST") else "OTHER", f"{status // 100}xx")
         if took_s is not None:
-            self._seconds[(area,)].observe(took_s)
+            self._seconds.observe(took_s, area)
         if status in (401, 403):
-            self._denied["unauthenticated" if status == 401 else "forbidden",].inc()
+            self._denied.add("unauthenticated" if status == 401 else "forbidden")
 
     def signed_in(self, accepted: bool) -> None:
         """Count a login link, exchanged or refused."""
-        self._sign_ins["accepted" if accepted else "refused",].inc()
+        self._sign_ins.add("accepted" if accepted else "refused")
 
     def pushed(self, answer: str) -> None:
         """Count a push-mode answer."""
-        self._push[answer,].inc()
+        self._push.add(answer)
 
     def changed(self, act: str, result: str) -> None:
         """Count a change and what became of it."""
-        self._changes[act, result].inc()
+        self._changes.add(act, result)
 
 
 class Measure:

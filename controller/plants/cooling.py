@@ -5,9 +5,8 @@ the report can say what each would have cost. A period is integrated in one go, 
 a guard changes the command in between, it is integrated again from there.
 """
 
-import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.errors import SettingsError, StateError
+from controller.plants.snapshot import (
+    SnapshotFile,
+    Twin,
+    WireStanding,
+    WireTwin,
+    standing_of,
+    twin_of,
+    wire_standing,
+    wire_twin,
+)
 from controller.ports import Outcome
-from controller.record import memory_from_bytes, memory_to_bytes
 from controller.settings import Site
 from safety.envelope import Envelope
 from safety.standing import Standing, in_force, taken
-from safety.values import Authority, Command, Memory, Observation, Receipt, Rung, Setpoints, Signal
+from safety.values import Authority, Command, Observation, Receipt, Setpoints, Signal
 from simulators.cooling.plant import advance
 from simulators.cooling.ready import SUB_STEP_S, prepare
 from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource, scenario
@@ -60,14 +68,6 @@ class Meters:
     hours: float = 0.0
 
 
-@dataclass(slots=True)
-class Twin:
-    """A lane's controller state, kept here so that it is saved with the plant's."""
-
-    memory: Memory | None = None
-    incumbent: dict[str, Any] = field(default_factory=dict)
-
-
 class _Snapshot(msgspec.Struct, array_like=True):
     schema: int
     seed: int
@@ -78,8 +78,8 @@ class _Snapshot(msgspec.Struct, array_like=True):
     readback: list[list[float]]
     meters: tuple[list[float], list[float], list[float], float, float, float]
     told: _Told
-    standing: tuple[dict[str, float], str, int, int, int, int]
-    twins: dict[str, tuple[bytes, dict[str, Any]]]
+    standing: WireStanding
+    twins: dict[str, WireTwin]
 
 
 class SignalRow(Mapping[str, Signal]):
@@ -132,7 +132,7 @@ class CoolingHall:
         same = np.zeros(len(LANES), dtype=np.int64)  # every lane lives through the noise of lane 0
         self._source = DisturbanceSource(world, seed, same, same)
         self._local = start_setpoints(cooling.zones, 1)[0]
-        self._store = None if snapshot is None else _SnapshotFile(snapshot)
+        self._store = None if snapshot is None else SnapshotFile(snapshot)
         self._standing = Standing()
         self._told: _Told = (self.start_us, 0.0, 0.0, 0.0, 0.0, 0.0)
         self.meters = Meters(np.zeros(len(LANES)), np.zeros(len(LANES)), np.zeros(len(LANES)))
@@ -355,8 +355,8 @@ class CoolingHall:
                     m.hours,
                 ),
                 self._told,
-                _wire_standing(self._standing),
-                {name: (_wire_memory(twin.memory), twin.incumbent) for name, twin in self.twins.items()},
+                wire_standing(self._standing),
+                {name: wire_twin(twin) for name, twin in self.twins.items()},
             )
         )
 
@@ -380,47 +380,9 @@ class CoolingHall:
         self._signals_now, self._readback_now = s.signals, s.readback
         energy, breach, hot, it, wet, hours = s.meters
         self.meters = Meters(np.array(energy), np.array(breach), np.array(hot), it, wet, hours)
-        self._told, self._standing = s.told, _standing(s.standing)
-        self.twins = {
-            name: Twin(memory_from_bytes(memory) if memory else None, incumbent)
-            for name, (memory, incumbent) in s.twins.items()
-        }
+        self._told, self._standing = s.told, standing_of(s.standing)
+        self.twins = {name: twin_of(wire) for name, wire in s.twins.items()}
         self._row, self._segment = self._source.row(self._period), None
-
-
-class _SnapshotFile:
-    """One blob, replaced as a whole; a kill at any moment leaves the old one or the new one."""
-
-    def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.execute("CREATE TABLE IF NOT EXISTS plant (one INTEGER PRIMARY KEY, body BLOB)")
-
-    def save(self, body: bytes) -> None:
-        self._db.execute("INSERT OR REPLACE INTO plant VALUES (1, ?)", (body,))
-
-    def load(self) -> bytes | None:
-        row = self._db.execute("SELECT body FROM plant").fetchone()
-        return None if row is None else row[0]
-
-    def close(self) -> None:
-        self._db.close()
-
-
-def _wire_memory(memory: Memory | None) -> bytes:
-    return b"" if memory is None else memory_to_bytes(memory)
-
-
-def _wire_standing(standing: Standing) -> tuple[dict[str, float], str, int, int, int, int]:
-    command = standing.command or Command({}, Rung.RELINQUISH, 0, 0)
-    words = (command.rung.value, command.valid_for_us, command.epoch)
-    return (dict(command.setpoints), *words, standing.since_us, standing.highest_epoch)
-
-
-def _standing(wire: tuple[dict[str, float], str, int, int, int, int]) -> Standing:
-    setpoints, rung, valid_for_us, epoch, since_us, highest = wire
-    return Standing(Command(setpoints, Rung(rung), valid_for_us, epoch), since_us, highest)
 
 
 def _part(row: Disturbance, first: int, stop: int) -> Disturbance:

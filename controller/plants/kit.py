@@ -11,10 +11,12 @@ from pathlib import Path
 
 from controller.errors import SettingsError
 from controller.loop import Companions
+from controller.plants.bidding import AdAccount
 from controller.plants.cooling import CoolingHall
 from controller.plants.pushed import Pushed, PushedIncumbent
 from controller.plants.twins import Twins
 from controller.policies.incumbent import TrimAndRespond
+from controller.policies.pacing import Pacing
 from controller.ports import Incumbent, Plant
 from controller.settings import Site
 from safety.envelope import Envelope
@@ -58,6 +60,15 @@ def cooling(setting: Setting) -> PlantKit:
     return PlantKit(hall, TrimAndRespond(settings.zones), hall.lanes, hall.close, twins)
 
 
+def bidding(setting: Setting) -> PlantKit:
+    """The simulated advertiser account, with PID pacing in charge of it and its twins beside it."""
+    _wants_incumbent(setting, "pid_pacing")
+    account = AdAccount(setting.site, setting.envelope, seed=setting.seed, snapshot=setting.state / "plant.sqlite")
+    campaigns = account.settings.campaigns
+    twins = Twins(account, setting.envelope, Pacing(campaigns))
+    return PlantKit(account, Pacing(campaigns), account.lanes, account.close, twins)
+
+
 def push(setting: Setting) -> PlantKit:
     """A plant that keeps its own loop and asks us; its own controller's command comes with each question."""
     _wants_incumbent(setting, "pushed")
@@ -65,7 +76,7 @@ def push(setting: Setting) -> PlantKit:
     return PlantKit(plant, PushedIncumbent(plant), plant.lanes, pushed=plant)
 
 
-BUILT_IN: Mapping[str, Callable[[Setting], PlantKit]] = {"cooling": cooling, "push": push}
+BUILT_IN: Mapping[str, Callable[[Setting], PlantKit]] = {"cooling": cooling, "bidding": bidding, "push": push}
 
 
 def kit_for(setting: Setting) -> PlantKit:

@@ -46,10 +46,15 @@ class Pushed:
         return self._seen
 
     def apply(self, command: Command, *, decision: str) -> Receipt:
-        """Remember what was answered; what the plant made of it comes with its next question."""
+        """Remember what was answered, or refuse that of a lower epoch; what the plant made of it comes with its next question."""
         assert self._seen is not None, "`ask` comes first"
-        self._standing = taken(self._standing, command, self._seen.taken_at)
-        return Receipt(decision, command.setpoints or None, self._seen.readback, self._seen.taken_at, accepted=True)
+        now_us, detail = self._seen.taken_at, ""
+        try:
+            self._standing = taken(self._standing, command, now_us)
+        except ValueError as error:
+            detail = str(error)
+        stands = in_force(self._standing, now_us)
+        return Receipt(decision, stands, self._seen.readback, now_us, accepted=not detail, detail=detail)
 
     def advance(self, until_us: int) -> None:
         """Nothing to wait for: the plant asks when it wants to."""

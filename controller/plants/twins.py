@@ -1,29 +1,52 @@
-"""The twins' controllers: the incumbent alone, the candidate with the whole plant, and the best static setting.
+"""The twins' controllers: the incumbent alone, the candidate with the whole plant, and one fixed setting if there is one.
 
 They live through the plant's own weather and load, which no real plant can offer; the report uses them, and nothing that
 decides on the real lane ever does.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
 from controller.loop import Companions
-from controller.plants.cooling import LANES, CoolingHall
+from controller.plants.snapshot import Twin
 from controller.ports import Incumbent
-from safety.decide import decide
-from safety.envelope import Envelope, fresh_memory
+from safety.decide import decide, situation
+from safety.envelope import Envelope, fresh_memory, permitted
 from safety.values import Observation, Proposal, Setpoints, Source
 
 
-class Twins(Companions):
-    """Commands lanes 1 to 3 of a hall, at the beginning of every period."""
+class Lanes(Protocol):
+    """A simulated plant that lives in several lanes at once; the first one is the plant itself."""
 
-    def __init__(self, hall: CoolingHall, envelope: Envelope, incumbent: Incumbent, best_static: Setpoints) -> None:
-        self.hall, self.envelope, self.incumbent = hall, envelope, incumbent
+    @property
+    def now_us(self) -> int: ...
+
+    @property
+    def lane_names(self) -> Sequence[str]: ...
+
+    @property
+    def twins(self) -> Mapping[str, Twin]: ...
+
+    def observation(self, lane: int, applied: Setpoints | None) -> Observation: ...
+
+    def command(self, lane: int, setpoints: Setpoints | None) -> None: ...
+
+
+class Twins(Companions):
+    """Commands the lanes `incumbent`, `candidate` and, given `best_static`, the one of that name, once a period."""
+
+    def __init__(
+        self, plant: Lanes, envelope: Envelope, incumbent: Incumbent, best_static: Setpoints | None = None
+    ) -> None:
+        self.plant, self.envelope, self.incumbent = plant, envelope, incumbent
         self.best_static = best_static
         self.fresh = fresh_memory(envelope)
         self._asked: Observation | None = None
 
     def observations(self) -> list[Observation]:
         """The candidate's twin asks with the rest, once a period."""
-        if self.hall.now_us % self.envelope.period_us:
+        if self.plant.now_us % self.envelope.period_us:
             return []
         self._asked = self._look("candidate")
         return [self._asked]
@@ -34,15 +57,20 @@ class Twins(Companions):
             return
         self._drive("incumbent", self._look("incumbent"), None)
         self._drive("candidate", self._asked, proposals[0])
-        self.hall.command(LANES.index("best_static"), self.best_static)
+        if self.best_static is not None:
+            self._command("best_static", self.best_static)
         self._asked = None
 
     def _look(self, lane: str) -> Observation:
-        memory = self.hall.twins[lane].memory or self.fresh
-        return self.hall.observation(LANES.index(lane), memory.last)
+        memory = self.plant.twins[lane].memory or self.fresh
+        seen = self.plant.observation(self.plant.lane_names.index(lane), memory.last)
+        return replace(seen, permitted=permitted(self.envelope, situation(seen, memory, self.envelope)))
+
+    def _command(self, lane: str, setpoints: Setpoints | None) -> None:
+        self.plant.command(self.plant.lane_names.index(lane), setpoints)
 
     def _drive(self, lane: str, seen: Observation, wanted: Proposal | None) -> None:
-        twin = self.hall.twins[lane]
+        twin = self.plant.twins[lane]
         memory = twin.memory or self.fresh
         own, incumbent = self.incumbent.propose(seen, twin.incumbent or self.incumbent.fresh)
         proposals = {Source.INCUMBENT: own} | ({} if wanted is None else {Source.CANDIDATE: wanted})
@@ -50,6 +78,6 @@ class Twins(Companions):
         elapsed_us = 0 if twin.memory is None else self.envelope.period_us
         ruling = decide(seen, proposals, assigned, self.envelope, memory, elapsed_us=elapsed_us, epoch=0)
         applied = ruling.command.setpoints
-        self.hall.command(LANES.index(lane), applied or None)
+        self._command(lane, applied or None)
         twin.memory = ruling.memory
         twin.incumbent = dict(self.incumbent.track(incumbent, applied) if applied else incumbent)

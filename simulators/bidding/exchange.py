@@ -37,8 +37,11 @@ _SIGNALS: tuple[tuple[str, str, float, float, str], ...] = (
     ("available_micros", "micros", 0.0, _MONEY_MAX, "budget neither spent nor reserved"),
     ("reserved_micros", "micros", 0.0, _MONEY_MAX, "held for wins that are not billed yet"),
     ("spent_micros", "micros", 0.0, _MONEY_MAX, "billed so far"),
+    ("cost_micros", "micros", 0.0, _MONEY_MAX, "estimated cost so far, wins not billed yet included"),
     ("budget_used_frac", "frac", 0.0, 1.0, "spent and reserved, over the budget"),
     ("planned_frac", "frac", 0.0, 1.0, "share of the flight's traffic that the forecast puts before now"),
+    ("plan_micros", "micros", 0.0, _MONEY_MAX, "what the forecast has spent by the end of the coming tick"),
+    ("bid_cap_micros", "micros", 0.0, 1e9, "the dearest bid there can be, which every bid needs room for"),
     ("time_left_frac", "frac", 0.0, 1.0, "share of the flight still to come"),
     ("target_cpa_micros", "micros", 0.0, _MONEY_MAX, "what a conversion may cost"),
     ("cost_ratio", "ratio", 0.0, 1e6, "estimated cost so far over what the target allows for predicted conversions"),
@@ -54,6 +57,12 @@ _SIGNALS: tuple[tuple[str, str, float, float, str], ...] = (
     ("disputed_micros", "micros", 0.0, _MONEY_MAX, "billed above our bids and refused"),
     ("duplicate_bills", "count", 0.0, 1e12, "bills that came twice and were counted once"),
 )
+
+
+def planned_micros(view: Account) -> np.ndarray:
+    """Money that the forecast has spent by the end of the coming tick [L, C], whole micros."""
+    share = np.minimum(view.forecast[:, :, : view.tick + 1].sum(axis=2), 1.0)
+    return np.asarray(np.floor(view.budget_micros * share))
 
 
 def signal_specs(campaigns: int) -> tuple[BiddingSignal, ...]:
@@ -88,8 +97,11 @@ def _columns(state: State, view: Account) -> dict[str, np.ndarray]:
         "available_micros": view.available_micros,
         "reserved_micros": view.reserved_micros,
         "spent_micros": view.spent_micros,
+        "cost_micros": view.cost_micros,
         "budget_used_frac": (view.spent_micros + view.reserved_micros) / view.budget_micros,
         "planned_frac": np.minimum(planned_frac(view), 1.0),
+        "plan_micros": planned_micros(view),
+        "bid_cap_micros": view.bid_cap_micros,
         "time_left_frac": np.full(view.budget_micros.shape, 1 - view.tick / view.ticks),
         "target_cpa_micros": view.target_cpa_micros,
         "cost_ratio": cost_per_predicted(view),

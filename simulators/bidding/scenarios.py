@@ -137,9 +137,13 @@ def build(world: Scenario, noise: Noise, campaigns: int) -> Params:
 
 def yesterday(world: Scenario, noise: Noise, campaigns: int) -> tuple[Params, Noise]:
     """The same campaigns on another flight of the same length, without the scenario's events: what a log would hold."""
-    before = replace(noise, scenario=f"{noise.scenario}/yesterday")
-    calm = replace(world, events=())
-    return _params(calm, _season(calm, noise, before, campaigns)), before
+    return another_flight(replace(world, events=()), noise, campaigns, "yesterday")
+
+
+def another_flight(world: Scenario, noise: Noise, campaigns: int, name: str) -> tuple[Params, Noise]:
+    """The campaigns that `noise` names on the flight called `name`, and that flight's streams."""
+    flight = replace(noise, scenario=f"{noise.scenario}/{name}")
+    return _params(world, _season(world, noise, flight, campaigns)), flight
 
 
 def _season(world: Scenario, noise: Noise, day: Noise, campaigns: int) -> Season:

@@ -164,7 +164,8 @@ def _normal_step(residual: Floats, slopes: Floats, theta: Floats) -> tuple[Float
     noise = max(float(np.mean(weight * residual**2)), 1e-8)
     precision = (slopes * weight[:, None]).T @ slopes / noise + np.eye(len(theta)) / PRIOR_SD**2
     gradient = (slopes * weight[:, None]).T @ residual / noise - theta / PRIOR_SD**2
-    return np.clip(np.linalg.solve(precision, gradient), -0.3, 0.3), np.linalg.inv(precision)
+    covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64)
+    return np.clip(np.linalg.solve(precision, gradient), -0.3, 0.3), covariance
 
 
 def _scores(

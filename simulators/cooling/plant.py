@@ -6,6 +6,8 @@ powers from what the march found. Every lane is computed independently, with ele
 zones in a fixed order, so a lane's bits depend neither on the batch nor on how a row is cut.
 """
 
+import numpy as np
+
 from simulators.cooling import tower
 from simulators.cooling.air import AirPath, air_path
 from simulators.cooling.arrays import Array, stacked
@@ -113,8 +115,14 @@ def _room_moisture(room: Array, disturbance: Disturbance, chws_c: Array, ready: 
     surface_c = ready.xp.minimum(chws_c + COIL_SURFACE_ABOVE_WATER_K, ready.warmest_surface)
     surface = saturation_pressure_over_water(surface_c)
     driest = humidity_ratio(surface, ready.params.pressure_pa)
-    ratios = []
-    for towards in ready.xp.minimum(disturbance.outdoor_kg_kg, driest):
+    ratios, goals = [], ready.xp.minimum(disturbance.outdoor_kg_kg, driest)
+    if ready.alone:
+        ratio, step = room.item(), ready.moisture_step.item()
+        for goal in goals.ravel().tolist():
+            ratio = ratio + (goal - ratio) * step
+            ratios.append(ratio)
+        return np.array(ratios).reshape(goals.shape)
+    for towards in goals:
         room = room + (towards - room) * ready.moisture_step
         ratios.append(room)
     return stacked(ratios, ready.xp)

@@ -60,6 +60,11 @@ class Ready:
     york: tuple[Array, Array, Array]
     moisture_step: Array
     warmest_surface: Array
+    wet_bulb_low: Array
+    wet_bulb_high: Array
+    small_approach: Array
+    leaving_low: Array
+    leaving_high: Array
     no_outdoor_air: Array
     air_economiser: bool
     zero: Array
@@ -132,6 +137,11 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
         york=(york[:, 0].copy(), york[:, 1].copy(), york[:, 2].copy()),
         moisture_step=lane(-np.expm1(-dt_s * p.room_air_changes_per_h / 3600.0)),
         warmest_surface=lane(40.0),
+        wet_bulb_low=lane(-34.4),
+        wet_bulb_high=lane(26.67),
+        small_approach=lane(1e-3),
+        leaving_low=lane(p.chiller.leaving_range_c[0]),
+        leaving_high=lane(p.chiller.leaving_range_c[1]),
         no_outdoor_air=zone(0.0),
         air_economiser=bool(np.any(np.asarray(p.air_economiser_frac))),
         zero=lane(0.0),

@@ -10,15 +10,11 @@ from simulators.cooling.curves import TOWER_FAN_POWER
 from simulators.cooling.params import WATER_KJ_PER_KG_K
 from simulators.cooling.ready import Ready
 
-WET_BULB_C = (-34.4, 26.67)
-LARGEST_RATIO = 8.0
-FREE_CONVECTION = 0.125
-
 
 def in_range_and_ratio(wet_bulb_c: Array, ready: Ready) -> Array:
     """Coefficients `[..., l, r]` at this wet bulb `[..., 1]`, clamped to the range of the correlation."""
     w0, w1, w2 = ready.york
-    wet_bulb = ready.xp.clip(wet_bulb_c, WET_BULB_C[0], WET_BULB_C[1])
+    wet_bulb = ready.xp.minimum(ready.xp.maximum(wet_bulb_c, ready.wet_bulb_low), ready.wet_bulb_high)
     flat = w0 + wet_bulb * (w1 + wet_bulb * w2)
     return ready.xp.reshape(flat, (*flat.shape[:-1], 3, 3))
 
@@ -39,15 +35,15 @@ def fan_for(approach_k: Array, range_k: Array, water_frac: Array, coefficients: 
         coefficients[..., row, 0:1] + range_k * (coefficients[..., row, 1:2] + range_k * coefficients[..., row, 2:3])
         for row in range(3)
     )
-    above = xp.clip(approach_k - a0, 1e-3, None)
-    root = xp.sqrt(xp.clip(a1 * a1 + 4.0 * a2 * above, 0.0, None))
+    above = xp.maximum(approach_k - a0, ready.small_approach)
+    root = xp.sqrt(xp.maximum(a1 * a1 + 4.0 * a2 * above, ready.zero))
     return water_frac * (a1 + root) / (2.0 * above)
 
 
 def fan_power_frac(fan_frac: Array, ready: Ready) -> Array:
     """Share of rated power for a share of rated air flow: the published cubic, never below zero."""
     c0, c1, c2, c3 = TOWER_FAN_POWER
-    return ready.xp.clip(c0 + fan_frac * (c1 + fan_frac * (c2 + fan_frac * c3)), 0.0, None)
+    return ready.xp.maximum(c0 + fan_frac * (c1 + fan_frac * (c2 + fan_frac * c3)), ready.zero)
 
 
 EVAPORATION_KJ_PER_KG = 2450.0

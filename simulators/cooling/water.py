@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from simulators.cooling import chiller, tower
 from simulators.cooling.arrays import Array, stacked
 from simulators.cooling.ready import Ready
@@ -49,7 +51,7 @@ def water_path(chillers: Array, setpoints: Array, disturbance: Disturbance, read
     chws, tower_setpoint, wanted = (setpoints[:, 1 + zones + i : 2 + zones + i] for i in range(3))
     running = xp.minimum(wanted, disturbance.chillers_available)
     at_load, chillers_end = _staged(chillers, running, ready)
-    leaving = chiller.clamp_leaving(chws, p.chiller)
+    leaving = xp.minimum(xp.maximum(chws, ready.leaving_low), ready.leaving_high)
     scale = xp.maximum(at_load, ready.tiny) * ready.chiller_kw
     c0, c1, c2 = chiller.in_entering_c(p.chiller.capacity, leaving)
     e0, e1, e2 = (each / p.chiller.reference_cop for each in chiller.in_entering_c(p.chiller.input_ratio, leaving))
@@ -85,7 +87,15 @@ def water_path(chillers: Array, setpoints: Array, disturbance: Disturbance, read
 def _staged(chillers: Array, running: Array, ready: Ready) -> tuple[Array, Array]:
     """Chillers at load per sub-step: a stopped one is gone at once, a started one loads up over its start time."""
     xp, starts = ready.xp, []
-    for each in running:
-        starts.append(chillers)
-        chillers = xp.minimum(each, chillers + ready.start_step)
-    return xp.minimum(running, stacked(starts, xp) + 0.5 * ready.start_step), chillers
+    if ready.alone:
+        at_load, step, n = chillers.item(), ready.start_step.item(), len(running)
+        for each in running.ravel().tolist():
+            starts.append(at_load)
+            at_load = min(each, at_load + step)
+        begun, chillers = np.array(starts).reshape(n, 1, 1), np.array([[at_load]])
+    else:
+        for each in running:
+            starts.append(chillers)
+            chillers = xp.minimum(each, chillers + ready.start_step)
+        begun = stacked(starts, xp)
+    return xp.minimum(running, begun + 0.5 * ready.start_step), chillers

@@ -79,6 +79,15 @@ high = 24
 {_RULE}
 [[rule]]
 kind = "bound"
+id = "T1-chilled-water"
+tier = "T1"
+unit = "degC"
+setpoint = "chw_supply_c"
+low = 5
+high = 18
+{_RULE}
+[[rule]]
+kind = "bound"
 id = "T2-condensation"
 tier = "T2"
 unit = "degC"
@@ -99,7 +108,7 @@ high = 1
 kind = "slew"
 id = "T4-supply-slew"
 tier = "T4"
-unit = "degC/s"
+unit = "degC"
 setpoint = "supply_air_c"
 up = 1.5
 down = 1.5

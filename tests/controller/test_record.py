@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from controller.decision import Assignment, Decision, Digests, assemble, redecide
 from controller.record import RecordError, decode, encode, ruling_digest
+from safety.cases import Case
 from safety.decide import decide
 from safety.spec import load_envelope
 from safety.values import Proposal, Signal, Source
-from tests.safety.golden import CASES, Case, paths, read
+from tests.safety.golden import CASES, paths, read
 
 RECORDS = CASES / "records"
 SMALL = load_envelope(CASES / "envelopes" / "small.toml")

@@ -13,7 +13,7 @@ from controller.rollout.spec import INSTANT_CAUSES, BreakerSpec, RolloutSpec
 from controller.settings import SiteSettings
 from safety.spec import EnvelopeModel
 from safety.spec_rules import AnyRule
-from tests.docs.pages import REFERENCE, documented, fences, inline_code, pages, rows
+from tests.docs.pages import REFERENCE, ROOT, documented, fences, inline_code, pages, rows, section
 
 SETTINGS, ROLLOUT = REFERENCE / "settings.md", REFERENCE / "rollout.md"
 Model = type[BaseModel]
@@ -92,6 +92,12 @@ def test_breakers_are_on_the_page_with_their_keys_and_causes() -> None:
     words = set(inline_code(ROLLOUT.read_text()))
     wanted = {key for breaker in parts(BreakerSpec) for key in own_keys(breaker)}
     assert wanted | set(INSTANT_CAUSES) <= words
+
+
+def test_the_how_to_offers_every_rule_kind_with_the_tiers_it_may_have() -> None:
+    table = rows(section(ROOT / "docs" / "how-to" / "add-a-rule.md", "2. Choose kind and tier"))
+    offered = {row[1].strip("`"): row[2] for row in table[1:]}
+    assert offered == {kind_of(rule): ", ".join(tier.name for tier in rule.tiers) for rule in parts(AnyRule)}
 
 
 def envelope_words() -> set[str]:

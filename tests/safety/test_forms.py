@@ -65,10 +65,8 @@ def test_the_usual_case_is_compiled_and_the_unusual_is_not() -> None:
     batch = batch_of(envelope, 2, 50, wild=0.0)
     target, step, now = situation_of(batch, 0, envelope)
     compiled = envelope.compiled[Rung.CANDIDATE]
-    assert (
-        compiled.margins(target, step, now)
-        == judge_plainly(target, Ramped(step), Rung.CANDIDATE, now, envelope).margins
-    )
+    plain = judge_plainly(target, Ramped(step), Rung.CANDIDATE, now, envelope)
+    assert compiled.margins(target, step, now) == (plain.margins, plain.accepted)
     assert compiled.accepts(target, step, now) in (True, False)
     assert compiled.margins(target, step, type(now)({}, now.last, now.reference, 1.0, now.states)) is None
     assert compiled.margins(target, step, type(now)(now.signals, None, now.reference, 1.0, now.states)) is None

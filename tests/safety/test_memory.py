@@ -44,33 +44,33 @@ def test_a_state_that_cannot_be_one_counts_as_just_changed(state: tuple[float, .
 
 
 def test_a_trip_latches_once_and_keeps_its_first_cause() -> None:
-    memory, _ = observe(seen(33.0), ENVELOPE, fresh_memory(ENVELOPE), 0)
-    memory, _ = observe(seen(40.0), ENVELOPE, memory, 0)
+    _, memory, _ = observe(seen(33.0), ENVELOPE, fresh_memory(ENVELOPE), 0)
+    _, memory, _ = observe(seen(40.0), ENVELOPE, memory, 0)
     assert [latch.rule for latch in memory.latches] == ["INLET-TRIP"]
     assert "33" in memory.latches[0].first_out.detail
 
 
 def test_a_latch_outlives_its_cause() -> None:
-    memory, _ = observe(seen(33.0), ENVELOPE, fresh_memory(ENVELOPE), 0)
-    memory, findings = observe(seen(24.0), ENVELOPE, memory, 0)
+    _, memory, _ = observe(seen(33.0), ENVELOPE, fresh_memory(ENVELOPE), 0)
+    _, memory, findings = observe(seen(24.0), ENVELOPE, memory, 0)
     assert memory.latches
     assert findings == ()
 
 
 def test_a_reset_is_refused_while_the_cause_is_active() -> None:
-    memory, _ = observe(seen(33.0), ENVELOPE, fresh_memory(ENVELOPE), 0)
+    _, memory, _ = observe(seen(33.0), ENVELOPE, fresh_memory(ENVELOPE), 0)
     with pytest.raises(ValueError, match="still active"):
         reset(memory, ENVELOPE, seen(33.0), "INLET-TRIP")
 
 
 def test_a_reset_is_refused_while_nobody_can_tell() -> None:
-    memory, _ = observe(seen(33.0), ENVELOPE, fresh_memory(ENVELOPE), 0)
+    _, memory, _ = observe(seen(33.0), ENVELOPE, fresh_memory(ENVELOPE), 0)
     with pytest.raises(ValueError, match="not good"):
         reset(memory, ENVELOPE, seen(24.0, Quality.BAD), "INLET-TRIP")
 
 
 def test_a_reset_clears_the_latch_it_names() -> None:
-    memory, _ = observe(seen(33.0), ENVELOPE, fresh_memory(ENVELOPE), 0)
+    _, memory, _ = observe(seen(33.0), ENVELOPE, fresh_memory(ENVELOPE), 0)
     memory = tripped(memory, "OPERATOR", "smell of smoke")
     memory = reset(memory, ENVELOPE, seen(24.0), "INLET-TRIP")
     assert [latch.rule for latch in memory.latches] == ["OPERATOR"]

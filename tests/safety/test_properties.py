@@ -266,7 +266,7 @@ def waives(rule_id: str) -> tuple[str, ...]:
 
 
 def situation_of(call: dict[str, Any], ruling: Ruling) -> Situation:
-    memory, _ = observe(call["observation"], ENVELOPE, call["memory"], call["elapsed_us"])
+    _, memory, _ = observe(call["observation"], ENVELOPE, call["memory"], call["elapsed_us"])
     reference = next((j.step for j in ruling.judgements if j.rung is Rung.INCUMBENT and j.verdict.accepted), None)
     return replace(situation(call["observation"], memory, ENVELOPE), reference=reference)
 

@@ -28,7 +28,7 @@ async def list_decisions(
     found = services(request)
     await status_of(found, plant)
     decisions = await asked(lambda: found.backend.decisions(plant, limit=limit, before=before, subject=subject or None))
-    more = decisions[-1].id if len(decisions) == limit else None
+    more = decisions[-1].id if decisions else None
     return DecisionPage(decisions=[line(decision) for decision in decisions], next_before=more)
 
 

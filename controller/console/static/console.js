@@ -82,7 +82,7 @@
       width: place.clientWidth, height: innerWidth < 800 ? 170 : 205, tzDate: (t) => uPlot.tzDate(new Date(t * 1e3), "Etc/UTC"),
       cursor: { drag: { x: false, y: false }, points: { show: false } }, legend: { live: true },
       scales: { y: { range: (u, min, max) => range(min, max, band) } },
-      axes: [{ ...axis, values: (u, ts) => ts.map((t) => new Date(t * 1e3).toISOString().slice(11, 16)) }, { ...axis, size: 46, label: unit.replace("deg", "°"), labelSize: 16, labelFont: "12px system-ui" }],
+      axes: [{ ...axis, values: (u, ts) => ts.map((t) => new Date(t * 1e3).toISOString().slice(11, 16)) }, { ...axis, size: 46, label: { C: "°C", degC: "°C", frac: "", count: "" }[unit] ?? unit, labelSize: 16, labelFont: "12px system-ui" }],
       series: [{ label: "UTC", value: (u, t) => (t === null ? "–" : new Date(t * 1e3).toISOString().slice(5, 16).replace("T", " ")) }, ...series],
       hooks: { drawClear: [(u) => drawBand(u, band)] },
     };

@@ -41,10 +41,13 @@ class PidPacing:
         """One step of both loops."""
         if view.tick == 0:
             return memory, np.ones(view.budget_micros.shape)
-        left = np.maximum(1 - view.cost_micros / view.budget_micros, 1e-3)
-        to_come = np.maximum(1 - planned_frac(view), 1e-3)
+        return self.pace(memory, view.cost_micros / view.budget_micros, planned_frac(view), cost_per_predicted(view))
+
+    def pace(self, memory: Memory, cost_frac: Floats, planned: Floats, cost_ratio: Floats) -> tuple[Memory, Floats]:
+        """The law itself, on arrays of one shape: cost over budget, planned share of it, cost over what the target allows."""
+        left, to_come = np.maximum(1 - cost_frac, 1e-3), np.maximum(1 - planned, 1e-3)
         error = np.clip(np.log(left / to_come), -1.5, 1.5)
-        cost_error = np.clip(-np.log(np.maximum(cost_per_predicted(view), 1e-3)), -1.0, 1.0)
+        cost_error = np.clip(-np.log(np.maximum(cost_ratio, 1e-3)), -1.0, 1.0)
         bend = error - 2 * memory["pace_error"] + memory["pace_before"]
         pace = memory["pace"] + self.kp * (error - memory["pace_error"]) + self.ki * error + self.kd * bend
         cost = memory["cost"] + self.cost_kp * (cost_error - memory["cost_error"]) + self.cost_ki * cost_error

@@ -1,6 +1,7 @@
 """The OpenAPI document is complete, and no request it allows, or nearly allows, makes the service fail."""
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
 from controller.api.access import AccessBook
+from controller.api.reference import document, render
 from controller.api.roles import Role
 from tests.controller.fakes import FakeSite
 from tests.controller.web_client import WebClient
 
-EXAMPLES_EACH = 8
+EXAMPLES_EACH = 5
 
 
 def test_every_operation_has_words_a_tag_and_an_id_of_its_own(app: FastAPI) -> None:
@@ -33,6 +35,12 @@ def test_every_guarded_operation_documents_its_problems(app: FastAPI) -> None:
         for operation in item.values():
             if operation["x-role"] != "none":
                 assert "application/problem+json" in operation["responses"]["403"]["content"], path
+
+
+def test_the_reference_page_is_what_the_schema_says(app: FastAPI) -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "reference" / "api.md"
+    assert page.read_text() == render(), "run `python -m controller.api.reference > docs/reference/api.md`"
+    assert document()["paths"].keys() == app.openapi()["paths"].keys()
 
 
 def test_every_change_documents_its_key(app: FastAPI) -> None:
@@ -65,7 +73,7 @@ def test_no_request_the_schema_allows_or_forbids_makes_the_service_fail(
     for result in schema.exclude(path_regex="/stream$").get_all_operations():  # a stream never ends: it is tested alone
         with suppress(Unsatisfiable):  # an operation without parameters cannot be asked wrongly
             statuses += exercise(result.ok(), caller, mode)
-    assert len(statuses) > 150
+    assert len(statuses) > 100
     assert mode is GenerationMode.NEGATIVE or sum(status < 300 for status in statuses) > len(statuses) // 3
 
 

@@ -79,7 +79,10 @@ def test_what_has_left_the_spool_comes_from_the_store(
 ) -> None:
     ship(tmp_path)
     assert spool.prune(3) == 7
-    assert ids(backend.decisions("hall-a", limit=20)) == ids(list(reversed(spooled.history)))
+    newest = ids(list(reversed(spooled.history)))
+    first = backend.decisions("hall-a", limit=20)
+    assert ids(first) == newest[:3]
+    assert ids(backend.decisions("hall-a", limit=20, before=first[-1].id)) == newest[3:]
     assert backend.decision(spooled.history[0].id) == spooled.history[0]
 
 
@@ -90,8 +93,9 @@ def test_the_spool_answers_while_the_store_is_away(spool: SqliteSpool, spooled: 
     backend = SiteBackend(tmp_path, ["hall-a"], {}, away)
     assert len(backend.decisions("hall-a", limit=20)) == 10
     assert backend.decision(spooled.history[0].id) is not None
-    with pytest.raises(BackendAwayError, match="the store is away"):
-        backend.decisions("hall-a", limit=5, subject="plant")
+    for older in ({"subject": "plant"}, {"before": spooled.history[0].id}):
+        with pytest.raises(BackendAwayError, match="the store is away"):
+            backend.decisions("hall-a", limit=5, **older)
     backend.close()
 
 

@@ -106,3 +106,13 @@ def test_numbers_have_the_digits_an_operator_reads(value: float | None, text: st
 )
 def test_spans_are_told_in_their_largest_unit(seconds: float, text: str) -> None:
     assert present.span(seconds) == text
+
+
+def test_what_moved_is_what_an_operator_can_see_move() -> None:
+    before = {"a": 20.04, "b": 8.0, "c": 0.75}
+    assert present.moved(before, {"a": 20.01, "b": 9.0, "c": 0.75}) == "b 8 → 9"
+    assert present.moved(before, before) == "as before"
+    assert present.moved(before, {}) == "nothing: left to the local system"
+    assert present.moved(None, {"a": 1.0}) == "a – → 1"
+    many = {str(n): 1.0 for n in range(6)}
+    assert present.moved(None, many).endswith(" and 2 more")

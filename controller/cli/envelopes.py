@@ -1,0 +1,92 @@
+"""`understudy envelope check | prove | diff | test | commission | page | explain`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller import bootstrap
+from controller.cli.options import DEMO, SiteOption, StateOption, running_state
+from controller.cli.records import find_decision
+from controller.decision import redecide
+from controller.policies.trust import read_or_make_key, sign
+from safety import commands
+
+app = typer.Typer(
+    no_args_is_help=True, help="An envelope: what it means, what is proved of it, what it would have done."
+)
+File = Annotated[Path, typer.Argument(help="An envelope.toml.")]
+CasesOption = Annotated[Path, typer.Option(help="Folder of golden decisions.")]
+SitesOption = Annotated[Path, typer.Option(help="Folder of the sites whose envelopes the cases name.")]
+
+
+@app.command()
+def check(envelope: File) -> None:
+    """Load it, and say what it is called. Exit code 1 and one line where it may not be loaded."""
+    _say(commands.check(envelope))
+
+
+@app.command()
+def prove(
+    envelope: File,
+    out: Annotated[Path | None, typer.Option(help="Where to write the certificate.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Private key to sign it with; made if there is none.")] = None,
+) -> None:
+    """Prove every obligation with z3 ([prove] extra), or show a counterexample in engineering units. Exit code 1 if any fails."""
+    said = commands.prove(envelope)
+    if said.well and out is not None:
+        out.write_bytes(said.made)
+        if key is not None:
+            out.with_suffix(".signature").write_text(sign(read_or_make_key(key), said.made))
+    _say(said)
+
+
+@app.command()
+def diff(old: File, new: File) -> None:
+    """Which states and commands are judged otherwise, with examples, and so who must approve."""
+    _say(commands.diff(old, new))
+
+
+@app.command("test")
+def golden(cases: CasesOption = Path("tests/cases/decisions"), sites: SitesOption = Path("deploy/sites")) -> None:
+    """Judge every golden decision anew. Exit code 1 on any difference."""
+    _say(commands.test(cases, sites))
+
+
+@app.command()
+def commission(envelope: File, log: Annotated[Path, typer.Option(help="CSV of the incumbent's own history.")]) -> None:
+    """How often the incumbent of a real log would have been vetoed, and by what. Exit code 1 below 99.9 % accepted."""
+    _say(commands.commission_log(envelope, log))
+
+
+@app.command()
+def page(
+    envelope: File,
+    out: Annotated[Path, typer.Option(help="Where to write the page.")],
+    cases: CasesOption = Path("tests/cases/decisions"),
+    sites: SitesOption = Path("deploy/sites"),
+) -> None:
+    """Write its page: hazard, rule, proof, test and last result."""
+    said = commands.make_page(envelope, cases, sites)
+    if said.made:
+        out.write_bytes(said.made)
+    _say(said)
+
+
+@app.command()
+def explain(
+    decision: Annotated[str, typer.Argument(help="A decision's id, or `last`.")],
+    site: SiteOption = DEMO,
+    state: StateOption = None,
+) -> None:
+    """A stored decision in an operator's words: who acts, who could not and why, and how near the nearest limit is."""
+    found, folder = running_state(site, state)
+    stored = find_decision(decision, folder, bootstrap.store_url(found.settings.store.url, folder))
+    loaded = bootstrap.load_for(found, stored.digests.policy)
+    _say(commands.explain(redecide(stored, loaded.envelope)))
+
+
+def _say(said: commands.Said) -> None:
+    for line in said.lines:
+        typer.echo(line)
+    raise typer.Exit(0 if said.well else 1)

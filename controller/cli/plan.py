@@ -1,0 +1,144 @@
+"""What one run is, worked out from its options before anything is started."""
+
+import json
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller import bootstrap
+from controller.cli.options import state_dir
+from controller.errors import SettingsError, StateError
+from controller.settings import WebSettings
+from controller.supervisor import Child
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The options of `understudy run`, as typed."""
+
+    site: Path
+    for_: str
+    speed: str
+    seed: int
+    candidate: str
+    headless: bool
+    state: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """One run: where its state is, until when, how fast, and what its identity is.
+
+    A run that was cut short goes on where it was; one of stated length that is finished begins anew.
+    """
+
+    site: Path
+    folder: Path
+    until_us: int | None
+    speed: float | None
+    seed: int
+    candidate: str
+    headless: bool
+    store_url: str
+    web: WebSettings
+    site_digest: str
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must not change if a run is to go on. A run without an end is a site in service: its files may be edited."""
+        lasting = {"candidate": self.candidate, "seed": self.seed, "until_us": self.until_us}
+        return lasting if self.until_us is None else lasting | {"site": self.site_digest}
+
+    def prepare(self) -> None:
+        """Make the state directory ready: resume, begin anew, or refuse one that belongs to another run."""
+        path = self.folder / RUN_FILE
+        if path.exists():
+            was = json.loads(path.read_text())
+            done = was.pop("done", False)
+            if done and was == self.identity:
+                shutil.rmtree(self.folder)
+            elif was != self.identity:
+                different = ", ".join(
+                    sorted(k for k in was.keys() | self.identity.keys() if was.get(k) != self.identity.get(k))
+                )
+                raise StateError(
+                    f"`{self.folder}` holds another run ({different} differ): remove it, or name another with --state"
+                )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.identity))
+
+    def finished(self) -> None:
+        """Note that the run has reached its end."""
+        (self.folder / RUN_FILE).write_text(json.dumps(self.identity | {"done": True}))
+
+    def children(self) -> list[Child]:
+        """What the supervisor is to keep running."""
+        python = [sys.executable, "-m"]
+        control = [*python, "controller.control", str(self.site), str(self.folder), "--seed", str(self.seed)]
+        if self.until_us is not None:
+            control += ["--until-us", str(self.until_us)]
+        if self.speed is not None:
+            control += ["--speed", str(self.speed)]
+        if self.candidate:
+            control += ["--candidate", self.candidate]
+        children = [
+            Child("control", control, essential=True),
+            Child("shipper", [*python, "controller.store", str(self.folder / "spool.sqlite")]),
+        ]
+        if not self.headless:
+            control += ["--metrics-port", str(self.web.metrics_port)]
+            children.append(Child("web", [*python, "controller.web", str(self.site), str(self.folder)]))
+        return children
+
+
+def plan_run(asked: Asked, loaded: bootstrap.Loaded) -> RunPlan:
+    """The plan of a run. Raises SettingsError for options that cannot be."""
+    settings = loaded.site.settings
+    until_us = None if not asked.for_ else loaded.site.start_us + seconds(asked.for_) * 1_000_000
+    if asked.speed == "max" or (not asked.speed and asked.headless):
+        plant_speed = None
+    else:
+        plant_speed = _speed(asked.speed) if asked.speed else settings.demo_speed
+    if plant_speed is None and not settings.plant.simulated:
+        raise SettingsError("`--speed max` is for simulated plants: a real one has its own time")
+    own = "" if not asked.candidate else f"-{asked.candidate}"
+    name = f"{settings.name}{own}"
+    if asked.for_:
+        name = f"runs/{name}-seed{asked.seed}-{asked.for_}"
+    folder = asked.state if asked.state is not None else state_dir(loaded.site, None).parent / name
+    return RunPlan(
+        site=asked.site,
+        folder=folder,
+        until_us=until_us,
+        speed=plant_speed,
+        seed=asked.seed,
+        candidate=asked.candidate,
+        headless=asked.headless,
+        store_url=bootstrap.store_url(settings.store.url, folder),
+        web=settings.web,
+        site_digest=loaded.site.digest,
+    )
+
+
+def seconds(text: str) -> int:
+    """A duration as `90m`, `12h` or `40d`, in seconds."""
+    match = re.fullmatch(r"(\d+)([smhd])", text)
+    if match is None or int(match[1]) == 0:
+        raise SettingsError(f"`--for {text}` is no duration: give a number and one of s, m, h, d, as in 40d")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise SettingsError(f"`--speed {text}` is no speed: give plant seconds per wall second, as 3000, or `max`")
+    return speed

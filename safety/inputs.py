@@ -1,0 +1,100 @@
+"""The input manager: raw sensors become signals with a quality, before any rule looks at them.
+
+`plausibility` takes a signal's good name where it is out of range, moves too fast, is stuck, or contradicts another;
+`vote` makes one signal of three. Neither invents a value: what cannot be told is bad, and bad is unknown to every rule.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
+
+from safety.conditions import Condition, Names
+from safety.values import Observation, Quality, RuleState, Signal
+
+US_PER_S = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plausibility:
+    """A signal lies in [low, high], moves at most `rate_per_s`, changes within `stuck_us`, and agrees with `agrees`.
+
+    State: (last value seen, time since it was seen, time since it changed); empty before the first sight.
+    """
+
+    id: str
+    signal: str
+    low: float
+    high: float
+    rate_per_s: float | None = None
+    stuck_us: int | None = None
+    agrees: Condition | None = None
+
+    def managed(
+        self, signals: Mapping[str, Signal], state: RuleState, elapsed_us: int
+    ) -> tuple[Signal | None, RuleState]:
+        """The signal with the quality it deserves, and what to remember."""
+        raw = signals.get(self.signal)
+        if raw is None or not raw.good or not isfinite(raw.value):
+            later = (state[0], state[1] + elapsed_us, state[2] + elapsed_us) if state else state
+            return raw, later
+        unchanged_us = state[2] + elapsed_us if state and raw.value == state[0] else 0.0
+        seen = (raw.value, 0.0, unchanged_us)
+        well = (
+            self.low <= raw.value <= self.high
+            and self._moves_well(raw.value, state, elapsed_us)
+            and (self.stuck_us is None or unchanged_us <= self.stuck_us)
+            and (self.agrees is None or self.agrees.holds(Names(signals, {})) is not False)
+        )
+        return (raw if well else replace(raw, quality=Quality.BAD)), seen
+
+    def _moves_well(self, value: float, state: RuleState, elapsed_us: int) -> bool:
+        if self.rate_per_s is None or not state:
+            return True
+        return abs(value - state[0]) <= self.rate_per_s * (state[1] + elapsed_us) / US_PER_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """Two out of three: the median of three that agree within `deviation`; of two, the one on the safe side; else bad.
+
+    One that is more than `deviation` from the median of three is out of the vote.
+    """
+
+    id: str
+    signal: str
+    sensors: tuple[str, str, str]
+    deviation: float
+    safe_side: str
+
+    def managed(
+        self, signals: Mapping[str, Signal], state: RuleState, elapsed_us: int
+    ) -> tuple[Signal | None, RuleState]:
+        good = [
+            s for s in (signals.get(name) for name in self.sensors) if s is not None and s.good and isfinite(s.value)
+        ]
+        good.sort(key=lambda signal: signal.value)
+        if len(good) == 3:
+            median = good[1]
+            good = [signal for signal in good if abs(signal.value - median.value) <= self.deviation]
+            if len(good) == 3:
+                return Signal(median.value, Quality.GOOD, max(signal.age_us for signal in good)), state
+        if len(good) != 2:
+            return Signal(0.0, Quality.BAD), state
+        chosen = good[1] if self.safe_side == "high" else good[0]
+        return Signal(chosen.value, Quality.GOOD, max(signal.age_us for signal in good)), state
+
+
+Input = Plausibility | Vote
+
+
+def managed(
+    observation: Observation, inputs: Iterable[Input], states: Mapping[str, RuleState], elapsed_us: int
+) -> tuple[Observation, dict[str, RuleState]]:
+    """The observation with every input's signal as managed, in order, and the inputs' states."""
+    signals, after = dict(observation.signals), {}
+    for each in inputs:
+        signal, state = each.managed(signals, states.get(each.id, ()), max(0, elapsed_us))
+        after[each.id] = state
+        if signal is not None:
+            signals[each.signal] = signal
+    return replace(observation, signals=signals), after

@@ -1,0 +1,120 @@
+"""`understudy envelope ...`: what each command says, and when it says no."""
+
+from pathlib import Path
+
+import pytest
+
+from safety import commands
+from safety.commission import LogError, Row, commission, read_log
+from safety.spec import load_envelope
+from safety.values import Signal
+from tests.safety.golden import CASES, FOLDER, USUAL, paths, read
+
+SMALL = CASES / "envelopes" / "small.toml"
+ENVELOPE = load_envelope(SMALL)
+HEAD = ["time_s", *USUAL["targets"], *USUAL["signals"]]
+
+
+def log_of(tmp_path: Path, rows: list[dict[str, object]]) -> Path:
+    usual = {**USUAL["targets"], **USUAL["signals"]}
+    lines = [",".join(HEAD)]
+    for at, row in enumerate(rows):
+        whole = {"time_s": 300 * at, **usual, **row}
+        lines.append(",".join(str(whole[name]) for name in HEAD))
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_check_names_the_envelope_or_the_mistake(tmp_path: Path) -> None:
+    assert commands.check(SMALL).lines[1] == f"digest {ENVELOPE.digest}"
+    (tmp_path / "bad.toml").write_text("plant = 1")
+    said = commands.check(tmp_path / "bad.toml")
+    assert not said.well
+    assert len(said.lines) == 1
+
+
+def test_test_judges_the_golden_decisions() -> None:
+    said = commands.test(FOLDER.cases, FOLDER.sites)
+    assert said.well
+    assert said.lines[-1] == f"{len(paths())} golden decisions, 0 differences"
+
+
+def test_an_incumbent_inside_the_envelope_passes_commissioning(tmp_path: Path) -> None:
+    path = log_of(tmp_path, [{"supply_c": 18 + 0.1 * (at % 5)} for at in range(50)])
+    said = commands.commission_log(SMALL, path)
+    assert said.well
+    assert said.lines[0] == "accepted (100.0000%) >= required (99.9%) of 50 ticks"
+
+
+def test_commissioning_says_what_would_have_refused_the_incumbent(tmp_path: Path) -> None:
+    path = log_of(tmp_path, [{"supply_c": 31 if at == 3 else 18, "inlet_c": "" if at == 5 else 24} for at in range(10)])
+    said = commands.commission_log(SMALL, path)
+    assert not said.well
+    assert "accepted (80.0000%) < required" in said.lines[0]
+    assert "refused by SUPPLY-BOUND: 1" in said.lines
+    assert "authority removed by INLET-OLD: 1" in said.lines
+
+
+def test_commissioning_counts_where_the_ramp_would_have_slowed(tmp_path: Path) -> None:
+    found = commission(ENVELOPE, read_log(log_of(tmp_path, [{}, {"supply_c": 25}, {"supply_c": 25}]), ENVELOPE))
+    assert (found.accepted, found.slowed) == (3, 1)
+
+
+@pytest.mark.parametrize("text", ["", "time_s\n1\n"])
+def test_a_log_without_its_columns_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "log.csv").write_text(text)
+    said = commands.commission_log(SMALL, tmp_path / "log.csv")
+    assert not said.well
+    assert "has no column" in said.lines[0]
+
+
+def test_a_command_that_is_no_number_names_its_line(tmp_path: Path) -> None:
+    with pytest.raises(LogError, match=r"log\.csv:3: time and setpoints"):
+        list(read_log(log_of(tmp_path, [{}, {"supply_c": "warm"}]), ENVELOPE))
+
+
+def test_a_log_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
+    assert "cannot be read" in commands.commission_log(SMALL, tmp_path / "absent.csv").lines[0]
+
+
+def test_an_empty_log_passes_nothing() -> None:
+    assert not commission(ENVELOPE, []).passes
+    assert commission(ENVELOPE, [Row(0, USUAL["targets"], {n: Signal(v) for n, v in USUAL["signals"].items()})]).passes
+
+
+def test_explain_tells_who_acts_who_could_not_and_why() -> None:
+    said = "\n".join(commands.explain(read(CASES / "decisions" / "trip.toml").ruling()).lines)
+    assert "incumbent commands: supply_c 18" in said
+    assert "INLET-TRIP (T1): `inlet_c` 33 C is outside [10, 32]" in said
+    assert "candidate has no authority" in said
+    said = "\n".join(commands.explain(read(CASES / "decisions" / "slew_waived.toml").ruling()).lines)
+    assert "SUPPLY-SLEW (T4) waived on the step" in said
+    said = "\n".join(commands.explain(read(CASES / "decisions" / "waiting_on_a_timer.toml").ruling()).lines)
+    assert "`chillers_on` waits" in said
+    assert "nearest limit: " in said
+
+
+def test_prove_gives_a_certificate_only_where_all_is_proved() -> None:
+    pytest.importorskip("z3")
+    said = commands.prove(SMALL)
+    assert not said.well
+    assert said.made == b""
+    assert any("refuted" in line for line in said.lines)
+
+
+def test_diff_says_who_must_approve(tmp_path: Path) -> None:
+    pytest.importorskip("z3")
+    (tmp_path / "new.toml").write_text(SMALL.read_text().replace("distance = 3", "distance = 2"))
+    assert commands.diff(SMALL, tmp_path / "new.toml").lines[-1].startswith("approvals: 1")
+    assert not commands.diff(SMALL, tmp_path / "absent.toml").well
+
+
+def test_the_page_tells_hazard_rule_proof_case_and_result() -> None:
+    pytest.importorskip("z3")
+    text = commands.make_page(SMALL, FOLDER.cases, FOLDER.sites).made.decode()
+    row = next(line for line in text.splitlines() if "`DEW`" in line)
+    assert row.startswith("| condensation | `DEW` (interlock) | T2 |")
+    assert "`veto_t2_interlock`" in row
+    assert row.endswith("| passed |")
+    assert "failsafe: refuted" in row

@@ -1,0 +1,244 @@
+"""The prover: its formulas are the rules, what ships is proved, and a mistake put in on purpose is found."""
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+z3 = pytest.importorskip("z3")
+
+from safety.command_rules import Bound, Dwell, RateWindow  # noqa: E402
+from safety.envelope import Envelope  # noqa: E402
+from safety.proof.certificate import Certificate, CertificateError, verify_certificate  # noqa: E402
+from safety.proof.difference import difference  # noqa: E402
+from safety.proof.lowering import satisfied, vector, world  # noqa: E402
+from safety.proof.obligations import last_resorts_stand, rules_are_neither_dead_nor_contradictory  # noqa: E402
+from safety.proof.prove import Proof, prove_envelope  # noqa: E402
+from safety.proof.question import Answer, Obligation, prove  # noqa: E402
+from safety.rules import CommandRule, Situation  # noqa: E402
+from safety.spec import build_envelope, load_envelope  # noqa: E402
+from safety.values import Quality, Signal, Tier  # noqa: E402
+from tests.safety.golden import model_of  # noqa: E402
+from tests.safety.many import envelope_of  # noqa: E402
+
+SITES = Path(__file__).resolve().parents[2] / "deploy" / "sites"
+DEMO = load_envelope(SITES / "demo" / "envelope.toml")
+SMALL = build_envelope(model_of({}))
+
+
+@pytest.fixture(scope="module")
+def proof() -> Proof:
+    return prove_envelope(DEMO)
+
+
+def test_the_demo_envelope_is_proved(proof: Proof) -> None:
+    assert proof.holds, "\n".join(proof.lines())
+
+
+def test_the_proof_speaks_of_every_rule(proof: Proof) -> None:
+    spoken = " ".join(each.name for each in proof.obligations)
+    assert all(rule.id in spoken for rule in DEMO.rules)
+
+
+def test_the_time_to_regain_the_plant_is_printed(proof: Proof) -> None:
+    assert any("at most 7500 s" in line and "CHILLERS-DWELL" in line for line in proof.lines())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_formulas_are_the_rules(seed: int) -> None:
+    """Values are multiples of 1/8, so that floats and exact numbers can be held against each other without rounding."""
+    envelope, draw = envelope_of(seed, setpoints=6, signals=8, rules=40), np.random.default_rng(seed)
+    at, proposed = world(envelope), vector(envelope, "step")
+    formulas = {rule.id: satisfied(rule, proposed, at) for rule in envelope.command_rules}
+    for _ in range(40):
+        values, now, step = drawn(envelope, draw)
+        for rule in envelope.command_rules:
+            if "Relation" in type(rule).__name__:
+                continue  # forgives its last bit; see below
+            said = z3.simplify(z3.substitute(formulas[rule.id], *values))
+            assert z3.is_true(said) == (rule.margin(step, now) >= 0), (rule, step, now)
+
+
+def drawn(envelope: Envelope, draw: np.random.Generator) -> tuple[list[Any], Situation, dict[str, float]]:
+    """A situation as substitutions for z3 and as the rules take it."""
+    values: list[Any] = []
+
+    def real(name: str, value: float) -> float:
+        values.append((z3.Real(name), z3.RealVal(str(Fraction(value)))))
+        return value
+
+    def eighth(most: float) -> float:
+        return float(np.round(draw.uniform(-most, most) * 8) / 8)
+
+    def vector_of(prefix: str) -> dict[str, float]:
+        return {
+            s.name: real(f"{prefix}.{s.name}", eighth(70) if s.values is None else float(draw.choice(s.values)))
+            for s in envelope.setpoints
+        }
+
+    signals = {}
+    for spec in envelope.signals:
+        known = bool(draw.random() < 0.9)
+        values.append((z3.Bool(f"known.{spec.name}"), z3.BoolVal(known)))
+        value = real(f"signal.{spec.name}", float(draw.integers(0, 900)) if spec.unit == "micros" else eighth(40))
+        signals[spec.name] = Signal(value, Quality.GOOD if known else Quality.BAD)
+    states: dict[str, tuple[float, ...]] = {}
+    for rule in envelope.command_rules:
+        if isinstance(rule, Dwell):
+            since = (float(draw.integers(0, 10**9)), float(draw.integers(0, 10**9)))
+            states[rule.id] = since
+            for name, value in zip(("raise", "lowering", "starts"), (*since, 0.0), strict=True):
+                real(f"timer.{rule.id}.{name}", value)
+        elif isinstance(rule, RateWindow):
+            states[rule.id] = (0.0, real(f"timer.{rule.id}.moved", abs(eighth(8))))
+    now = Situation(signals, vector_of("last"), vector_of("reference"), real("dt_s", 256.0), states)
+    return values, now, vector_of("step")
+
+
+def test_a_relation_forgives_no_more_than_rounding() -> None:
+    rule = next(rule for rule in SMALL.command_rules if rule.id == "PUMP-SHARE")
+    now = Situation({}, None, None, 0.0, {})
+    for a in np.linspace(1.0, 12.0, 200):
+        for b in (20.0 - a, 20.0 - a + 1e-12, 20.0 - a - 1e-12):
+            exact = Fraction(float(a)) + Fraction(float(b)) - 20
+            accepted = rule.margin({"flow_a_kg_s": float(a), "flow_b_kg_s": float(b)}, now) >= 0
+            assert not (exact <= 0 and not accepted)
+            assert not (exact > Fraction(1, 10**12) * 2 and accepted)
+
+
+def test_a_last_resort_that_breaks_an_interlock_is_found_and_reproduced() -> None:
+    found = [each for each in last_resorts_stand(SMALL) if each.fails]
+    assert {each.name for each in found} == {"failsafe/COLD-HALL/DEW", "failsafe/FULL-COOLING/DEW"}
+    assert all(each.answer is Answer.REFUTED and "signal that is not good" in each.detail for each in found)
+    assert all("signal.dew_point_c" in each.example for each in found)
+
+
+def test_rules_that_contradict_each_other_are_named() -> None:
+    low = {"id": "LOW", "kind": "interlock", "tier": "T2", "setpoint": "supply_c", "high": 12, "unit": "C"}
+    high = {"id": "HIGH", "kind": "interlock", "tier": "T2", "setpoint": "supply_c", "low": 20, "unit": "C"}
+    why = {"hazard": "h", "basis": "b"}
+    envelope = build_envelope(model_of({"add": [{**low, **why}, {**high, **why}]}))
+    found = {each.name: each for each in rules_are_neither_dead_nor_contradictory(envelope)}
+    assert found["consistent"].answer is Answer.REFUTED
+    assert "`HIGH`" in found["consistent"].detail
+    assert "`LOW`" in found["consistent"].detail
+
+
+def test_a_dead_rule_is_refused_and_a_shadowed_one_is_warned_of() -> None:
+    dead = {"id": "DEAD", "kind": "bound", "tier": "T2", "setpoint": "fan_frac", "low": 0, "high": 1, "unit": "frac"}
+    shadowed = {**dead, "id": "SHADOWED", "low": 0.1}
+    why = {"hazard": "h", "basis": "b"}
+    envelope = build_envelope(model_of({"add": [{**dead, **why}, {**shadowed, **why}]}))
+    found = {each.name: each.answer for each in rules_are_neither_dead_nor_contradictory(envelope)}
+    assert found["alive/DEAD"] is Answer.REFUTED
+    assert found["shadowed/SHADOWED"] is Answer.WARNED
+
+
+def test_a_claim_that_anything_would_follow_from_is_not_proved() -> None:
+    x = z3.Real("x")
+    assert prove("n", "s", [x > 1, x < 0], x == 7, x == 8).answer is Answer.REFUTED
+
+
+def test_a_proof_that_could_not_find_a_mistake_is_not_one() -> None:
+    x = z3.Real("x")
+    assert prove("n", "s", [x > 1], x > 0, x > 0).answer is Answer.REFUTED
+    assert prove("n", "s", [x > 1], x > 0, x > 2).answer is Answer.PROVED
+
+
+def test_a_kind_without_a_formula_is_an_error_and_not_a_pass() -> None:
+    class Unheard(CommandRule):
+        """A kind the prover does not know."""
+
+    rule = Unheard(id="U", tier=Tier.T1, hazard="h", basis="b")
+    with pytest.raises(TypeError, match="has no formula"):
+        satisfied(rule, vector(SMALL, "step"), world(SMALL))
+
+
+def test_a_certificate_is_the_same_bytes_every_time_and_of_one_envelope(proof: Proof) -> None:
+    certificate = proof.certificate()
+    assert (
+        certificate.canonical()
+        == replace(certificate, answers=dict(reversed(list(certificate.answers.items())))).canonical()
+    )
+    assert Certificate.parse(certificate.canonical()) == certificate
+    verify_certificate(certificate, DEMO)
+    with pytest.raises(CertificateError, match="understudy envelope prove"):
+        verify_certificate(certificate, SMALL)
+
+
+def test_a_certificate_of_a_failure_is_refused() -> None:
+    failed = Certificate(DEMO.digest, "k", "p", "z", {"alive/X": "unknown"})
+    with pytest.raises(CertificateError, match="not proved: alive/X"):
+        verify_certificate(failed, DEMO)
+    with pytest.raises(CertificateError, match="nothing at all"):
+        verify_certificate(replace(failed, answers={}), DEMO)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b'{"version":2}', b"\xff"])
+def test_what_is_no_certificate_is_refused(data: bytes) -> None:
+    with pytest.raises(CertificateError):
+        Certificate.parse(data)
+
+
+def test_a_certificate_with_something_added_is_refused() -> None:
+    data = Certificate(DEMO.digest, "k", "p", "z", {"a": "proved"}).canonical()
+    with pytest.raises(CertificateError, match="added"):
+        Certificate.parse(data.replace(b"{", b'{"more":1,', 1))
+
+
+def changed(**changes: Any) -> Envelope:
+    return build_envelope(model_of({"change": changes}))
+
+
+def test_nothing_changed_needs_nobody() -> None:
+    found = difference(SMALL, build_envelope(model_of({})))
+    assert (found.rules, found.looser, found.tighter, found.approvals) == ((), (), (), 0)
+
+
+def test_a_wider_limit_is_shown_with_an_example_and_needs_two() -> None:
+    found = difference(SMALL, changed(**{"SUPPLY-BOUND": {"high": 31}}))
+    assert found.looser
+    assert not found.tighter
+    assert all(30 < change.example["step.supply_c"] <= 31 for change in found.looser)
+    assert found.approvals == 2
+    assert any("`high` 30.0 -> 31.0" in line for line in found.lines())
+
+
+def test_a_tighter_hard_limit_needs_two_as_well() -> None:
+    found = difference(SMALL, changed(**{"SUPPLY-BOUND": {"high": 29}}))
+    assert found.tighter
+    assert not found.looser
+    assert found.approvals == 2
+
+
+def test_a_tighter_rule_of_the_policy_needs_one_and_a_looser_one_two() -> None:
+    assert difference(SMALL, changed(TRUST={"distance": 2})).approvals == 1
+    assert difference(SMALL, changed(TRUST={"distance": 4})).approvals == 2
+    assert difference(SMALL, changed(**{"INLET-FRESH": {"max_age_s": 500}})).approvals == 2
+
+
+def test_a_rule_deleted_or_a_setting_changed_is_shown() -> None:
+    found = difference(SMALL, build_envelope(model_of({"remove": ["DEW"], "set": {"hold_max_s": 900}})))
+    said = [change.says for change in found.rules]
+    assert "rule `DEW` (T2) is gone" in said
+    assert "`hold_max_us` has changed" in said
+    assert found.approvals == 2
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in SMALL.command_rules])
+def test_the_deletion_of_any_command_rule_is_seen(rule: str) -> None:
+    fewer = replace(SMALL, command_rules=tuple(r for r in SMALL.command_rules if r.id != rule))
+    found = difference(SMALL, fewer)
+    only_discrete_bound = (
+        isinstance(next(r for r in SMALL.command_rules if r.id == rule), Bound) and rule == "CHILLERS-BOUND"
+    )
+    assert found.looser or only_discrete_bound
+    assert found.approvals == 2
+
+
+def test_an_obligation_fails_when_it_is_not_decided() -> None:
+    assert Obligation("n", "s", Answer.UNKNOWN).fails
+    assert not Obligation("n", "s", Answer.WARNED).fails

@@ -6,6 +6,7 @@ can be taken for a message.
 """
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -22,6 +23,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 def main() -> int:
     """Serve until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the terminal is for the parent, which then lets us end
     sock = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:

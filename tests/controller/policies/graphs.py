@@ -41,6 +41,18 @@ def linear(inputs: int = 3, outputs: int = 2, *, seed: int = 0) -> onnx.ModelPro
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
 
 
+def wide(hidden: int) -> onnx.ModelProto:
+    """tanh(x V W) by way of `hidden` units: a large file."""
+    model = linear()
+    first = np.full((3, hidden), 1.0 / hidden, dtype=np.float32)
+    last = np.full((hidden, 2), 1.0, dtype=np.float32)
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(last, "W"))
+    model.graph.initializer.append(numpy_helper.from_array(first, "V"))
+    model.graph.node.insert(0, helper.make_node("MatMul", ["x", "V"], ["wide"]))
+    model.graph.node[1].input[0] = "wide"
+    return model
+
+
 def manifest(policy: bytes, **changes: object) -> Manifest:
     values: dict[str, object] = {
         "schema_version": 1,

@@ -9,7 +9,8 @@ from onnx.reference import ReferenceEvaluator
 
 from controller.policies.client import ChildCandidate
 from controller.policies.features import FeatureBuilder, targets
-from tests.controller.policies.graphs import Workshop, linear, observation
+from safety.values import Status
+from tests.controller.policies.graphs import Workshop, linear, observation, save, wide
 
 
 def test_the_answer_is_the_graphs_own(workshop: Workshop) -> None:
@@ -21,6 +22,14 @@ def test_the_answer_is_the_graphs_own(workshop: Workshop) -> None:
         (proposal,) = candidate.propose([seen])
     expected = targets(bundle.manifest.outputs, wanted[0].tolist())
     assert all(np.isclose(proposal.targets[name], expected[name], rtol=1e-5) for name in expected)
+
+
+def test_a_graph_larger_than_a_sockets_buffer_is_handed_over_whole(workshop: Workshop) -> None:
+    bundle = workshop.bundle(save(wide(200_000)))
+    with closing(ChildCandidate(bundle, deadline_us=None)) as candidate:
+        (proposal,) = candidate.propose([observation(0)])
+    assert len(bundle.policy) > 2**21
+    assert proposal.status is Status.OK
 
 
 def test_the_control_process_imports_neither_torch_nor_onnxruntime() -> None:

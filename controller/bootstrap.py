@@ -204,7 +204,9 @@ class ControlSystem:
         stages = [stage.name for stage in loaded.spec.stages]
         metrics = ControlMetrics(self.registry, loaded.envelope, stages, self.spool.live)
         parts = Parts(
-            plant=self.plant if options.speed is None else Paced(self.plant, options.speed, live.waiting, metrics.began),
+            plant=self.plant
+            if options.speed is None
+            else Paced(self.plant, options.speed, live.waiting, metrics.began),
             incumbent=self.incumbent,
             candidate=self.candidate,
             envelope=loaded.envelope,

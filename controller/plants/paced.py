@@ -8,6 +8,7 @@ from safety.values import Command, Observation, Receipt
 
 LONGEST_SLEEP_S = 0.25
 
+
 class Paced:
     """`speed` plant seconds pass per wall second. It never runs faster to catch up with time it has lost."""
 

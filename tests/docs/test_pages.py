@@ -13,7 +13,6 @@ from tests.docs.pages import ROOT, anchors, fences, links, name_of, pages, rows
 COMING = (
     "docs/images/console.png",
     "docs/reference/campaigns.md",
-    "docs/how-to/train-a-candidate.md",
 )
 KINDS = ("tutorial", "how-to", "reference", "explanation")
 ELSEWHERE = re.compile(

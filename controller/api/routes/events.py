@@ -94,7 +94,7 @@ async def _happenings(found: Services, plant: str, after: int) -> AsyncIterator[
             lines.append(b"event: status\ndata: %s\n\n" % body)
         if live.last_decision != newest:
             newest = live.last_decision
-            for decision in await asked(lambda: found.backend.decisions(plant, limit=1)):
-                lines.append(b"event: decision\ndata: %s\n\n" % msgspec.json.encode(line(decision).model_dump()))
+            made = await asked(lambda: found.backend.decisions(plant, limit=1))
+            lines += [b"event: decision\ndata: %s\n\n" % msgspec.json.encode(line(d).model_dump()) for d in made]
         yield b"".join(lines)
         await asyncio.sleep(found.poll_s)

@@ -147,7 +147,8 @@ class PlantLoop:
         stopped = self._take_up_intents(seen)
         memory = in_force(self.state.memory, seen)
         guarded = guard(seen, memory.last, self.parts.envelope, memory, elapsed_us=self._elapsed(seen))
-        self.state = replace(self.state, memory=guarded.memory)
+        # A latch is set by the decision that makes it durable, not here.
+        self.state = replace(self.state, memory=replace(guarded.memory, latches=memory.latches))
         withdrawn = stopped or self.ledger.failing or (was_given and not is_driving(self.state))
         removed = guarded.removed | ({Source.CANDIDATE} if withdrawn else frozenset())
         driving = self.state.memory.rung is Rung.CANDIDATE

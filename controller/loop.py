@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from controller import operate
 from controller.decision import Assignment, Decision, Digests, assemble
 from controller.evidence import evidence_of
-from controller.loopstate import LoopState, decode_state, encode_state
+from controller.loopstate import Checkpoints, LoopState, decode_state
 from controller.ports import Candidate, Event, Incumbent, Outcome, Plant, Spool, TickEntry
 from controller.record import ruling_digest
 from controller.rollout.advance import advance
@@ -79,6 +79,7 @@ class PlantLoop:
         self._aged_at_us: int | None = None
         self._receipt: Receipt | None = None
         self._recovered: Decision | None = None
+        self._checkpoints = Checkpoints()
 
     @classmethod
     def resume(cls, parts: Parts, fresh: LoopState) -> "PlantLoop":
@@ -130,7 +131,7 @@ class PlantLoop:
         stopped = self._take_up_intents(seen)
         memory = in_force(self.state.memory, seen)
         guarded = guard(seen, memory.last, self.parts.envelope, memory, elapsed_us=self._elapsed(seen))
-        self.state = replace(self.state, memory=guarded.memory)
+        self.state = self.state.remembering(guarded.memory)
         removed = guarded.removed | ({Source.CANDIDATE} if stopped else frozenset())
         driving = self.state.memory.rung is Rung.CANDIDATE
         if guarded.decide_now or (driving and Source.CANDIDATE in removed):
@@ -234,7 +235,7 @@ class PlantLoop:
                 "version": comparison.version,
             },
             events=events,
-            checkpoint=encode_state(self.state),
+            checkpoint=self._checkpoints.encode(self.state),
             durable=latched or bool(events),
         )
 
@@ -260,7 +261,7 @@ class PlantLoop:
         """Carry out what operators asked for; return whether the STOP latch is set."""
         self.state, events = self.parts.operators.take_up(self.state, self.parts.envelope, self.parts.spec, seen)
         if events:
-            self._append(TickEntry(decision=None, events=events, checkpoint=encode_state(self.state), durable=True))
+            self._append(TickEntry(decision=None, events=events, checkpoint=self._checkpoints.encode(self.state), durable=True))
         self.parts.operators.settle()
         return self.parts.operators.stopped
 

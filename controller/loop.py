@@ -15,7 +15,7 @@ from controller.decision import Assignment, Decision, Digests, assemble
 from controller.errors import StateError
 from controller.evidence import AUDIT_FAILURE, HARD_VETO, evidence_of
 from controller.ledger import Ledger
-from controller.loopstate import LoopState, decode_state, encode_state
+from controller.loopstate import Checkpoints, LoopState, decode_state
 from controller.ports import Candidate, Event, Incumbent, Outcome, Plant, Spool, TickEntry
 from controller.record import ruling_digest
 from controller.rollout.advance import advance
@@ -85,6 +85,7 @@ class PlantLoop:
         self._aged_at_us: int | None = None
         self._receipt: Receipt | None = None
         self._recovered: list[Decision] = []
+        self._checkpoints = Checkpoints()
 
     @classmethod
     def resume(cls, parts: Parts, fresh: LoopState) -> "PlantLoop":
@@ -148,7 +149,7 @@ class PlantLoop:
         memory = in_force(self.state.memory, seen)
         guarded = guard(seen, memory.last, self.parts.envelope, memory, elapsed_us=self._elapsed(seen))
         # A latch is set by the decision that makes it durable, not here.
-        self.state = replace(self.state, memory=replace(guarded.memory, latches=memory.latches))
+        self.state = self.state.remembering(replace(guarded.memory, latches=memory.latches))
         withdrawn = stopped or self.ledger.failing or (was_given and not is_driving(self.state))
         removed = guarded.removed | ({Source.CANDIDATE} if withdrawn else frozenset())
         driving = self.state.memory.rung is Rung.CANDIDATE
@@ -286,7 +287,7 @@ class PlantLoop:
                 "version": comparison.version,
             },
             events=events,
-            checkpoint=encode_state(state),
+            checkpoint=self._checkpoints.encode(state),
             durable=latched or bool(events),
         )
 
@@ -328,7 +329,8 @@ class PlantLoop:
         operators = self.parts.operators
         self.state, events = operators.take_up(self.state, self.parts.envelope, self.parts.spec, seen)
         if events:
-            entry = TickEntry(decision=None, events=events, checkpoint=encode_state(self.state), durable=True)
+            checkpoint = self._checkpoints.encode(self.state)
+            entry = TickEntry(decision=None, events=events, checkpoint=checkpoint, durable=True)
             if not self.ledger.save(entry):
                 news = () if self.ledger.failing else (self._cannot_save(seen),)
                 self.ledger.keep(replace(entry, events=(*events, *news)))

@@ -98,10 +98,13 @@ class SignalRow(Mapping[str, Signal]):
         return signal
 
     def get(self, name: str, default: Any = None) -> Any:
-        made = self._made.get(name)
-        if made is not None:
-            return made
-        return self[name] if name in self._columns else default
+        signal = self._made.get(name)
+        if signal is None:
+            column = self._columns.get(name)
+            if column is None:
+                return default
+            signal = self._made[name] = Signal(self._values[column])
+        return signal
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
@@ -286,22 +289,17 @@ class CoolingHall:
     def _integrate(self, first: int, state: State) -> _Segment:
         part = _part(self._row, first, SUB_STEPS)
         end, out = advance(state, self._setpoints, part, self._ready)
-        steps, lanes = out.inlet_c.shape[:2]
-        flat_out = type(out)(*(_flat(getattr(out, name), steps, lanes) for name in type(out).__dataclass_fields__))
-        flat_part = Disturbance(
-            *(_flat(getattr(part, name), steps, lanes) for name in Disturbance.__dataclass_fields__)
-        )
-        signals = np.asarray(observe(flat_out, flat_part, self._ready))
-        setpoints = np.broadcast_to(self._setpoints, (steps, *self._setpoints.shape)).reshape(steps * lanes, -1)
-        does = np.asarray(readback(setpoints, flat_out, flat_part, self._ready))
+        signals = np.asarray(observe(out, part, self._ready))
+        setpoints = np.broadcast_to(self._setpoints, (signals.shape[0], *self._setpoints.shape))
+        does = np.asarray(readback(setpoints, out, part, self._ready))
         return _Segment(
             first=first,
             state=state,
             end=end,
-            power_kw=signals[:, -1].reshape(steps, lanes),
+            power_kw=signals[:, :, -1],
             inlet_c=np.asarray(out.inlet_c),
-            signals=signals.reshape(steps, lanes, -1).tolist(),
-            readbacks=does.reshape(steps, lanes, -1).tolist(),
+            signals=signals.tolist(),
+            readbacks=does.tolist(),
         )
 
     def _next_period(self) -> None:
@@ -390,10 +388,3 @@ def _part(row: Disturbance, first: int, stop: int) -> Disturbance:
     if first == 0 and stop == SUB_STEPS:
         return row
     return Disturbance(*(getattr(row, name)[first:stop] for name in Disturbance.__dataclass_fields__))
-
-
-def _flat(values: Any, steps: int, lanes: int) -> Any:
-    """`[steps, lanes, ...]` as `[steps * lanes, ...]`; what has fewer rows is the same for all of them."""
-    if values.shape[0] != steps or values.shape[1] != lanes:
-        values = np.broadcast_to(values, (steps, lanes, *values.shape[2:]))
-    return values.reshape(steps * lanes, *values.shape[2:])

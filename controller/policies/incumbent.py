@@ -32,22 +32,27 @@ class TrimAndRespond:
 
     def propose(self, observation: Observation, memory: Mapping[str, Any]) -> tuple[Proposal, Mapping[str, Any]]:
         """Its targets; without a good reading of every signal it uses, a status instead, and the memory as it was."""
-        seen = [observation.signals.get(name) for name in self.signals]
-        unread = [name for name, signal in zip(self.signals, seen, strict=True) if signal is None or not signal.good]
+        signals, row, unread = observation.signals, [], []
+        for name in self.signals:
+            signal = signals.get(name)
+            if signal is None or not signal.good:
+                unread.append(name)
+            else:
+                row.append(signal.value)
         if unread:
             return Proposal(Source.INCUMBENT, {}, Status.FAILED, f"no good reading of {', '.join(unread)}"), memory
-        row = np.array([[signal.value for signal in seen if signal is not None]])
         remembered = self._memory(memory, observation)
         if remembered is None:
             return Proposal(Source.INCUMBENT, {}, Status.FAILED, "no command in force and none read back"), memory
-        wanted, after = trim_and_respond(row, remembered, self.config)
+        wanted, after = trim_and_respond(np.array([row]), remembered, self.config)
         return Proposal(Source.INCUMBENT, dict(zip(self.setpoints, wanted[0].tolist(), strict=True))), _plain(after)
 
     def track(self, memory: Mapping[str, Any], applied: Setpoints) -> Mapping[str, Any]:
         """Continue from what was applied; its own command, applied as it was, changes nothing."""
-        if not memory:
+        row = [applied[name] for name in self.setpoints]
+        if not memory or row == memory["setpoints"][0]:
             return memory
-        return _plain(follow(_arrays(memory), np.array([[applied[name] for name in self.setpoints]])))
+        return _plain(follow(_arrays(memory), np.array([row])))
 
     def _memory(self, memory: Mapping[str, Any], observation: Observation) -> TrimMemory | None:
         """What is remembered; on the first tick, what is in force or read back."""

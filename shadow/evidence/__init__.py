@@ -2,7 +2,7 @@
 
 from shadow.evidence.expectation import Expectation
 from shadow.evidence.outcome import Arm, OpenBlock, OpenGroup
-from shadow.evidence.record import Benefit, Blocks, Evidence, EvidenceError, Ranges, Tally, from_plain, to_plain
+from shadow.evidence.record import Benefit, Blocks, Evidence, EvidenceError, Ranges, Tally, from_plain, parts, to_plain
 from shadow.evidence.tick import ABSENT, OK, DetectorSettings, EvidenceSettings, TickEvidence
 from shadow.evidence.watch import observe_tick
 
@@ -24,5 +24,6 @@ __all__ = [
     "TickEvidence",
     "from_plain",
     "observe_tick",
+    "parts",
     "to_plain",
 ]

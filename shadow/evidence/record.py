@@ -1,6 +1,6 @@
 """The evidence itself, and its plain form on disk."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import msgspec
@@ -135,6 +135,14 @@ def to_plain(evidence: Evidence) -> dict[str, Any]:
     """Dicts, lists, strings and numbers only; NaN, infinities and -0.0 are kept."""
     plain: dict[str, Any] = msgspec.to_builtins(evidence)
     return {"schema": SCHEMA} | plain
+
+
+def parts(evidence: Evidence) -> dict[str, Any]:
+    """What `to_plain` makes plain, as it is: for an encoder that takes such values, and leaves out what has not changed."""
+    return {"schema": SCHEMA} | {name: getattr(evidence, name) for name in _NAMES}
+
+
+_NAMES = tuple(field.name for field in fields(Evidence))
 
 
 def from_plain(plain: dict[str, Any]) -> Evidence:

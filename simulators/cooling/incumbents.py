@@ -96,29 +96,32 @@ def trim_and_respond(signals: Floats, memory: TrimMemory, config: TrimConfig) ->
     """
     c, zones, last = config, config.zones, memory.setpoints
     read = _Reader(signals, zones)
-    inlet, supply = read.zones("inlet_z{}_c"), read.zones("supply_z{}_c")
+    inlet, supply, fans_before = read.zones("inlet_z{}_c"), read.zones("supply_z{}_c"), last[:, 1 : 1 + zones]
     error = inlet - c.inlet_target_c
     before = np.where(np.isnan(memory.error_k), error, memory.error_k)
-    fans = last[:, 1 : 1 + zones] + c.fan_gain_per_k * (error - before) + c.fan_integral_per_k * error
-    fans = np.clip(fans, c.fan_low_frac, 1.0)
+    fans = fans_before + c.fan_gain_per_k * (error - before) + c.fan_integral_per_k * error
 
-    asks = (
-        (inlet > c.inlet_warm_c).astype(float)
-        + (inlet > c.inlet_warm_c + 1.0)
-        + (last[:, 1 : 1 + zones] > c.fan_busy_frac)
-    )
+    asks = 1.0 * (inlet > c.inlet_warm_c) + (inlet > c.inlet_warm_c + 1.0) + (fans_before > c.fan_busy_frac)
     supply_c = _reset(last[:, 0], asks, c.supply_trim_k, c.supply_respond_k, c.supply_most_k)
-    supply_c = np.clip(supply_c, c.supply_low_c, c.supply_high_c)
 
     short = supply - last[:, 0:1]
-    thirsty = (short > c.valve_open_k).astype(float) + (short > 2.5 * c.valve_open_k)
+    thirsty = 1.0 * (short > c.valve_open_k) + (short > 2.5 * c.valve_open_k)
     chws = _reset(last[:, 1 + zones], thirsty, c.chws_trim_k, c.chws_respond_k, c.chws_most_k)
-    chws = np.clip(chws, c.chws_low_c, c.chws_high_c)
 
-    tower = np.clip(read("outdoor_wet_bulb_c") + c.tower_approach_k, c.tower_low_c, c.tower_high_c)
     units, since = _stage(read, last, memory.since_stage, c)
-    command = np.concatenate([np.stack([supply_c], axis=1), fans, np.stack([chws, tower, units], axis=1)], axis=1)
+    command = np.empty_like(last)
+    command[:, 0] = _between(supply_c, c.supply_low_c, c.supply_high_c)
+    command[:, 1 : 1 + zones] = _between(fans, c.fan_low_frac, 1.0)
+    command[:, 1 + zones] = _between(chws, c.chws_low_c, c.chws_high_c)
+    tower = read("outdoor_wet_bulb_c") + c.tower_approach_k
+    command[:, 2 + zones] = _between(tower, c.tower_low_c, c.tower_high_c)
+    command[:, 3 + zones] = units
     return command, TrimMemory(command, error, since)
+
+
+def _between(value: Floats, low: float, high: float) -> Floats:
+    """As `clip`, at a third of its cost for a few numbers."""
+    return np.minimum(np.maximum(value, low), high)
 
 
 def _reset(value: Floats, requests: Floats, trim: float, respond: float, most: float) -> Floats:
@@ -129,13 +132,13 @@ def _reset(value: Floats, requests: Floats, trim: float, respond: float, most: f
 
 def _stage(read: "_Reader", last: Floats, since: Floats, c: TrimConfig) -> tuple[Floats, Floats]:
     """Chillers to run, and steps since that changed."""
-    zones, units = c.zones, last[:, -1]
-    load_kw = read("chw_flow_kg_s") * WATER_KJ_PER_KG_K * (read("chwr_temp_c") - read("chws_temp_c"))
-    warm = read("chws_temp_c") > last[:, 1 + zones] + 1.0
+    zones, units, chws = c.zones, last[:, -1], read("chws_temp_c")
+    load_kw = read("chw_flow_kg_s") * WATER_KJ_PER_KG_K * (read("chwr_temp_c") - chws)
+    warm = chws > last[:, 1 + zones] + 1.0
     more = (load_kw > c.stage_up_share * c.unit_kw * units) | warm
-    fewer = (load_kw < c.stage_down_share * c.unit_kw * (units - 1.0)) & ~warm
+    fewer = (load_kw < c.stage_down_share * c.unit_kw * (units - 1.0)) & ~more
     free = since >= c.stage_steps
-    wanted = np.clip(units + np.where(free & more, 1.0, 0.0) - np.where(free & fewer & ~more, 1.0, 0.0), 1.0, c.units)
+    wanted = _between(units + 1.0 * (free & more) - (free & fewer), 1.0, c.units)
     return wanted, np.where(wanted != units, 0.0, since + 1.0)
 
 

@@ -54,7 +54,10 @@ def signal_specs(zones: int, it_design_kw: float = 250.0) -> tuple[SignalSpec, .
 
 
 def observe(outputs: Outputs, disturbance: Disturbance, ready: Ready) -> Array:
-    """Signals `[n, m]` in the order of `signal_specs`, at the end of one sub-step; all arguments `[n, ..]`."""
+    """Signals `[n, m]` in the order of `signal_specs`, at the end of one sub-step; all arguments `[n, ..]`.
+
+    A row of sub-steps is read at once if all arguments have a first axis `[k, n, ..]`.
+    """
     xp, o, d = ready.xp, outputs, disturbance
     fan_kw, pump_kw = ready.total(o.fan_kw), o.chw_pump_kw + o.cw_pump_kw
     room = dew_point(vapour_pressure(o.room_kg_kg, ready.params.pressure_pa))
@@ -66,15 +69,16 @@ def observe(outputs: Outputs, disturbance: Disturbance, ready: Ready) -> Array:
             ready.total(o.it_kw), fan_kw, pump_kw, o.chiller_kw, o.tower_kw,
             fan_kw + pump_kw + o.chiller_kw + o.tower_kw,
         ],
-        axis=1,
+        axis=-1,
     )  # fmt: skip
 
 
 def readback(setpoints: Array, outputs: Outputs, disturbance: Disturbance, ready: Ready) -> Array:
-    """What the plant is really doing about each setpoint `[n, zones + 4]`.
+    """What the plant is really doing about each setpoint `[n, zones + 4]`; a row of sub-steps as in `observe`.
 
     A local loop reports its own setpoint; fans report the speed they run at, and chillers how many run.
     """
     zones, xp = ready.zones, ready.xp
-    running = xp.minimum(setpoints[:, 3 + zones : 4 + zones], disturbance.chillers_available)
-    return xp.concat([setpoints[:, 0:1], outputs.fan_frac, setpoints[:, 1 + zones : 3 + zones], running], axis=1)
+    running = xp.minimum(setpoints[..., 3 + zones : 4 + zones], disturbance.chillers_available)
+    local = setpoints[..., 0:1], setpoints[..., 1 + zones : 3 + zones]
+    return xp.concat([local[0], outputs.fan_frac, local[1], running], axis=-1)

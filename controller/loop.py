@@ -261,7 +261,9 @@ class PlantLoop:
         """Carry out what operators asked for; return whether the STOP latch is set."""
         self.state, events = self.parts.operators.take_up(self.state, self.parts.envelope, self.parts.spec, seen)
         if events:
-            self._append(TickEntry(decision=None, events=events, checkpoint=self._checkpoints.encode(self.state), durable=True))
+            self._append(
+                TickEntry(decision=None, events=events, checkpoint=self._checkpoints.encode(self.state), durable=True)
+            )
         self.parts.operators.settle()
         return self.parts.operators.stopped
 

@@ -426,4 +426,3 @@ def _part(row: Disturbance, first: int, stop: int) -> Disturbance:
     if first == 0 and stop == SUB_STEPS:
         return row
     return Disturbance(*(getattr(row, name)[first:stop] for name in Disturbance.__dataclass_fields__))
-

@@ -117,7 +117,7 @@ def _room_moisture(room: Array, disturbance: Disturbance, chws_c: Array, ready: 
     driest = humidity_ratio(surface, ready.params.pressure_pa)
     ratios, goals = [], ready.xp.minimum(disturbance.outdoor_kg_kg, driest)
     parts, steps = split(room, ready), split(ready.moisture_step, ready)
-    for towards in (goals[..., 0].tolist() if ready.few else [[goal] for goal in goals]):
+    for towards in goals[..., 0].tolist() if ready.few else [[goal] for goal in goals]:
         parts = [ratio + (goal - ratio) * step for ratio, goal, step in zip(parts, towards, steps, strict=True)]
         ratios.append(parts)
     if ready.few:

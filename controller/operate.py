@@ -60,9 +60,7 @@ class Operators:
         self.plant = plant
         self.intents = intents
         self.state_dir = state_dir
-        self._stop_file = str(
-            stop_path(state_dir)
-        )  # asked for ten times a period: as a path it costs five times as much
+        self._stop_file = str(stop_path(state_dir))  # asked for ten times a period, which is slow on a `Path`
         self.recorded = recorded
         self.monotonic_s = monotonic_s
         self.stopped = False

@@ -101,11 +101,13 @@ def trim_and_respond(signals: Floats, memory: TrimMemory, config: TrimConfig) ->
     before = np.where(np.isnan(memory.error_k), error, memory.error_k)
     fans = fans_before + c.fan_gain_per_k * (error - before) + c.fan_integral_per_k * error
 
-    asks = 1.0 * (inlet > c.inlet_warm_c) + (inlet > c.inlet_warm_c + 1.0) + (fans_before > c.fan_busy_frac)
+    asks = (
+        (inlet > c.inlet_warm_c).astype(np.float64) + (inlet > c.inlet_warm_c + 1.0) + (fans_before > c.fan_busy_frac)
+    )
     supply_c = _reset(last[:, 0], asks, c.supply_trim_k, c.supply_respond_k, c.supply_most_k)
 
     short = supply - last[:, 0:1]
-    thirsty = 1.0 * (short > c.valve_open_k) + (short > 2.5 * c.valve_open_k)
+    thirsty = (short > c.valve_open_k).astype(np.float64) + (short > 2.5 * c.valve_open_k)
     chws = _reset(last[:, 1 + zones], thirsty, c.chws_trim_k, c.chws_respond_k, c.chws_most_k)
 
     units, since = _stage(read, last, memory.since_stage, c)

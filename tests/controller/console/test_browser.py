@@ -67,6 +67,19 @@ def test_the_page_follows_the_plant_without_being_asked(page, site: FakeSite) ->
     playwright.expect(page.locator("#decisions tbody tr").first).to_contain_text("incumbent")
 
 
+def test_the_page_lives_however_late_a_script_of_it_comes(page, site: FakeSite) -> None:  # type: ignore[no-untyped-def]
+    def late(route) -> None:  # type: ignore[no-untyped-def]
+        page.wait_for_timeout(500)
+        route.continue_()
+
+    page.route("**/hx-sse.min.js", late)
+    page.reload(wait_until="load")
+    page.wait_for_timeout(500)
+    site.trip("envelope", "zone 3 over 27 degC")
+    site.tick()
+    playwright.expect(page.locator("#trips")).to_contain_text("zone 3 over 27 °C")
+
+
 def test_the_page_says_when_contact_is_lost(page, site: FakeSite) -> None:  # type: ignore[no-untyped-def]
     playwright.expect(page.locator("#lost")).to_be_hidden()
     site.away = True

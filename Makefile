@@ -21,7 +21,15 @@ check: $(VENV)/.dev ## formatting, lint, types, import directions, docs
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_layout.py tests/docs
 
+docs: $(VENV)/.test ## write the generated reference pages anew (ten minutes, for the simulators' results)
+	@$(BIN)/python -m controller.api.reference
+	@$(BIN)/python -m controller.metrics.reference
+	@$(BIN)/python -m simulators.cooling.reference docs/reference
+	@$(BIN)/python -m simulators.cooling.results docs/reference --days 2 --rounds 6
+	@$(BIN)/python -m simulators.bidding.report
+
 soak: $(VENV)/.test ## the long campaigns; their tables are committed under docs/reference
+	@$(BIN)/python -m tests.safety.differential --cases 100000000
 	@$(BIN)/python -m benchmarks.campaigns
 
 $(VENV)/bin/python:

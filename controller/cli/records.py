@@ -48,7 +48,8 @@ def replay(
     for difference in differences:
         console.print(f"  DIFFERS: {difference}", style="bold yellow")
     if not differences:
-        console.print("  the same to the last bit")
+        also = "; the policy, asked again, proposes the same to 1e-5" if reinfer_ else ""
+        console.print(f"  the same to the last bit{also}")
     raise typer.Exit(1 if differences else 0)
 
 

@@ -53,14 +53,15 @@ class View:
         rows.add_column()
         rows.add_row("plant time", f"{_clock(seen['at_us'])}   day {_days(seen, self.start_us):.1f}   {seen['plant']}")
         rows.add_row("in control", _control(seen))
+        if seen["mode"] in ("stopped", "override", "tripped", "paused", "aborted"):
+            rows.add_row("mode", Text(f"{seen['mode']}{_since(seen)}", style=LOUD))
         rows.add_row("stage", Text(f"{seen['stage']}   {seen['stage_status']}"))
         rows.add_row("stages", _stages(seen))
         rows.add_row("energy", _energy(seen["energy_kwh"]))
         rows.add_row("outside limits", _breaches(seen["breach_s"]))
         rows.add_row("vetoes", _vetoes(seen))
-        for index, check in enumerate(seen["gate"]["checks"]):
-            label = "next gate" if index == 0 else ""
-            rows.add_row(label, Text(f"{check['name']}: {check['outcome']}, {check['reason']}"))
+        for index, check in enumerate(_open_checks(seen)):
+            rows.add_row("next gate" if index == 0 else "", Text(check))
         for trip in seen["trips"]:
             rows.add_row("TRIPPED", Text(f"{trip['cause']}: {trip['first_out']}", style=LOUD))
         parts: list[Any] = [rows]
@@ -83,6 +84,20 @@ def _control(seen: dict[str, Any]) -> Text:
     return Text(f"{seen['in_control']}   ({seen['why']})", style=style)
 
 
+def _since(seen: dict[str, Any]) -> str:
+    """Who did it and why, where somebody did."""
+    override = seen["override"]
+    if seen["mode"] == "override" and override:
+        return f" by {override['actor']}: {override['reason']}"
+    return ": the incumbent has the plant" if seen["mode"] == "stopped" else ""
+
+
+def _open_checks(seen: dict[str, Any]) -> list[str]:
+    """The checks that still stand between the candidate and the next stage."""
+    checks = [f"{c['outcome']}: {c['reason']}" for c in seen["gate"]["checks"] if c["outcome"] != "passed"]
+    return checks or ["every check has passed: it is entered at the end of a block"]
+
+
 def _stages(seen: dict[str, Any]) -> Text:
     text = Text()
     for stage in seen["stages"]:
@@ -96,9 +111,9 @@ def _energy(energy: dict[str, float]) -> Text:
     if not base:
         return Text("nothing used yet", style=QUIET)
     parts = [
-        f"{name} {value:,.0f} kWh ({value / base - 1:+.1%})" for name, value in energy.items() if name != "incumbent"
+        f"{name.replace('_', ' ')} {value / base - 1:+.1%}" for name, value in energy.items() if name != "incumbent"
     ]
-    return Text(f"incumbent {base:,.0f} kWh   " + "   ".join(parts))
+    return Text(f"incumbent alone {base:,.0f} kWh   " + "   ".join(parts))
 
 
 def _breaches(breach_s: dict[str, float]) -> Text:
@@ -120,6 +135,7 @@ def _line(seen: dict[str, Any], start_us: int) -> str:
     saved = f"candidate {energy['candidate'] / base - 1:+.1%} energy, " if base and "candidate" in energy else ""
     return (
         f"day {_days(seen, start_us):6.1f}  {seen['stage']:>7} {seen['stage_status'][:40]:<12} "
+        f"{'' if seen['mode'] in ('shadow', 'rollout', 'completed') else seen['mode'].upper() + '  '}"
         f"in control: {seen['in_control']:<10} "
         f"{saved}{sum(seen['vetoes'].values())} vetoes"
     )

@@ -89,13 +89,13 @@
     charts[which] = { key, plot: new uPlot(options, data, place) };
   }
 
-  // The data always show; a limit shows when it is near enough to matter.
+  // The data always show, and what they must stay below; a lower limit of a trend shows when it is near enough to matter.
   function range(min, max, band) {
     if (min === null) return [0, 1];
     let lo = min, hi = max;
     const reach = band.near ? 2.5 * Math.max(max - min, 0.5) : Infinity;
     if (band.low !== null && min - band.low < reach) lo = Math.min(lo, band.low);
-    if (band.high !== null && band.high - max < reach) hi = Math.max(hi, band.high);
+    if (band.high !== null) hi = Math.max(hi, band.high);
     const room = 0.06 * Math.max(hi - lo, 1e-3);
     return [lo - room, hi + room];
   }

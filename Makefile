@@ -22,8 +22,8 @@ check: $(VENV)/.dev ## formatting, lint, types, import directions, docs
 	@$(BIN)/python -m pytest -q tests/test_layout.py tests/docs
 
 docs: $(VENV)/.test ## write the generated reference pages anew (ten minutes, for the simulators' results)
-	@$(BIN)/python -m controller.api.reference
-	@$(BIN)/python -m controller.metrics.reference
+	@$(BIN)/python -m controller.api.reference > docs/reference/api.md
+	@$(BIN)/python -m controller.metrics.reference > docs/reference/metrics.md
 	@$(BIN)/python -m simulators.cooling.reference docs/reference
 	@$(BIN)/python -m simulators.cooling.results docs/reference --days 2 --rounds 6
 	@$(BIN)/python -m simulators.bidding.report

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
@@ -96,7 +97,19 @@ def load(folder: Path, candidate: str = "") -> Loaded:
         raise SettingsError(
             f"`rollout.toml` has a period of {spec.period_s} s, `envelope.toml` of {envelope.period_us // 1_000_000} s: mend one"
         )
+    if strange := sorted(site.settings.deadbands.keys() - envelope.names):
+        raise SettingsError(f"`deadbands.{strange[0]}` is no setpoint of the envelope: remove it or mend its spelling")
     return Loaded(site, envelope, spec, bundle, kernel_digest)
+
+
+def rehearse(loaded: Loaded, seed: int = 1) -> None:
+    """Set a simulated plant up once, in a folder that is thrown away: what is wrong with it is said before anything is begun.
+
+    A real one is not touched twice.
+    """
+    if loaded.site.settings.plant.simulated:
+        with TemporaryDirectory() as folder:
+            kit_for(Setting(loaded.site, loaded.envelope, seed, Path(folder))).close()
 
 
 def _check_bundle(bundle: Bundle, envelope: Envelope) -> None:
@@ -119,6 +132,8 @@ def _load_spec(site: Site) -> RolloutSpec:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"`{path}` cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"`{path}` is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
     spec = load_spec(text)
     check_against(spec, site.settings.plant.simulated)
     return spec

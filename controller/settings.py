@@ -4,10 +4,10 @@ import hashlib
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from controller.errors import SettingsError
 
@@ -45,6 +45,13 @@ class CoolingSettings(_Model):
     def _aware(cls, value: datetime) -> datetime:
         return _utc(value)
 
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Self:
+        if not self.hard_low_c < self.soft_high_c <= self.hard_high_c:
+            given = f"{self.hard_low_c:g}, {self.soft_high_c:g}, {self.hard_high_c:g}"
+            raise ValueError(f"want `hard_low_c` < `soft_high_c` <= `hard_high_c`, given {given}: put them in order")
+        return self
+
 
 class BiddingSettings(_Model):
     """The simulated advertiser account: which campaigns, in which world, and when its cost counts as a breach.
@@ -66,6 +73,14 @@ class PushSettings(_Model):
     power_signal: str
     covariate_signals: list[str] = Field(default_factory=list)
     limits: dict[str, Annotated[tuple[Number, Number], Field(strict=False)]] = Field(default_factory=dict)
+
+    @field_validator("limits")
+    @classmethod
+    def _low_below_high(cls, value: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        for name, (low, high) in value.items():
+            if low > high:
+                raise ValueError(f"the low limit of `{name}`, {low:g}, is above the high one, {high:g}: swap them")
+        return value
 
 
 class PlantSettings(_Model):
@@ -175,6 +190,8 @@ def load_site(folder: Path) -> Site:
         raise SettingsError(
             f"site `{folder}`: `site.toml` cannot be read ({error.strerror}): give the folder of a site"
         ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"`{path}` is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
     try:
         settings = SiteSettings.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -192,7 +209,8 @@ def first_error(error: ValidationError) -> str:
         return f"`{where}` is no known key: remove it or mend its spelling"
     given = f", given `{first['input']}`" if isinstance(first.get("input"), str | int | float) else ""
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"`{where}`: {first['msg'].lower()}{given}{more}"
+    said = str(first["msg"]).removeprefix("Value error, ")
+    return f"`{where}`: {said[0].lower()}{said[1:]}{given}{more}"
 
 
 def _digest(folder: Path, files: FilesSettings) -> str:

@@ -19,6 +19,7 @@ def check(
 ) -> None:
     """Check site, envelope, rollout, bundle and code. Exit code 2 and one line where something is wrong."""
     loaded = bootstrap.load(Path(site), candidate)
+    bootstrap.rehearse(loaded)
     settings = loaded.site.settings
     console.print(f"site      {settings.name}: plant `{settings.plant.name}` of kind `{settings.plant.kind}`")
     console.print(f"envelope  {len(loaded.envelope.rules)} rules, {loaded.envelope.digest[:16]}")

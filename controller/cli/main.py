@@ -1,5 +1,6 @@
 """The tree of commands."""
 
+import errno
 import sys
 from typing import Any
 
@@ -30,11 +31,17 @@ class _OneLineErrors(TyperGroup):
     """Known errors are one line that says what to do; a traceback is for errors nobody foresaw."""
 
     def invoke(self, ctx: Any) -> Any:
+        cause: Exception
         try:
             return super().invoke(ctx)
         except REFUSALS as error:
-            print(f"understudy: {error}", file=sys.stderr)  # noqa: T201
-            raise typer.Exit(2) from error
+            told, cause = " ".join(str(error).split()), error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            told, cause = f"`{error.filename}`: {error.strerror}: check the path, its rights and the disk", error
+        print(f"understudy: {told}", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(2) from cause
 
 
 app = typer.Typer(

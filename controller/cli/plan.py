@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,13 @@ from controller.supervisor import Child
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 RUN_FILE = "run.json"
+RUN = (RUN_FILE, "report.json", "epoch", "control.sock")
+RECORDS = (
+    "spool.sqlite",
+    "intents.sqlite",
+    "store.sqlite",
+    "plant.sqlite",
+)  # and what lies beside them under their names
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class RunPlan:
     """
 
     site: Path
+    name: str
     folder: Path
     until_us: int | None
     speed: float | None
@@ -52,17 +59,17 @@ class RunPlan:
     @property
     def identity(self) -> dict[str, Any]:
         """What must not change if a run is to go on. A run without an end is a site in service: its files may be edited."""
-        lasting = {"candidate": self.candidate, "seed": self.seed, "until_us": self.until_us}
+        lasting = {"name": self.name, "candidate": self.candidate, "seed": self.seed, "until_us": self.until_us}
         return lasting if self.until_us is None else lasting | {"site": self.site_digest}
 
     def prepare(self) -> None:
         """Make the state directory ready: resume, begin anew, or refuse one that belongs to another run."""
         path = self.folder / RUN_FILE
         if path.exists():
-            was = json.loads(path.read_text())
+            was = _read(path)
             done = was.pop("done", False)
             if done and was == self.identity:
-                shutil.rmtree(self.folder)
+                _begin_anew(self.folder)
             elif was != self.identity:
                 different = ", ".join(
                     sorted(k for k in was.keys() | self.identity.keys() if was.get(k) != self.identity.get(k))
@@ -70,12 +77,15 @@ class RunPlan:
                 raise StateError(
                     f"`{self.folder}` holds another run ({different} differ): remove it, or name another with --state"
                 )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.identity))
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise StateError(f"`{self.folder}` is a file: name a folder with --state") from error
+        _write(path, self.identity)
 
     def finished(self) -> None:
         """Note that the run has reached its end."""
-        (self.folder / RUN_FILE).write_text(json.dumps(self.identity | {"done": True}))
+        _write(self.folder / RUN_FILE, self.identity | {"done": True})
 
     def children(self) -> list[Child]:
         """What the supervisor is to keep running."""
@@ -114,6 +124,7 @@ def plan_run(asked: Asked, loaded: bootstrap.Loaded) -> RunPlan:
     folder = asked.state if asked.state is not None else state_dir(loaded.site, None).parent / name
     return RunPlan(
         site=asked.site,
+        name=settings.name,
         folder=folder,
         until_us=until_us,
         speed=plant_speed,
@@ -124,6 +135,32 @@ def plan_run(asked: Asked, loaded: bootstrap.Loaded) -> RunPlan:
         web=settings.web,
         site_digest=loaded.site.digest,
     )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        was = json.loads(path.read_bytes())
+        if isinstance(was, dict):
+            return was
+        raise ValueError("no JSON object")
+    except ValueError as error:
+        raise StateError(
+            f"`{path}` cannot be read ({error}): nobody knows which run this is; remove it to go on, or name another with --state"
+        ) from error
+
+
+def _write(path: Path, identity: dict[str, Any]) -> None:
+    """Replaced as a whole: a kill at any moment leaves the old one or the new one."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(identity))
+    fresh.replace(path)
+
+
+def _begin_anew(folder: Path) -> None:
+    """Forget a finished run. What is not a run's stays: STOP, who may log in, and whatever else somebody put there."""
+    for path in folder.iterdir():
+        if path.name in RUN or path.name.startswith(RECORDS):
+            path.unlink()
 
 
 def seconds(text: str) -> int:

@@ -16,6 +16,7 @@ from controller.api.access import create_login_url
 from controller.cli.options import DEMO, SiteOption, StateOption
 from controller.cli.plan import Asked, RunPlan, plan_run
 from controller.cli.view import View
+from controller.errors import SettingsError
 from controller.lifeline import STORE_URL
 from controller.store.spool_reader import SpoolReader
 from controller.supervisor import Supervisor
@@ -35,8 +36,11 @@ def run(
     state: StateOption = None,
 ) -> None:
     """Run a site: control, policy, shipping, and unless headless the operator's pages."""
+    if report is not None and not report.parent.is_dir():
+        raise SettingsError(f"`--report {report}`: there is no folder `{report.parent}`: make it, or name another")
     loaded = bootstrap.load(site, candidate)
     plan = plan_run(Asked(site, for_, speed, seed, candidate, headless, state), loaded)
+    bootstrap.rehearse(loaded, seed)
     plan.prepare()
     upgrade(plan.store_url)
     if not plan.headless:

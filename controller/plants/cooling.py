@@ -234,6 +234,8 @@ class CoolingHall:
         if envelope.names != set(ours):
             wrong = ", ".join(sorted(envelope.names ^ set(ours)))
             raise SettingsError(f"envelope.toml and the plant disagree on these setpoints: {wrong}")
+        if wrong := ", ".join(sorted(self.settings.best_static.keys() ^ set(ours))):
+            raise SettingsError(f"`plant.cooling.best_static` and the plant disagree on these setpoints: {wrong}")
 
     def _begin(self) -> None:
         """The start of a run: a plant near rest under a plain command, everything measured at zero."""

@@ -82,8 +82,8 @@ def explain(
     """A stored decision in an operator's words: who acts, who could not and why, and how near the nearest limit is."""
     found, folder = running_state(site, state)
     stored = find_decision(decision, folder, bootstrap.store_url(found.settings.store.url, folder))
-    loaded = bootstrap.load_for(found, stored.digests.policy)
-    _say(commands.explain(redecide(stored, loaded.envelope)))
+    envelope = bootstrap.envelope_of(found, stored.digests.envelope, folder)
+    _say(commands.explain(redecide(stored, envelope)))
 
 
 def _say(said: commands.Said) -> None:

@@ -10,10 +10,12 @@ from controller import bootstrap
 from controller.cli.options import DEMO, SiteOption, StateOption, running_state, spool_of
 from controller.decision import Decision
 from controller.errors import StateError
-from controller.record import decode
+from controller.record import RecordError, decode
 from controller.replay import reinfer
 from controller.replay import replay as judge_again
+from controller.store.chain import Link, check_link
 from controller.store.store import Store
+from safety.kernel import verify_kernel, verify_packages
 
 console = Console(highlight=False)
 
@@ -26,13 +28,17 @@ def replay(
 ) -> None:
     """Judge a stored decision again. Exit code 1 if verdict or command differ by a bit."""
     found, folder = running_state(site, state)
-    decision = find_decision(id, folder, bootstrap.store_url(found.settings.store.url, folder))
-    loaded = bootstrap.load_for(found, decision.digests.policy)
-    result = judge_again(decision, loaded.envelope, loaded.kernel_digest)
-    differences = list(result.differences)
+    link = find_link(id, folder, bootstrap.store_url(found.settings.store.url, folder))
+    changed = check_link(link)
+    decision = _readable(link, changed)
+    envelope = bootstrap.envelope_of(found, decision.digests.envelope, folder)
+    verify_packages()
+    result = judge_again(decision, envelope, verify_kernel())
+    differences = [f"record: {changed}"] if changed else []
+    differences += result.differences
     if reinfer_:
-        with bootstrap.serving(loaded) as candidate:
-            differences += reinfer(decision, loaded.envelope, candidate)
+        with bootstrap.serving(bootstrap.load_for(found, decision.digests.policy)) as candidate:
+            differences += reinfer(decision, envelope, candidate)
     chosen = result.ruling.chosen
     console.print(f"{decision.id}: {decision.command.rung.value}, assigned to {decision.assignment.source.value}")
     for judgement in result.ruling.judgements:
@@ -55,18 +61,29 @@ def replay(
 
 def find_decision(decision_id: str, folder: Path, url: str) -> Decision:
     """A decision of spool or store. Raises StateError where neither has it."""
+    return decode(find_link(decision_id, folder, url)[4])
+
+
+def find_link(decision_id: str, folder: Path, url: str) -> Link:
+    """The record of a decision with its hashes, from spool or store; `last` is the one written last. Raises StateError."""
     spool = spool_of(folder)
-    if decision_id == "last":
-        last = spool.last_decision()
-        if last is None:
-            raise StateError("there is no decision yet")
-        return last
-    found = spool.decision(decision_id)
+    found = spool.link(None if decision_id == "last" else decision_id)
     if found is not None:
         return found
+    if decision_id == "last":
+        raise StateError("there is no decision yet")
     stored = Store(url).decision(decision_id)
     if stored is None:
         raise StateError(
             f"no decision `{decision_id}` in spool or store: `understudy replay last` shows what an id looks like"
         )
-    return decode(stored.record)
+    return (0, stored.plant, stored.subject, stored.taken_at, stored.record, stored.prev_hash, stored.hash)
+
+
+def _readable(link: Link, changed: str) -> Decision:
+    """The decision of a record; one so changed that nothing can be read ends the replay as any other difference would."""
+    try:
+        return decode(link[4])
+    except RecordError as error:
+        console.print(f"  DIFFERS: record: {changed}: {error}", style="bold yellow")
+        raise typer.Exit(1) from error

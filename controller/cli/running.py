@@ -18,6 +18,7 @@ from controller.cli.plan import Asked, RunPlan, plan_run
 from controller.cli.view import View
 from controller.errors import SettingsError
 from controller.lifeline import STORE_URL
+from controller.store.errors import StoreAway
 from controller.store.spool_reader import SpoolReader
 from controller.supervisor import Supervisor
 from migrations import upgrade
@@ -42,7 +43,7 @@ def run(
     plan = plan_run(Asked(site, for_, speed, seed, candidate, headless, state), loaded)
     bootstrap.rehearse(loaded, seed)
     plan.prepare()
-    upgrade(plan.store_url)
+    migrate(plan.store_url)
     if not plan.headless:
         announce(plan)
     began_s = time.monotonic()
@@ -50,6 +51,14 @@ def run(
     if code == 0 and report is not None:
         _write_report(plan, report, time.monotonic() - began_s)
     raise typer.Exit(code)
+
+
+def migrate(url: str) -> None:
+    """Bring the store up to date. One that is away is told of, and no reason to leave the plant alone: shipping waits."""
+    try:
+        upgrade(url)
+    except StoreAway as error:
+        Console(stderr=True).print(f"understudy: {error}", highlight=False, soft_wrap=True)
 
 
 def announce(plan: RunPlan) -> None:

@@ -42,6 +42,11 @@ def link_hash(prev_hash: bytes, record: bytes) -> bytes:
     return hashlib.sha256(prev_hash + record).digest()
 
 
+def check_link(link: Link) -> str:
+    """Why a link by itself is not what was written; empty if it is."""
+    return _fault(link, link[5])
+
+
 def check_chain(links: Iterable[Link], anchor: bytes) -> ChainReport:
     """Walk the links in order from `anchor`, the hash before the first, to the first break."""
     head, checked = anchor, 0

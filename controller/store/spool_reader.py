@@ -56,6 +56,18 @@ class SpoolReader:
         """The bytes of the decision of that id."""
         return next((row[4] for key in keys_of(decision_id) for row in self._of(key)), None)
 
+    def link(self, decision_id: str | None = None) -> Link | None:
+        """The record of a decision, or of the one written last, as a link of the chain."""
+        if decision_id is not None:
+            return next((row for key in keys_of(decision_id) for row in self._of(key)), None)
+        rows = self._rows(f"SELECT {LINK} FROM entry WHERE record NOTNULL ORDER BY seq DESC LIMIT 1")
+        return rows[0] if rows else None
+
+    def artefact(self, digest: str) -> bytes | None:
+        """What was kept under that SHA-256 (hex)."""
+        rows = self._rows("SELECT body FROM artefact WHERE digest = ?", digest)
+        return bytes(rows[0][0]) if rows else None
+
     def recent(self, limit: int, before: str | None = None) -> list[Decision]:
         """The last decisions, newest first; with `before`, those written before that id."""
         until = 2**62

@@ -24,7 +24,7 @@ from controller.policies.client import ChildCandidate
 from controller.policies.link import COMMAND
 from controller.policies.manifest import BundleError
 from controller.policies.trust import TrustStore
-from controller.ports import Candidate, Event
+from controller.ports import Candidate, Event, Plant
 from controller.report import report_of
 from controller.rollout.spec import RolloutSpec, check_against, load_spec
 from controller.rollout.transitions import start
@@ -184,8 +184,9 @@ class ControlSystem:
         self.registry = control_registry()
         stages = [stage.name for stage in loaded.spec.stages]
         metrics = ControlMetrics(self.registry, loaded.envelope, stages, self.spool.live)
+        watchers = (live, _Measured(metrics), _Pruner(self.spool))
         parts = Parts(
-            plant=self.plant if options.speed is None else Paced(self.plant, options.speed),
+            plant=self.plant if options.speed is None else _paced(self.plant, options.speed, loaded.envelope, watchers),
             incumbent=self.incumbent,
             candidate=self.candidate,
             envelope=loaded.envelope,
@@ -198,7 +199,7 @@ class ControlSystem:
             epoch=_next_epoch(state),
             wall_us=lambda: time.monotonic_ns() // 1000,
             companions=self.kit.companions,
-            watchers=(live, _Measured(metrics), _Pruner(self.spool)),
+            watchers=watchers,
         )
         self.loop = PlantLoop.resume(parts, self._fresh())
         self._keep_artefacts()
@@ -313,6 +314,14 @@ def count_stored(url: str) -> int:
 def build_control(options: Options) -> ControlSystem:
     """The control process's system."""
     return ControlSystem(load(options.site, options.candidate), options)
+
+
+def _paced(plant: Plant, speed: float, envelope: Envelope, watchers: tuple[Watcher, ...]) -> Paced:
+    def began(late_s: float) -> None:
+        for watcher in watchers:
+            watcher.began(late_s)
+
+    return Paced(plant, speed, envelope.period_us, began)
 
 
 def _candidate(loaded: Loaded, options: Options) -> ChildCandidate:

@@ -1,16 +1,20 @@
 """A simulated plant at a stated speed: it comes back from `advance` no sooner than the wall clock allows."""
 
 import time
+from collections.abc import Callable
 
 from controller.ports import Outcome, Plant
 from safety.values import Command, Observation, Receipt
 
 
 class Paced:
-    """`speed` plant seconds pass per wall second. It never runs faster to catch up with time it has lost."""
+    """`speed` plant seconds pass per wall second. It never runs faster to catch up with time it has lost.
 
-    def __init__(self, plant: Plant, speed: float) -> None:
-        self.plant, self.speed = plant, speed
+    `began` is told [s] how late each multiple of `period_us` came.
+    """
+
+    def __init__(self, plant: Plant, speed: float, period_us: int, began: Callable[[float], None]) -> None:
+        self.plant, self.speed, self.period_us, self.began = plant, speed, period_us, began
         self._next_s = time.monotonic()
 
     @property
@@ -36,3 +40,5 @@ class Paced:
         while (left_s := self._next_s - time.monotonic()) > 0:
             time.sleep(min(left_s, 0.25))
         self.plant.advance(until_us)
+        if until_us % self.period_us == 0:
+            self.began(time.monotonic() - self._next_s)

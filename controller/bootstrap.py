@@ -25,7 +25,7 @@ from controller.policies.client import ChildCandidate
 from controller.policies.link import COMMAND
 from controller.policies.manifest import BundleError
 from controller.policies.trust import TrustStore
-from controller.ports import Candidate, Event
+from controller.ports import Candidate, Event, Plant
 from controller.report import report_of
 from controller.rollout.spec import RolloutSpec, check_against, load_spec
 from controller.rollout.transitions import start
@@ -218,10 +218,9 @@ class ControlSystem:
         self.registry = control_registry()
         stages = [stage.name for stage in loaded.spec.stages]
         metrics = ControlMetrics(self.registry, loaded.envelope, stages, self.spool.live)
+        watchers = (live, _Measured(metrics), _Pruner(self.spool))
         parts = Parts(
-            plant=self.plant
-            if options.speed is None
-            else Paced(self.plant, options.speed, live.waiting, metrics.began),
+            plant=self._pace(live, metrics),
             incumbent=self.incumbent,
             candidate=self.candidate,
             envelope=loaded.envelope,
@@ -234,7 +233,7 @@ class ControlSystem:
             epoch=_next_epoch(state),
             wall_us=lambda: time.monotonic_ns() // 1000,
             companions=self.kit.companions,
-            watchers=(live, _Measured(metrics), _Pruner(self.spool)),
+            watchers=watchers,
         )
         self.loop = PlantLoop.resume(parts, self._fresh())
         self._keep_artefacts()
@@ -260,6 +259,13 @@ class ControlSystem:
         evidence = Evidence.start(self.loaded.bundle.digest, plant, spec.evidence_settings())
         rollout, _ = start(spec, f"{plant}-{self.loaded.bundle.digest[:12]}", evidence, self._now_us())
         return LoopState(fresh_memory(self.loaded.envelope), self.incumbent.fresh, rollout, evidence)
+
+    def _pace(self, live: LiveStatus, metrics: ControlMetrics) -> Plant:
+        """The plant, at the run's speed if it has one."""
+        if self.options.speed is None:
+            return self.plant
+        period_us = self.loaded.envelope.period_us
+        return Paced(self.plant, self.options.speed, live.waiting, metrics.began, period_us)
 
     def _now_us(self) -> int:
         """Plant time when the run begins: a simulated plant's own, else the wall clock's."""

@@ -18,13 +18,14 @@ class Paced:
         speed: float,
         waiting: Callable[[], None] = lambda: None,
         began: Callable[[float], None] = lambda late_s: None,
+        period_us: int = 1,
         monotonic_s: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`waiting` is called a few times a second while there is nothing to do; `began` each time there is something to
-        do again, with how much later than due that is [s of wall time]."""
+        """`waiting` is called a few times a second while there is nothing to do; `began` at every multiple of
+        `period_us` of plant time, with how much later than due it came [s of wall time]."""
         self.plant, self.speed, self.waiting, self.began = plant, speed, waiting, began
-        self._monotonic_s, self._sleep = monotonic_s, sleep
+        self._period_us, self._monotonic_s, self._sleep = period_us, monotonic_s, sleep
         self._due_s = monotonic_s()
 
     @property
@@ -52,6 +53,7 @@ class Paced:
             self._sleep(min(left_s, LONGEST_SLEEP_S))
             self.waiting()
         now_s = self._monotonic_s()
-        self.began(now_s - due_s)
+        if until_us % self._period_us == 0:
+            self.began(now_s - due_s)
         self._due_s = now_s if overrun else due_s
         self.plant.advance(until_us)

@@ -1,7 +1,7 @@
 """Incumbents of the cooling hall: trim-and-respond as plants of this kind run it, and one fixed command.
 
-The control law itself is `simulators.cooling.incumbents`, written once for a batch; here it stands behind the port, with
-its memory as a plain dict that is saved with every tick.
+The control law itself is `simulators.cooling.incumbents`, written once for floats and for batches; here it stands behind
+the port, on floats, with its memory as a plain dict that is saved with every tick.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safety.values import Observation, Proposal, Setpoints, Source, Status
-from simulators.cooling.incumbents import TrimConfig, TrimMemory, trim_and_respond, trim_start
+from simulators.cooling.incumbents import FLOATS, TrimConfig, TrimMemory, trim_law, trim_start
 from simulators.cooling.sensing import setpoint_specs, signal_specs
 
 Floats = NDArray[np.float64]
+MEMORY = ("setpoints", "error_k", "since_stage")
 
 
 class TrimAndRespond:
@@ -32,20 +33,22 @@ class TrimAndRespond:
 
     def propose(self, observation: Observation, memory: Mapping[str, Any]) -> tuple[Proposal, Mapping[str, Any]]:
         """Its targets; without a good reading of every signal it uses, a status instead, and the memory as it was."""
-        signals, row, unread = observation.signals, [], []
+        signals, seen, unread = observation.signals, {}, []
         for name in self.signals:
             signal = signals.get(name)
             if signal is None or not signal.good:
                 unread.append(name)
             else:
-                row.append(signal.value)
+                seen[name] = signal.value
         if unread:
             return Proposal(Source.INCUMBENT, {}, Status.FAILED, f"no good reading of {', '.join(unread)}"), memory
         remembered = self._memory(memory, observation)
         if remembered is None:
             return Proposal(Source.INCUMBENT, {}, Status.FAILED, "no command in force and none read back"), memory
-        wanted, after = trim_and_respond(np.array([row]), remembered, self.config)
-        return Proposal(Source.INCUMBENT, dict(zip(self.setpoints, wanted[0].tolist(), strict=True))), _plain(after)
+        (last,), (error,), (since,) = (remembered[name] for name in MEMORY)
+        wanted, error, since = trim_law(seen, last, error, since, self.config, FLOATS)
+        after = {"setpoints": [wanted], "error_k": [error], "since_stage": [since]}
+        return Proposal(Source.INCUMBENT, dict(zip(self.setpoints, wanted, strict=True))), after
 
     def track(self, memory: Mapping[str, Any], applied: Setpoints) -> Mapping[str, Any]:
         """Continue from what was applied; its own command, applied as it was, changes nothing."""
@@ -54,14 +57,14 @@ class TrimAndRespond:
             return memory
         return _plain(follow(_arrays(memory), np.array([row])))
 
-    def _memory(self, memory: Mapping[str, Any], observation: Observation) -> TrimMemory | None:
+    def _memory(self, memory: Mapping[str, Any], observation: Observation) -> Mapping[str, Any] | None:
         """What is remembered; on the first tick, what is in force or read back."""
         if memory:
-            return _arrays(memory)
+            return memory
         standing = observation.applied or observation.readback
         if standing is None or not all(name in standing for name in self.setpoints):
             return None
-        return trim_start(np.array([[standing[name] for name in self.setpoints]]), self.config)
+        return _plain(trim_start(np.array([[standing[name] for name in self.setpoints]]), self.config))
 
 
 def follow(memory: TrimMemory, applied: Floats) -> TrimMemory:
@@ -96,4 +99,4 @@ def _plain(memory: TrimMemory) -> dict[str, Any]:
 
 
 def _arrays(memory: Mapping[str, Any]) -> TrimMemory:
-    return TrimMemory(*(np.array(memory[name], dtype=np.float64) for name in ("setpoints", "error_k", "since_stage")))
+    return TrimMemory(*(np.array(memory[name], dtype=np.float64) for name in MEMORY))

@@ -1,6 +1,9 @@
 """Controllers that run plants of this kind today. Pure: signals and memory in, setpoints and memory out, any batch."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,78 +97,96 @@ def trim_and_respond(signals: Floats, memory: TrimMemory, config: TrimConfig) ->
         memory: from the step before, `trim_start` or `track`.
         config: settings.
     """
-    c, zones, last = config, config.zones, memory.setpoints
-    read = _Reader(signals, zones)
-    inlet, supply, fans_before = read.zones("inlet_z{}_c"), read.zones("supply_z{}_c"), last[:, 1 : 1 + zones]
-    error = inlet - c.inlet_target_c
-    before = np.where(np.isnan(memory.error_k), error, memory.error_k)
-    fans = fans_before + c.fan_gain_per_k * (error - before) + c.fan_integral_per_k * error
-
-    asks = (
-        (inlet > c.inlet_warm_c).astype(np.float64) + (inlet > c.inlet_warm_c + 1.0) + (fans_before > c.fan_busy_frac)
-    )
-    supply_c = _reset(last[:, 0], asks, c.supply_trim_k, c.supply_respond_k, c.supply_most_k)
-
-    short = supply - last[:, 0:1]
-    thirsty = (short > c.valve_open_k).astype(np.float64) + (short > 2.5 * c.valve_open_k)
-    chws = _reset(last[:, 1 + zones], thirsty, c.chws_trim_k, c.chws_respond_k, c.chws_most_k)
-
-    units, since = _stage(read, last, memory.since_stage, c)
-    command = np.empty_like(last)
-    command[:, 0] = _between(supply_c, c.supply_low_c, c.supply_high_c)
-    command[:, 1 : 1 + zones] = _between(fans, c.fan_low_frac, 1.0)
-    command[:, 1 + zones] = _between(chws, c.chws_low_c, c.chws_high_c)
-    tower = read("outdoor_wet_bulb_c") + c.tower_approach_k
-    command[:, 2 + zones] = _between(tower, c.tower_low_c, c.tower_high_c)
-    command[:, 3 + zones] = units
-    return command, TrimMemory(command, error, since)
+    seen = dict(zip(_names(config.zones), signals.T, strict=True))
+    last, before = list(memory.setpoints.T), list(memory.error_k.T)
+    command, error, since = trim_law(seen, last, before, memory.since_stage, config, ARRAYS)
+    setpoints = np.stack(command, axis=1)
+    return setpoints, TrimMemory(setpoints, np.stack(error, axis=1), since)
 
 
-def _between(value: Floats, low: float, high: float) -> Floats:
-    """As `clip`, at a third of its cost for a few numbers."""
-    return np.minimum(np.maximum(value, low), high)
+class Numbers(NamedTuple):
+    """The few operations that floats and arrays spell differently."""
+
+    larger: Callable[[Any, Any], Any]
+    smaller: Callable[[Any, Any], Any]
+    choose: Callable[[Any, Any, Any], Any]
+
+    def between(self, value: Any, low: float, high: float) -> Any:
+        return self.smaller(self.larger(value, low), high)
 
 
-def _reset(value: Floats, requests: Floats, trim: float, respond: float, most: float) -> Floats:
+ARRAYS = Numbers(np.maximum, np.minimum, np.where)
+FLOATS = Numbers(max, min, lambda condition, yes, no: yes if condition else no)
+
+
+def trim_law(
+    seen: Mapping[str, Any], last: Sequence[Any], before: Sequence[Any], since: Any, c: TrimConfig, do: Numbers
+) -> tuple[list[Any], list[Any], Any]:
+    """`trim_and_respond` on one number, or one array over lanes, for each signal, setpoint and zone.
+
+    Args:
+        seen: signals by name.
+        last: the last command, in the order of `setpoint_specs`.
+        before: last inlet error of each zone, NaN where there was none.
+        since: steps since the number of chillers changed.
+        c: settings.
+        do: `FLOATS` or `ARRAYS`. Both give the same bits.
+
+    Returns:
+        The command, the inlet errors and the steps since the number of chillers changed.
+    """
+    zones = range(1, c.zones + 1)
+    inlet, fans = [seen[f"inlet_z{z}_c"] for z in zones], last[1 : 1 + c.zones]
+    error = [each - c.inlet_target_c for each in inlet]
+    old = [
+        do.choose(each != each, now, each) for each, now in zip(before, error, strict=True)
+    ]  # NaN differs from itself
+    moved = [
+        do.between(fan + c.fan_gain_per_k * (e - b) + c.fan_integral_per_k * e, c.fan_low_frac, 1.0)
+        for fan, e, b in zip(fans, error, old, strict=True)
+    ]
+
+    asks = [
+        1.0 * (warm > c.inlet_warm_c) + (warm > c.inlet_warm_c + 1.0) + (fan > c.fan_busy_frac)
+        for warm, fan in zip(inlet, fans, strict=True)
+    ]
+    supply = _reset(last[0], sum(asks), c.supply_trim_k, c.supply_respond_k, c.supply_most_k, do)
+
+    short = [seen[f"supply_z{z}_c"] - last[0] for z in zones]
+    thirsty = [1.0 * (each > c.valve_open_k) + (each > 2.5 * c.valve_open_k) for each in short]
+    chws = _reset(last[1 + c.zones], sum(thirsty), c.chws_trim_k, c.chws_respond_k, c.chws_most_k, do)
+
+    units, since = _stage(seen, last, since, c, do)
+    command = [
+        do.between(supply, c.supply_low_c, c.supply_high_c),
+        *moved,
+        do.between(chws, c.chws_low_c, c.chws_high_c),
+        do.between(seen["outdoor_wet_bulb_c"] + c.tower_approach_k, c.tower_low_c, c.tower_high_c),
+        units,
+    ]
+    return command, error, since
+
+
+def _reset(value: Any, asked: Any, trim: float, respond: float, most: float, do: Numbers) -> Any:
     """Trim-and-respond: one step warmer without requests, else colder by their number, at most `most`."""
-    total = np.add.reduce(requests, axis=1)
-    return np.asarray(value + np.where(total > 0, np.maximum(respond * total, most), trim))
+    return value + do.choose(asked > 0, do.larger(respond * asked, most), trim)
 
 
-def _stage(read: "_Reader", last: Floats, since: Floats, c: TrimConfig) -> tuple[Floats, Floats]:
+def _stage(seen: Mapping[str, Any], last: Sequence[Any], since: Any, c: TrimConfig, do: Numbers) -> tuple[Any, Any]:
     """Chillers to run, and steps since that changed."""
-    zones, units, chws = c.zones, last[:, -1], read("chws_temp_c")
-    load_kw = read("chw_flow_kg_s") * WATER_KJ_PER_KG_K * (read("chwr_temp_c") - chws)
-    warm = chws > last[:, 1 + zones] + 1.0
+    units, chws = last[-1], seen["chws_temp_c"]
+    load_kw = seen["chw_flow_kg_s"] * WATER_KJ_PER_KG_K * (seen["chwr_temp_c"] - chws)
+    warm = chws > last[1 + c.zones] + 1.0
     more = (load_kw > c.stage_up_share * c.unit_kw * units) | warm
-    fewer = (load_kw < c.stage_down_share * c.unit_kw * (units - 1.0)) & ~more
+    fewer = (load_kw < c.stage_down_share * c.unit_kw * (units - 1.0)) & (more ^ True)
     free = since >= c.stage_steps
-    wanted = _between(units + 1.0 * (free & more) - (free & fewer), 1.0, c.units)
-    return wanted, np.where(wanted != units, 0.0, since + 1.0)
+    wanted = do.between(units + 1.0 * (free & more) - 1.0 * (free & fewer), 1.0, float(c.units))
+    return wanted, do.choose(wanted != units, 0.0, since + 1.0)
 
 
-class _Reader:
-    """Columns of a signal array by name."""
-
-    def __init__(self, signals: Floats, zones: int) -> None:
-        self._signals, self._count = signals, zones
-        self._column = _columns(zones)
-
-    def __call__(self, name: str) -> Floats:
-        return self._signals[:, self._column[name]]
-
-    def zones(self, pattern: str) -> Floats:
-        first = self._column[pattern.format(1)]
-        return self._signals[:, first : first + self._count]
-
-
-_COLUMNS: dict[int, dict[str, int]] = {}
-
-
-def _columns(zones: int) -> dict[str, int]:
-    if zones not in _COLUMNS:
-        _COLUMNS[zones] = {spec.name: i for i, spec in enumerate(signal_specs(zones))}
-    return _COLUMNS[zones]
+@cache
+def _names(zones: int) -> tuple[str, ...]:
+    return tuple(spec.name for spec in signal_specs(zones))
 
 
 NAIVE = {"supply_air_c": 18.0, "fan": 0.9, "chws_c": 7.5, "tower_c": 20.0, "chillers_on": 2.0}

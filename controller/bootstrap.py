@@ -191,7 +191,7 @@ class ControlSystem:
             state,
             lambda event_id: self.spool.event(event_id) is not None,
         )
-        live = LiveStatus(
+        self.live = LiveStatus(
             _Publisher(self.spool),
             loaded.envelope,
             loaded.spec,
@@ -206,7 +206,7 @@ class ControlSystem:
         parts = Parts(
             plant=self.plant
             if options.speed is None
-            else Paced(self.plant, options.speed, live.waiting, metrics.began),
+            else Paced(self.plant, options.speed, self.live.waiting, metrics.began),
             incumbent=self.incumbent,
             candidate=self.candidate,
             envelope=loaded.envelope,
@@ -219,7 +219,7 @@ class ControlSystem:
             epoch=_next_epoch(state),
             wall_us=lambda: time.monotonic_ns() // 1000,
             companions=self.kit.companions,
-            watchers=(live, _Measured(metrics), _Pruner(self.spool)),
+            watchers=(self.live, _Measured(metrics), _Pruner(self.spool)),
         )
         self.loop = PlantLoop.resume(parts, self._fresh())
         self._keep_artefacts()

@@ -53,6 +53,13 @@ def test_a_question_gets_a_command_and_asked_again_the_same_one(pushing: Running
     assert pushing.spool.decision(told["decision"]) is not None
 
 
+def test_between_questions_control_says_that_it_is_there(pushing: Running, plant: httpx.Client) -> None:
+    first(pushing, plant, 1)
+    before = pushing.live()
+    eventually(lambda: pushing.live()["wall_us"] > before["wall_us"] + 2_000_000, "two seconds of being there")
+    assert pushing.live()["tick"] == before["tick"]
+
+
 def test_past_its_deadline_the_plants_own_command_stands_and_that_is_said(
     pushing: Running, plant: httpx.Client
 ) -> None:

@@ -17,6 +17,7 @@ from controller.cli.options import DEMO, SiteOption, StateOption
 from controller.cli.plan import Asked, RunPlan, plan_run
 from controller.cli.view import View
 from controller.lifeline import STORE_URL
+from controller.store.errors import StoreAway
 from controller.store.spool_reader import SpoolReader
 from controller.supervisor import Supervisor
 from migrations import upgrade
@@ -38,7 +39,7 @@ def run(
     loaded = bootstrap.load(site, candidate)
     plan = plan_run(Asked(site, for_, speed, seed, candidate, headless, state), loaded)
     plan.prepare()
-    upgrade(plan.store_url)
+    _prepare_store(plan.store_url)
     if not plan.headless:
         announce(plan)
     began_s = time.monotonic()
@@ -46,6 +47,14 @@ def run(
     if code == 0 and report is not None:
         _write_report(plan, report, time.monotonic() - began_s)
     raise typer.Exit(code)
+
+
+def _prepare_store(url: str) -> None:
+    """Bring the store's tables up to date. A plant does not wait for a database: a store that is away is left for later."""
+    try:
+        upgrade(url)
+    except StoreAway as error:
+        Console(stderr=True).print(f"{error}; run `understudy db upgrade` if it is new", highlight=False, soft_wrap=True)
 
 
 def announce(plan: RunPlan) -> None:

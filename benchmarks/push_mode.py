@@ -5,14 +5,20 @@ measurements alike. Prints requests per second, latencies and the web process's 
 their ratios; rounds alternate, so that a busy machine slows both. Processor time is what one core of one's own is worth:
 it hardly moves when other programs want the core.
 
-    python -m benchmarks.push_mode [--rounds 5] [--seconds 2] [--connections 16]
+With `--real` the push-mode demo's own processes answer, every question a real decision of a moment of its own: guard,
+candidate, record and all. A plant asks one question at a time, so there is one connection, and the ratio then says what
+deciding costs, not what the way there does.
+
+    python -m benchmarks.push_mode [--rounds 5] [--seconds 2] [--connections 16] [--real]
 """
 
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import statistics
@@ -20,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +45,8 @@ BODY = json.dumps(
         "deadline_ms": 1000,
     }
 ).encode()
+
+SITES = Path(__file__).resolve().parents[1] / "deploy" / "sites"
 
 
 def serve_bare(port: int) -> None:
@@ -87,6 +95,28 @@ def serve_control(state: Path) -> None:
     signal.pause()
 
 
+def real_site(folder: Path, port: int) -> Path:
+    """A copy of the push-mode demo that listens on `port`."""
+    shutil.copytree(SITES / "demo", folder / "demo")
+    site = shutil.copytree(SITES / "push-demo", folder / "push-demo")
+    settings = (site / "site.toml").read_text()
+    (site / "site.toml").write_text(settings.replace("\nport = 8810", f"\nport = {port}"))
+    return site
+
+
+def questions() -> Callable[[], bytes]:
+    """What a hall at rest asks, every time of the next five minutes."""
+    from simulators.cooling.scenario import scenario
+    from simulators.cooling.simulation import Simulation, start_setpoints
+
+    hall = Simulation(scenario("greensboro-year"), seed=1)
+    signals = {spec.name: {"value": float(v)} for spec, v in zip(hall.signals, hall.observe()[0], strict=True)}
+    own = dict(zip([spec.name for spec in hall.setpoints], map(float, start_setpoints(4, 1)[0]), strict=True))
+    rest = json.dumps({"signals": signals, "incumbent": own, "applied": own, "readback": own, "deadline_ms": 1000})
+    moments = itertools.count(1_700_000_100_000_000, 300_000_000)
+    return lambda: f'{{"taken_at": {next(moments)}, {rest[1:]}'.encode()
+
+
 def _uvicorn(app: Any, port: int) -> None:
     import uvicorn
 
@@ -112,25 +142,27 @@ def child(cores: set[int], *arguments: str, port: int = 0) -> Iterator[int]:
         process.wait(10)
 
 
-async def load(port: int, path: str, token: str, connections: int, seconds: float) -> tuple[float, list[float]]:
+async def load(
+    port: int, path: str, token: str, connections: int, seconds: float, body: Callable[[], bytes]
+) -> tuple[float, list[float]]:
     """Requests per second and every latency in seconds, over `connections` kept open."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body())}\r\n\r\n"
     ).encode()
     until, latencies = time.perf_counter() + seconds, []
 
     async def one() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while (start := time.perf_counter()) < until:
-            writer.write(head + BODY)
+            writer.write(head + body())
             answer = await reader.readuntil(b"\r\n\r\n")
             if not answer.startswith(b"HTTP/1.1 200"):
                 raise SystemExit(f"the server answered {answer!r}")
             length = int(answer.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
-            body = await reader.readexactly(length)
-            if path != "/echo" and b'"decided"' not in body:
-                raise SystemExit(f"no decision: {body!r}")
+            told = await reader.readexactly(length)
+            if path != "/echo" and b'"decided"' not in told:
+                raise SystemExit(f"no decision: {told!r}")
             latencies.append(time.perf_counter() - start)
         writer.close()
 
@@ -144,6 +176,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--seconds", type=float, default=2.0)
     arguments.add_argument("--connections", type=int, default=16)
+    arguments.add_argument("--real", action="store_true", help="real decisions by the push-mode demo, one at a time")
     asked = arguments.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     web, others = {cores[0]}, set(cores[1:]) or {cores[0]}
@@ -151,23 +184,56 @@ def main() -> None:
         state = Path(folder)
         token = _token(state)
         bare, push = _free_port(), _free_port()
+        if asked.real:
+            asked.connections = 1
+            site = str(real_site(state, push))
+            control, served, plant, body = (
+                ("real-control", site, folder),
+                ("real-web", site, folder),
+                "hall",
+                questions(),
+            )
+        else:
+            control, served, plant, body = ("control", folder), ("push", str(push), folder), "hall-a", lambda: BODY
         with (
-            child(others, "control", folder),
+            child(others, *control) as control_pid,
             child(web, "bare", str(bare), port=bare) as bare_pid,
-            child(web, "push", str(push), folder, port=push) as push_pid,
+            child(web, *served, port=push) as push_pid,
         ):
             os.sched_setaffinity(0, others)
-            targets = [("bare", bare, bare_pid, "/echo"), ("push", push, push_pid, "/v1/plants/hall-a/decide")]
-            _report(asked, targets, token)
+            path = f"/v1/plants/{plant}/decide"
+            targets = [("bare", bare, bare_pid, "/echo"), ("push", push, push_pid, path)]
+            _wait_for_a_decision(push, path, token, body)
+            before_s, seen = _cpu_s(control_pid), _report(asked, targets, token, body)
+            print(
+                f"control process: {(_cpu_s(control_pid) - before_s) / seen * 1e6:.0f} us of processor time a decision"
+            )
+    print(f"load average {os.getloadavg()[0]:.1f} on {len(cores)} cores")
 
 
-def _report(asked: argparse.Namespace, targets: list[tuple[str, int, int, str]], token: str) -> None:
+def _wait_for_a_decision(port: int, path: str, token: str, body: Callable[[], bytes]) -> None:
+    """Ask until control is up."""
+    until = time.monotonic() + 60
+    while True:
+        try:
+            asyncio.run(load(port, path, token, 1, 0.01, body))
+            return
+        except SystemExit:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
+def _report(
+    asked: argparse.Namespace, targets: list[tuple[str, int, int, str]], token: str, body: Callable[[], bytes]
+) -> int:
+    """Measure and print; returns how many push-mode requests were answered."""
     rates: dict[str, list[float]] = {"bare": [], "push": []}
     cpu_us: dict[str, list[float]] = {"bare": [], "push": []}
     latencies: dict[str, list[float]] = {"bare": [], "push": []}
     for name, port, pid, path in targets * (asked.rounds + 1):
         before_s = _cpu_s(pid)
-        rate, seen = asyncio.run(load(port, path, token, asked.connections, asked.seconds))
+        rate, seen = asyncio.run(load(port, path, token, asked.connections, asked.seconds, body))
         rates[name].append(rate)
         cpu_us[name].append((_cpu_s(pid) - before_s) / len(seen) * 1e6)
         latencies[name] += seen
@@ -179,6 +245,7 @@ def _report(asked: argparse.Namespace, targets: list[tuple[str, int, int, str]],
         print(f"{title:14}{rate:12.0f}{p50:10.2f}{p99:10.2f}{cost:17.0f}")
     _ratio("rate", rates["push"][1:], rates["bare"][1:])
     _ratio("per processor time", cpu_us["bare"][1:], cpu_us["push"][1:])
+    return len(latencies["push"])
 
 
 def _ratio(what: str, over: list[float], under: list[float]) -> None:
@@ -214,5 +281,13 @@ if __name__ == "__main__":
             serve_push(int(port), Path(folder))
         case ["control", folder]:
             serve_control(Path(folder))
+        case ["real-control", site, folder]:
+            from controller import control
+
+            sys.exit(control.main([site, folder, "--speed", "1"]))
+        case ["real-web", site, folder]:
+            from controller import web
+
+            web.main(Path(site), Path(folder))
         case _:
             main()

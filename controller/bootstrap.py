@@ -206,7 +206,7 @@ class ControlSystem:
             state,
             lambda event_id: self.spool.event(event_id) is not None,
         )
-        live = LiveStatus(
+        self.live = LiveStatus(
             _Publisher(self.spool),
             loaded.envelope,
             loaded.spec,
@@ -218,9 +218,9 @@ class ControlSystem:
         self.registry = control_registry()
         stages = [stage.name for stage in loaded.spec.stages]
         metrics = ControlMetrics(self.registry, loaded.envelope, stages, self.spool.live)
-        watchers = (live, _Measured(metrics), _Pruner(self.spool))
+        watchers = (self.live, _Measured(metrics), _Pruner(self.spool))
         parts = Parts(
-            plant=self._pace(live, metrics),
+            plant=self._pace(self.live, metrics),
             incumbent=self.incumbent,
             candidate=self.candidate,
             envelope=loaded.envelope,

@@ -28,6 +28,7 @@ from controller.store.errors import RecordsError
 from safety.kernel import ForeignKernelError
 
 REFUSED, INTERRUPTED = 2, 75
+WAITING_S = 0.25
 log = logging.getLogger("understudy.control")
 
 
@@ -58,7 +59,8 @@ def main(argv: list[str] | None = None) -> int:
     gc.freeze()  # libraries and envelope stay: to look through them again would hold a tick up by 100 ms
     with system, serving(system, Path(options.state) / "control.sock"):
         if system.kit.pushed is not None:
-            ending.wait()
+            while not ending.wait(WAITING_S):
+                system.live.waiting()
             return INTERRUPTED
         until_us = options.until_us if options.until_us is not None else 2**62
         system.loop.run(until_us, lambda: not ending.is_set())

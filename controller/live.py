@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ class LiveStatus(Watcher):
         self.limits = {rule.signal: (rule.low, rule.high) for rule in envelope.state_rules if isinstance(rule, Trip)}
         self.critical = {rule.id for rule in envelope.state_rules if isinstance(rule, Trip) and rule.critical}
         self.plan = plan(spec)
+        self._turn = threading.Lock()  # in push mode `waiting` comes from another thread than decisions do
         self._said_s = float("-inf")
         self._seen: tuple[object, ...] = ()
         self._last: dict[str, Any] | None = None
@@ -76,15 +78,17 @@ class LiveStatus(Watcher):
         if news == self._seen and self.monotonic_s() - self._said_s < LEAST_GAP_S:
             return
         self._seen = news
-        self._publish(self.status(decision, ruling, state))
+        with self._turn:
+            self._publish(self.status(decision, ruling, state))
 
     def happened(self, event: Event) -> None:
         self._said_s = float("-inf")
 
     def waiting(self) -> None:
         """Say again that we are here while nothing is decided: whoever looks judges by `wall_us`."""
-        if self._last is not None and self.monotonic_s() - self._said_s >= HEARTBEAT_S:
-            self._publish(self._last | {"wall_us": time.time_ns() // 1000})
+        with self._turn:
+            if self._last is not None and self.monotonic_s() - self._said_s >= HEARTBEAT_S:
+                self._publish(self._last | {"wall_us": time.time_ns() // 1000})
 
     def _publish(self, status: dict[str, Any]) -> None:
         self._last, self._said_s = status, self.monotonic_s()

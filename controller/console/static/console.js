@@ -84,9 +84,14 @@
       scales: { y: { range: (u, min, max) => range(min, max, band) } },
       axes: [{ ...axis, values: (u, ts) => ts.map((t) => new Date(t * 1e3).toISOString().slice(11, 16)) }, { ...axis, size: 46, label: { C: "°C", degC: "°C", frac: "", count: "" }[unit] ?? unit, labelSize: 16, labelFont: "12px system-ui" }],
       series: [{ label: "UTC", value: (u, t) => (t === null ? "–" : new Date(t * 1e3).toISOString().slice(5, 16).replace("T", " ")) }, ...series],
-      hooks: { drawClear: [(u) => drawBand(u, band)] },
+      hooks: { drawClear: [(u) => drawBand(u, band)], setLegend: [newest], setData: [newest] },
     };
     charts[which] = { key, plot: new uPlot(options, data, place) };
+  }
+
+  // While no moment is pointed at, the legend tells the newest.
+  function newest(u) {
+    if (u.cursor.left < 0) u.setLegend({ idx: u.data[0].length - 1 }, false);
   }
 
   // The data always show, and what they must stay below; a lower limit of a trend shows when it is near enough to matter.

@@ -128,8 +128,9 @@ def hall(
 
 def befall(running: bootstrap.ControlSystem, *faults: Fault) -> None:
     """Let faults happen to the hall and to its twins; their times count from the start of the run."""
-    source = plant_of(running)._source
-    source.scenario = replace(source.scenario, faults=faults)
+    plant = plant_of(running)
+    plant._source.scenario = replace(plant._source.scenario, faults=faults)
+    plant._row = plant._source.row(plant._period)
 
 
 def plant_of(running: bootstrap.ControlSystem) -> CoolingHall:

@@ -11,6 +11,7 @@ from controller import bootstrap
 from controller.cli.options import state_dir
 from controller.errors import SettingsError, StateError
 from controller.settings import WebSettings
+from controller.store.engine import connect
 from controller.supervisor import Child
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -117,6 +118,7 @@ def plan_run(asked: Asked, loaded: bootstrap.Loaded) -> RunPlan:
         plant_speed = _speed(asked.speed) if asked.speed else settings.demo_speed
     if plant_speed is None and not settings.plant.simulated:
         raise SettingsError("`--speed max` is for simulated plants: a real one has its own time")
+    connect(settings.store.url).dispose()  # opens nothing; raises StoreError for a URL that cannot be
     own = "" if not asked.candidate else f"-{asked.candidate}"
     name = f"{settings.name}{own}"
     if asked.for_:

@@ -128,6 +128,10 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
         edit("site.toml", "chws_c = 12.8\n", ""),
         ("best_static", "chws_c"),
     ),
+    "a store of another make": (
+        edit("site.toml", "sqlite:///store.sqlite", "mysql://there/it"),
+        ("the store's URL is of `mysql`", "want `sqlite:///FILE` or `postgresql+psycopg://...`"),
+    ),
     "no envelope.toml": (remove("envelope.toml"), ("envelope.toml` cannot be read", "give the path")),
     "envelope.toml is not TOML": (write("envelope.toml", b"[["), ("envelope.toml` is not understood",)),
     "unknown key in envelope.toml": (

@@ -4,8 +4,9 @@
 
 A copy of the demo site on ports of its own runs as `understudy run` runs it: control paced at the site's speed (ten ticks
 a second), shipper, web. Idle and loaded spells take turns. A generator in a process of its own keeps every connection
-asking the API with a token: plants, status, decisions, rollout. A tick's lateness is the time from
-when it was due to when its plant came back, as `understudy_tick_lateness_seconds` has it, kept one by one in control.
+asking the API with a token: plants, status, decisions, rollout. It stands for clients on other machines, and so stands
+back (`nice`) as far as the web process does. A tick's lateness is what `understudy_tick_lateness_seconds` is told, kept
+one by one in the control process.
 
 The reference, just before in the same run: how late a bare `sleep` to a due time wakes up.
 
@@ -33,6 +34,7 @@ from controller.lifeline import STORE_URL
 SITE = Path(__file__).resolve().parents[1] / "deploy/sites/demo"
 TARGET_MS = 5.0
 SETTLE_S = 2.0
+BEHIND = 5
 PATHS = ("/v1/plants", "/v1/plants/hall", "/v1/plants/hall/decisions?limit=20", "/v1/plants/hall/rollout")
 
 
@@ -212,6 +214,7 @@ if __name__ == "__main__":
         case ["control", site, state, lateness]:
             control(Path(site), Path(state), Path(lateness))
         case ["load", port, token, connections, seconds]:
+            os.nice(BEHIND)
             print(asyncio.run(load(int(port), token, int(connections), float(seconds))))
         case _:
             main()

@@ -23,6 +23,9 @@ from controller.settings import Site, load_site
 from controller.store.store import Store
 from safety.spec import load_envelope
 
+BEHIND_CONTROL = 5
+"""How far this process stands back where both want a core: a full API must not hold up a tick."""
+
 
 def build(site: Site, state: Path) -> FastAPI:
     """The application of one site."""
@@ -38,6 +41,7 @@ def build(site: Site, state: Path) -> FastAPI:
 
 def main(folder: Path, state: Path) -> None:
     """Serve until told to end."""
+    os.nice(BEHIND_CONTROL)
     site = load_site(folder)
     web = site.settings.web
     config = uvicorn.Config(

@@ -72,7 +72,7 @@ class Watcher:
     def happened(self, event: Event) -> None: ...
 
     def began(self, late_s: float) -> None:
-        """A tick, or a guard, began `late_s` of wall time after it was due; only a paced plant knows."""
+        """A tick began `late_s` of wall time after it was due; only a paced plant knows."""
 
 
 class PlantLoop:

@@ -143,7 +143,7 @@ CONTROL = (
         "understudy_tick_lateness_seconds",
         HISTOGRAM,
         "seconds",
-        "How long after its due time a tick, or a guard between ticks, began.",
+        "How long after its due time a tick began.",
         ("plant",),
         FAST_S,
     ),

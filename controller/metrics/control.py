@@ -79,7 +79,7 @@ class ControlMetrics:
         self._events.add(self._plant, kind)
 
     def began(self, late_s: float) -> None:
-        """Note how late a tick or a guard began."""
+        """Note how late a tick began."""
         self._lateness.observe(late_s, self._plant)
 
     def _refused(self, judged: Judged) -> None:

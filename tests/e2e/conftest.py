@@ -57,8 +57,9 @@ def approver(running: Running) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def pushing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A site in push mode."""
+    """A site in push mode whose store is not there and never was."""
     folder: Path = tmp_path_factory.mktemp("push")
-    with started(sites.push_demo(folder), folder) as found:
+    nowhere = f"postgresql+psycopg://postgres:@/nowhere?host={folder}"
+    with started(sites.push_demo(folder, nowhere), folder) as found:
         eventually(found.serves, "the web process")
         yield found

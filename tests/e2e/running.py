@@ -27,7 +27,7 @@ MODULES = {
     b"controller.store": "shipper",
     b"controller.web": "web",
 }
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 def eventually(look: Callable[[], T | None], what: str, within_s: float = PATIENCE_S) -> T:

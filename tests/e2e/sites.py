@@ -56,11 +56,11 @@ def demo(folder: Path, store_url: str) -> Path:
     return copy
 
 
-def push_demo(folder: Path) -> Path:
-    """The push-mode demo, with the demo's files that it uses."""
+def push_demo(folder: Path, store_url: str) -> Path:
+    """The push-mode demo with `store_url` as its store, and the demo's files that it uses."""
     shutil.copytree(SITES / "demo", folder / "demo")
     copy = shutil.copytree(SITES / "push-demo", folder / "push-demo")
-    _mend(copy / "site.toml", _ports(8810))
+    _mend(copy / "site.toml", {"\n[web]": f'\n[store]\nurl = "{store_url}"\n\n[web]', **_ports(8810)})
     return copy
 
 

@@ -4,7 +4,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,8 +14,7 @@ from controller.store.chain import Link, check_chain
 from controller.store.queries import DecisionFilter
 from controller.store.store import Store
 from tests.contracts.conftest import PostgresDatabase
-from tests.e2e import sites
-from tests.e2e.running import Running, eventually, started
+from tests.e2e.running import Running, eventually
 
 pytestmark = pytest.mark.xdist_group("e2e")
 AWAY_S, PERIOD_US = 10.0, 300_000_000
@@ -63,14 +61,6 @@ def test_an_absent_database_holds_up_nobody_and_gets_everything_once(
     assert running.spool.verify().ok
     assert check_chain(stored, bytes(32)).ok
     assert running.spool.shipping().conflicts == 0
-
-
-def test_a_site_starts_while_its_database_is_away(tmp_path: Path) -> None:
-    nowhere = f"postgresql+psycopg://postgres:@/nowhere?host={tmp_path}"
-    with started(sites.demo(tmp_path, nowhere), tmp_path, "--speed", "3000") as found:
-        eventually(lambda: found.spool.path.exists() and found.count() > 5, "decisions")
-        eventually(lambda: found.spool.shipping().away, "word of the store")
-        assert "does not answer" in found.said.read_text()
 
 
 def in_full(running: Running) -> bool:

@@ -13,7 +13,7 @@ from tests.e2e.running import Running
 from tests.e2e.test_api import change
 
 pytestmark = [pytest.mark.needs("prometheus"), pytest.mark.xdist_group("e2e")]
-PATIENCE_S = 45.0
+PATIENCE_S = 90.0
 
 
 def panels(plant: str) -> list[tuple[str, str]]:

@@ -42,6 +42,12 @@ def first(pushing: Running, plant: httpx.Client, number: int) -> dict[str, Any]:
     return eventually(decided, "a decision")
 
 
+def stands_still(pid: int) -> bool:
+    """Whether each thread of a process that was told to stop has done so: on a busy machine one may run a little longer."""
+    states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) == {"T"}
+
+
 def test_a_question_gets_a_command_and_asked_again_the_same_one(pushing: Running, plant: httpx.Client) -> None:
     told = first(pushing, plant, 1)
     assert (told["rung"], told["setpoints"]) == ("incumbent", dict(question(1).incumbent))
@@ -51,6 +57,12 @@ def test_a_question_gets_a_command_and_asked_again_the_same_one(pushing: Running
     assert ask(plant, 1) == told
     assert pushing.count() == made
     assert pushing.spool.decision(told["decision"]) is not None
+
+
+def test_a_site_whose_database_was_never_there_decides(pushing: Running, plant: httpx.Client) -> None:
+    first(pushing, plant, 1)
+    eventually(lambda: pushing.spool.shipping().away, "word of the store")
+    assert "does not answer" in pushing.said.read_text()
 
 
 def test_between_questions_control_says_that_it_is_there(pushing: Running, plant: httpx.Client) -> None:
@@ -67,6 +79,7 @@ def test_past_its_deadline_the_plants_own_command_stands_and_that_is_said(
     made, control = pushing.count(), pushing.pid("control")
     os.kill(control, signal.SIGSTOP)
     try:
+        eventually(lambda: stands_still(control), "every thread of control standing still")
         told = ask(plant, 3, deadline_ms=100)
     finally:
         os.kill(control, signal.SIGCONT)

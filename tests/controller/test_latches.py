@@ -118,6 +118,23 @@ def test_a_command_that_has_become_forbidden_takes_the_plant_at_the_next_guard_a
         assert (trip.cause, trip.critical) == ("hard_veto", True)
 
 
+def test_a_candidate_that_knows_better_when_asked_again_has_lost_the_plant_all_the_same(tmp_path: Path) -> None:
+    def wants(seen: Observation) -> Setpoints:
+        return STEADY if inlet_c(seen) > 29.5 else WARM
+
+    mild = Fault("load_step", HOUR_S, HOUR_S, 160.0, zone=1)
+    with hall(tmp_path, wants, faults=(mild,)) as running:
+        decisions = play(running, 14)
+        (taken,) = [d for d in decisions if second(d) % 300.0]
+        judged = taken.judged_by(Rung.CANDIDATE)
+        assert judged is not None
+        assert judged.accepted
+        assert taken.command.rung is Rung.INCUMBENT
+        trip = running.loop.state.rollout.trip
+        assert trip is not None
+        assert trip.cause == "hard_veto"
+
+
 def test_a_sensor_in_doubt_takes_the_plant_for_as_long_as_it_lasts_and_trips_nothing(tmp_path: Path) -> None:
     half = Fault("fan_lost", HOUR_S, 1200.0, 0.5, zone=1)
     with hall(tmp_path, faults=(half,)) as running:

@@ -418,6 +418,3 @@ def in_force(memory: Memory, seen: Observation) -> Memory:
 def is_driving(state: LoopState) -> bool:
     """Whether the rollout gives the candidate a share at all."""
     return state.rollout.status in (Status.RUNNING, Status.WAITING_APPROVAL, Status.COMPLETED)
-
-
-__all__ = ["Companions", "Parts", "PlantLoop", "Watcher", "is_driving"]

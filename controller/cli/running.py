@@ -80,6 +80,8 @@ def _supervise(plan: RunPlan, start_us: int) -> int:
     with View(start_us, plan.until_us, live=not plan.headless) as view:
         while code is None and not asked:
             time.sleep(0.1 if plan.headless else 0.2)
+            if asked:  # Ctrl-C reaches the children too: their end is no death to mend
+                break
             code = supervisor.poll()
             if spool.path.exists():
                 view.show(spool.live())

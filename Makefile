@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SITE   ?= deploy/sites/demo
 ARGS   ?=
 
-.PHONY: run test check docs soak clean
+.PHONY: run test check docs certify soak clean
 
 run: $(VENV)/.service ## install the service (no torch) and run the demo site
 	@$(BIN)/understudy run --site $(SITE) $(ARGS)
@@ -27,6 +27,9 @@ docs: $(VENV)/.test ## write the generated reference pages anew (ten minutes, fo
 	@$(BIN)/python -m simulators.cooling.reference docs/reference
 	@$(BIN)/python -m simulators.cooling.results docs/reference --days 2 --rounds 6
 	@$(BIN)/python -m simulators.bidding.report
+
+certify: $(VENV)/.test ## prove the shipped envelopes anew, after a change of one or of the kernel; the key is forgotten at once
+	@$(BIN)/python -m controller.certificates deploy/sites/demo deploy/sites/bidding-demo examples/third_plant/site
 
 soak: $(VENV)/.test ## the long campaigns; their tables are committed under docs/reference
 	@$(BIN)/python -m tests.safety.differential --cases 100000000

@@ -5,12 +5,13 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
+from controller import certificates
 from controller.decision import Decision, Digests
 from controller.errors import IntegrityError, SettingsError
 from controller.live import About, LiveStatus
@@ -67,13 +68,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A site's artefacts, each checked as far as it can be without starting anything."""
+    """A site's artefacts, each checked as far as it can be without starting anything. `prover` signed the certificate."""
 
     site: Site
     envelope: Envelope
     spec: RolloutSpec
     bundle: Bundle
     kernel_digest: str
+    prover: str = ""
 
     @property
     def digests(self) -> Digests:
@@ -81,7 +83,17 @@ class Loaded:
 
 
 def load(folder: Path, candidate: str = "") -> Loaded:
-    """Everything a site consists of. Raises an error of one sentence that says what to do."""
+    """Everything a site consists of, with a certificate for its envelope. Raises an error of one sentence that says what to do."""
+    loaded = read(folder, candidate)
+    # Last, so that whatever is plainly wrong with the envelope is said instead of that it is not the proved one.
+    files = loaded.site.settings.files
+    at = loaded.site.folder
+    prover = certificates.insist(loaded.envelope, loaded.kernel_digest, at / files.certificate, at / files.trust)
+    return replace(loaded, prover=prover)
+
+
+def read(folder: Path, candidate: str = "") -> Loaded:
+    """Everything a site consists of, to be looked at: nothing may be run on an envelope without its certificate."""
     verify_packages()
     kernel_digest = verify_kernel()
     site = load_site(folder)
@@ -300,6 +312,7 @@ class ControlSystem:
             self.spool.keep_artefact(kind, (folder / name).read_bytes())
         # Under the very digest that decisions name, so that replay can find it by that.
         self.spool.keep_artefact("envelope-canonical", canonical_of(folder / files.envelope))
+        self.spool.keep_artefact("certificate", (folder / files.certificate).read_bytes())
 
 
 @contextmanager
@@ -345,12 +358,12 @@ def _kept(digest: str, state: Path, url: str) -> bytes | None:
 
 def load_for(site: Site, policy_digest: str) -> Loaded:
     """The site with whichever of its bundles has this digest; with its own candidate if none has."""
-    own = load(site.folder)
+    own = read(site.folder)
     if own.bundle.digest == policy_digest:
         return own
     for name in site.settings.candidate.others:
         with suppress(BundleError):
-            other = load(site.folder, name)
+            other = read(site.folder, name)
             if other.bundle.digest == policy_digest:
                 return other
     return own

@@ -136,6 +136,7 @@ class FilesSettings(_Model):
     """Where the site's other files are, relative to its folder."""
 
     envelope: str = "envelope.toml"
+    certificate: str = "envelope.certificate"
     rollout: str = "rollout.toml"
     trust: str = "trust"
 

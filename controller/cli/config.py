@@ -22,7 +22,9 @@ def check(
     bootstrap.rehearse(loaded)
     settings = loaded.site.settings
     console.print(f"site      {settings.name}: plant `{settings.plant.name}` of kind `{settings.plant.kind}`")
-    console.print(f"envelope  {len(loaded.envelope.rules)} rules, {loaded.envelope.digest[:16]}")
+    console.print(
+        f"envelope  {len(loaded.envelope.rules)} rules, proved by {loaded.prover}, {loaded.envelope.digest[:16]}"
+    )
     console.print(f"rollout   {' -> '.join(stage.name for stage in loaded.spec.stages)}, {loaded.spec.digest()[:16]}")
     console.print(
         f"candidate {loaded.bundle.manifest.name}, signed by {loaded.bundle.signer}, {loaded.bundle.digest[:16]}"

@@ -6,15 +6,17 @@ from typing import Annotated
 import typer
 
 from controller import bootstrap
+from controller.certificates import CERTIFICATE, PROVERS, signed
 from controller.cli.options import DEMO, SiteOption, StateOption, running_state
 from controller.cli.records import find_decision
 from controller.decision import redecide
-from controller.policies.trust import read_or_make_key, sign
+from controller.policies.trust import read_or_make_key
 from safety import commands
 
 app = typer.Typer(
     no_args_is_help=True, help="An envelope: what it means, what is proved of it, what it would have done."
 )
+PROVER_KEY = Path(".understudy/prover-key.pem")
 File = Annotated[Path, typer.Argument(help="An envelope.toml.")]
 CasesOption = Annotated[Path, typer.Option(help="Folder of golden decisions.")]
 SitesOption = Annotated[Path, typer.Option(help="Folder of the sites whose envelopes the cases name.")]
@@ -29,15 +31,19 @@ def check(envelope: File) -> None:
 @app.command()
 def prove(
     envelope: File,
-    out: Annotated[Path | None, typer.Option(help="Where to write the certificate.")] = None,
-    key: Annotated[Path | None, typer.Option(help="Private key to sign it with; made if there is none.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write it; beside the envelope if not given.")] = None,
+    key: Annotated[Path, typer.Option(help="Private key to sign with; made if there is none.")] = PROVER_KEY,
 ) -> None:
-    """Prove every obligation with z3 ([prove] extra), or show a counterexample in engineering units. Exit code 1 if any fails."""
+    """Prove every obligation with z3 ([prove] extra) and write the signed certificate that the service insists on.
+
+    What does not hold is shown by a counterexample in engineering units. Exit code 1 if anything fails: then nothing is written.
+    """
     said = commands.prove(envelope)
-    if said.well and out is not None:
-        out.write_bytes(said.made)
-        if key is not None:
-            out.with_suffix(".signature").write_text(sign(read_or_make_key(key), said.made))
+    if said.well:
+        to = out or envelope.with_name(CERTIFICATE)
+        to.write_bytes(signed(said.made, read_or_make_key(key)))
+        typer.echo(f"certificate: {to}")
+        typer.echo(f"a site runs on it once {key.with_suffix('.pub')} lies in its folder trust/{PROVERS}/")
     _say(said)
 
 

@@ -1,4 +1,6 @@
-"""Whose signatures count. A trust store is a folder of public keys, one `<signer>.pub` each; private keys never lie in it.
+"""Whose signatures count, of bundles and of certificates.
+
+A trust store is a folder of public keys, one `<signer>.pub` each; private keys never lie in it.
 
 A public key file is one line: `ed25519 <base64 of the 32 raw bytes>`. A key's id is the first 16 hex digits of its SHA-256.
 Signing and trusting are two acts: whoever trains may sign, only whoever runs the site puts a key into its trust store.
@@ -47,12 +49,12 @@ class TrustStore:
             keys[key_id(key)] = (path.stem, key)
         return cls(folder, keys)
 
-    def signer(self, signature: str, message: bytes, about: Path) -> str:
+    def signer(self, signature: str, message: bytes, about: Path, *, what: str = "bundle") -> str:
         """The name of the trusted signer of `message`. Raises BundleError if unknown, or if it does not hold."""
-        known, raw = _parse(signature, about)
+        known, raw = _parse(signature, f"{what} `{about}`")
         if known not in self.keys:
             raise BundleError(
-                f"bundle `{about}` is signed by unknown key `{known}`: "
+                f"{what} `{about}` is signed by unknown key `{known}`: "
                 f"if you trust its maker, put their `.pub` file into `{self.folder}`"
             )
         name, key = self.keys[known]
@@ -60,7 +62,7 @@ class TrustStore:
             key.verify(raw, message)
         except InvalidSignature as error:
             raise BundleError(
-                f"bundle `{about}` was changed after `{name}` signed it: restore it from where it was made"
+                f"{what} `{about}` was changed after `{name}` signed it: restore it from where it was made"
             ) from error
         return name
 
@@ -117,14 +119,14 @@ def _read_public(path: Path) -> Ed25519PublicKey:
         ) from error
 
 
-def _parse(signature: str, about: Path) -> tuple[str, bytes]:
+def _parse(signature: str, about: str) -> tuple[str, bytes]:
     parts = signature.split()
     try:
         if len(parts) != 3 or parts[0] != _KIND:
             raise ValueError(signature)
         return parts[1], base64.b64decode(parts[2], validate=True)
     except (ValueError, binascii.Error) as error:
-        raise BundleError(f"signature of bundle `{about}` is not `{_KIND} <key id> <base64>`: sign it again") from error
+        raise BundleError(f"signature of {about} is not `{_KIND} <key id> <base64>`: sign it again") from error
 
 
 def _raw(key: Ed25519PublicKey) -> bytes:

@@ -69,11 +69,16 @@ class Certificate:
         return found
 
 
-def verify_certificate(certificate: Certificate, envelope: Envelope) -> None:
-    """Raises CertificateError unless everything was proved, of this very envelope."""
+def verify_certificate(certificate: Certificate, envelope: Envelope, kernel_digest: str) -> None:
+    """Raises CertificateError unless everything was proved, of this very envelope as this very kernel understands it."""
     if certificate.envelope != envelope.digest:
         raise CertificateError(
             f"the certificate is of envelope {certificate.envelope[:12]}, this one is {envelope.digest[:12]}: "
+            "run `understudy envelope prove`"
+        )
+    if certificate.kernel != kernel_digest:
+        raise CertificateError(
+            f"the certificate is of kernel {certificate.kernel[:12]}, this one is {kernel_digest[:12]}: "
             "run `understudy envelope prove`"
         )
     failed = sorted(name for name, answer in certificate.answers.items() if answer in ("refuted", "unknown"))

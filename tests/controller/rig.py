@@ -5,12 +5,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from controller import bootstrap
+from controller.certificates import CERTIFICATE, PROVERS, signed
 from controller.decision import Decision
+from controller.policies.trust import write_public
 from controller.rollout.state import RolloutState
+from safety.kernel import kernel_digest
+from safety.proof.certificate import Certificate
+from safety.spec import load_envelope
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy" / "sites" / "demo"
+KEY = Ed25519PrivateKey.generate()
 DAY_US = 86_400_000_000
 
 
@@ -19,6 +27,15 @@ def site_copy(folder: Path) -> Path:
     copy = folder / "site"
     shutil.copytree(DEMO, copy)
     return copy
+
+
+def certify(site: Path) -> Path:
+    """Claim, with a key that the copy is made to trust, that its edited envelope is proved: for tests about something else."""
+    envelope = load_envelope(site / "envelope.toml")
+    claimed = Certificate(envelope.digest, kernel_digest(), "none", "none", {"claimed": "proved"})
+    (site / CERTIFICATE).write_bytes(signed(claimed.canonical(), KEY))
+    write_public(site / "trust" / PROVERS / "tests.pub", KEY.public_key())
+    return site
 
 
 def system(

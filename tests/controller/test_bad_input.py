@@ -19,7 +19,7 @@ from controller.policies.bundle import write_bundle
 from controller.policies.manifest import read_manifest
 from controller.policies.trust import write_public
 from migrations import upgrade
-from tests.controller.rig import DEMO, ROOT, site_copy
+from tests.controller.rig import DEMO, ROOT, certify, site_copy
 from tests.controller.scenes import hall, play
 
 PACKAGES = ("controller", "safety", "shadow", "simulators", "migrations")
@@ -147,6 +147,31 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
         ("tower_c",),
     ),
     "an envelope for another plant": (edit("envelope.toml", '"hall"', '"barn"'), ("plant `barn`", "mend one")),
+    "an envelope nobody proved": (remove("envelope.certificate"), ("certificate", "understudy envelope prove")),
+    "an envelope edited after its proof": (
+        edit("envelope.toml", "hold_max_s = 600", "hold_max_s = 900"),
+        ("the certificate is of envelope", "understudy envelope prove"),
+    ),
+    "a proof by nobody known": (
+        remove("trust/provers/release.pub"),
+        ("certificate", "signed by unknown key", "put their `.pub` file into"),
+    ),
+    "a proof signed by the policy's maker": (
+        lambda site: shutil.copy(site / "trust" / "demo.pub", site / "trust" / "provers" / "release.pub"),
+        ("signed by unknown key",),
+    ),
+    "nobody's proofs count": (lambda site: shutil.rmtree(site / "trust" / "provers"), ("trust store", "create it")),
+    "a certificate with an answer mended": (
+        edit("envelope.certificate", '"proved"', '"proved "', count=1),
+        ("was changed after `release` signed it",),
+    ),
+    "a certificate without a signature": (
+        lambda site: (site / "envelope.certificate").write_bytes(
+            (site / "envelope.certificate").read_bytes().split(b"\n")[0]
+        ),
+        ("certificate", "sign it again"),
+    ),
+    "a certificate that is none": (write("envelope.certificate", b"proved"), ("not a certificate",)),
     "no rollout.toml": (remove("rollout.toml"), ("rollout.toml` cannot be read",)),
     "rollout.toml is not text": (write("rollout.toml", b"\xff\xfe"), ("not UTF-8", "save it as UTF-8")),
     "unknown key in rollout.toml": (
@@ -273,6 +298,7 @@ class TestStateDirectory:
     def test_that_of_an_edited_site_is_refused_for_a_run_of_stated_length(self, tmp_path: Path, state: Path) -> None:
         site = site_copy(tmp_path)
         edit("envelope.toml", "hold_max_s = 600", "hold_max_s = 300")(site)
+        certify(site)
         assert "(site differ)" in run(site, state)
 
     def test_one_whose_run_nobody_knows_is_refused(self, lived: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from controller.rollout.blocks import assign
 from controller.rollout.state import Status
 from safety.values import Observation, Outcome, Rung, Setpoints, Source
 from simulators.cooling.faults import Fault
-from tests.controller.rig import site_copy
+from tests.controller.rig import certify, site_copy
 from tests.controller.scenes import STEADY, Operator, after, befall, events, hall, play, second
 
 HOUR_S = 3600.0
@@ -229,6 +229,7 @@ def test_the_latch_of_a_critical_rule_takes_two_people(tmp_path: Path) -> None:
     envelope = site / "envelope.toml"
     edited = envelope.read_text().replace(f'id = "{RULE}"\n', f'id = "{RULE}"\ncritical = true\n')
     envelope.write_text(edited)
+    certify(site)
     with hall(tmp_path / "state", lambda _: WARM, site=site, faults=(LOAD_STEP,)) as running:
         ann, bob = Operator(running, "ann"), Operator(running, "bob")
         play(running, 15)

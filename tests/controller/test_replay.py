@@ -72,7 +72,7 @@ def copy(state: Path, tmp_path: Path) -> Path:
 
 
 def loaded(site: Path) -> bootstrap.Loaded:
-    return bootstrap.load(site)
+    return bootstrap.read(site)
 
 
 def said(*words: str | Path) -> tuple[int, str]:

@@ -4,6 +4,8 @@ import shutil
 import socket
 from pathlib import Path
 
+from tests.controller.rig import certify
+
 ROOT = Path(__file__).resolve().parents[2]
 SITES = ROOT / "deploy" / "sites"
 # Shadow for three ticks, then nineteen blocks in twenty: STOP must have something to take away. No gate after it passes.
@@ -50,6 +52,7 @@ def demo(folder: Path, store_url: str) -> Path:
     _mend(copy / "site.toml", {"sqlite:///store.sqlite": store_url, **_ports(8800)})
     envelope, rollout = copy / "envelope.toml", copy / "rollout.toml"
     envelope.write_text(envelope.read_text() + RULE)
+    certify(copy)
     before, after = rollout.read_text().split("[[stages]]", 1)[0], rollout.read_text().split("[[breakers]]", 1)[1]
     before = before.replace("block_ticks = 48 ", "block_ticks = 24 ")
     rollout.write_text(f"{before}{STAGES}[[breakers]]{after}")

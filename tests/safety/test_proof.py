@@ -12,6 +12,7 @@ z3 = pytest.importorskip("z3")
 
 from safety.command_rules import Bound, Dwell, RateWindow  # noqa: E402
 from safety.envelope import Envelope  # noqa: E402
+from safety.kernel import kernel_digest  # noqa: E402
 from safety.proof.certificate import Certificate, CertificateError, verify_certificate  # noqa: E402
 from safety.proof.difference import difference  # noqa: E402
 from safety.proof.lowering import satisfied, vector, world  # noqa: E402
@@ -164,17 +165,19 @@ def test_a_certificate_is_the_same_bytes_every_time_and_of_one_envelope(proof: P
         == replace(certificate, answers=dict(reversed(list(certificate.answers.items())))).canonical()
     )
     assert Certificate.parse(certificate.canonical()) == certificate
-    verify_certificate(certificate, DEMO)
-    with pytest.raises(CertificateError, match="understudy envelope prove"):
-        verify_certificate(certificate, SMALL)
+    verify_certificate(certificate, DEMO, kernel_digest())
+    with pytest.raises(CertificateError, match=r"is of envelope .* run `understudy envelope prove`"):
+        verify_certificate(certificate, SMALL, kernel_digest())
+    with pytest.raises(CertificateError, match=r"is of kernel .* run `understudy envelope prove`"):
+        verify_certificate(certificate, DEMO, "another")
 
 
 def test_a_certificate_of_a_failure_is_refused() -> None:
     failed = Certificate(DEMO.digest, "k", "p", "z", {"alive/X": "unknown"})
     with pytest.raises(CertificateError, match="not proved: alive/X"):
-        verify_certificate(failed, DEMO)
+        verify_certificate(failed, DEMO, "k")
     with pytest.raises(CertificateError, match="nothing at all"):
-        verify_certificate(replace(failed, answers={}), DEMO)
+        verify_certificate(replace(failed, answers={}), DEMO, "k")
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b'{"version":2}', b"\xff"])

@@ -80,11 +80,13 @@ class Relation(CommandRule):
     """A linear relation between setpoints: `sum(coefficient * setpoint) <= limit`, the limit linear in signals.
 
     Compared as exact numbers would be: the sum may exceed the limit by what rounding can make of it (2^-48 of all
-    magnitudes), or a step between two permitted points on the limit would be refused by its last bit.
+    magnitudes), or a step between two permitted points on the limit would be refused by its last bit. A limit that depends
+    on a bad signal refuses, unless `if_unknown` gives one.
     """
 
     terms: tuple[tuple[str, float], ...]
     limit: Linear
+    if_unknown: float | None = None
 
     @property
     def setpoints(self) -> tuple[str, ...]:
@@ -92,6 +94,8 @@ class Relation(CommandRule):
 
     def margin(self, proposed: Setpoints, now: Situation) -> float:
         limit = self.limit.value(Names(now.signals, proposed))
+        if limit is None:
+            limit = self.if_unknown
         if limit is None:
             return nan
         total, size = 0.0, abs(limit)

@@ -143,6 +143,7 @@ class RelationModel(CommandModel):
     kind: Literal["relation"]
     terms: Annotated[dict[Name, Number], Field(min_length=2)]
     limit: Number | Text
+    if_unknown: Number | None = None
 
     def build(self) -> CommandRule:
         for name, coefficient in self.terms.items():
@@ -150,7 +151,8 @@ class RelationModel(CommandModel):
                 raise SpecError(f"rule `{self.id}`: the coefficient of `{name}` is 0: leave the setpoint out")
         limit = _limit(self.id, self.limit)
         assert limit is not None
-        return Relation(**self.common(), terms=tuple(sorted(self.terms.items())), limit=limit)
+        terms = tuple(sorted(self.terms.items()))
+        return Relation(**self.common(), terms=terms, limit=limit, if_unknown=self.if_unknown)
 
 
 class SlewModel(CommandModel):

@@ -122,13 +122,14 @@ def _interlock(rule: Interlock, proposed: Mapping[str, Floats], batch: Batch) ->
 
 def _relation(rule: Relation, proposed: Mapping[str, Floats], batch: Batch) -> Floats:
     limit, unknown = _linear(rule.limit, 0.0, proposed, batch)
+    if unknown is not None:
+        limit = np.where(unknown, np.nan if rule.if_unknown is None else rule.if_unknown, limit)
     total, size = np.zeros(batch.size), np.abs(limit) + np.zeros(batch.size)
     for name, coefficient in rule.terms:
         part = coefficient * proposed[name]
         total += part
         size += np.abs(part)
-    margin = limit - total + 2.0**-48 * size
-    return margin if unknown is None else np.where(unknown, np.nan, margin)
+    return np.asarray(limit - total + 2.0**-48 * size)
 
 
 def _slew(rule: Slew, proposed: Mapping[str, Floats], batch: Batch) -> Floats:

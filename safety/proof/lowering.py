@@ -84,7 +84,9 @@ def satisfied(rule: CommandRule, proposed: Vector, at: World) -> z3.BoolRef:
             return _interlock(rule, proposed, at)
         case Relation():
             total = z3.Sum([number(coefficient) * proposed[name] for name, coefficient in rule.terms])
-            return z3.And(_known(rule.limit, at), total <= linear(rule.limit, proposed, at))
+            measured, within = _known(rule.limit, at), total <= linear(rule.limit, proposed, at)
+            unsure = z3.BoolVal(False) if rule.if_unknown is None else total <= number(rule.if_unknown)
+            return z3.If(measured, within, unsure)
         case Slew():
             return _slew(rule, proposed, at)
         case TrustRegion():

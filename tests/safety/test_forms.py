@@ -8,6 +8,7 @@ from math import isnan
 import numpy as np
 import pytest
 
+from safety.command_rules import Relation
 from safety.decide import judge, judge_plainly
 from safety.envelope import Envelope
 from safety.ramp import Ramped
@@ -101,3 +102,23 @@ def test_without_a_last_command_nothing_slews_and_nothing_is_trusted() -> None:
             assert np.all(margin == np.inf)
         if kinds[rule] == "TrustRegion":
             assert np.all(np.isnan(margin))
+
+
+@pytest.mark.parametrize("declared", [None, 12.0])
+def test_a_relation_with_an_unknown_limit_has_one_meaning_in_all_forms(declared: float | None) -> None:
+    envelope = envelope_of(5, setpoints=6, signals=8, rules=40)
+    rules = tuple(replace(r, if_unknown=declared) if isinstance(r, Relation) else r for r in envelope.command_rules)
+    relations = {rule.id for rule in rules if isinstance(rule, Relation)}
+    envelope = replace(envelope, command_rules=rules)
+    batch = batch_of(envelope, 5, 400, wild=0.3)
+    many = margins(envelope, Rung.CANDIDATE, batch)
+    unknown = 0
+    for at in range(batch.size):
+        target, step, now = situation_of(batch, at, envelope)
+        plain = judge_plainly(target, Ramped(step), Rung.CANDIDATE, now, envelope)
+        assert repr(judge(target, Ramped(step), Rung.CANDIDATE, now, envelope)) == repr(plain)
+        for rule in relations:
+            assert same(float(many[rule][at]), plain.margins[rule])
+            unknown += isnan(plain.margins[rule])
+    assert relations
+    assert unknown > (0 if declared else 400 * len(relations) // 10)

@@ -1,6 +1,6 @@
 """The kinds of rule, one by one: NaN refuses, edges belong to the inside, timers count."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import inf, isnan, nan
 
 import pytest
@@ -76,9 +76,16 @@ def test_an_unknown_condition_counts_as_active() -> None:
     assert rule.margin({"x": 6.0}, now()) == -1.0
 
 
-def test_a_relation_on_a_bad_signal_refuses() -> None:
+def test_a_relation_on_a_bad_signal_refuses_or_takes_its_declared_limit() -> None:
     assert isnan(RELATION.margin({"x": 0.0, "y": 0.0}, now(s=Signal(9.0, Quality.STALE))))
     assert "not good" in RELATION.explain({"x": 0.0, "y": 0.0}, now())
+    declared = replace(RELATION, if_unknown=4.0)
+    assert declared.margin({"x": 1.0, "y": 1.0}, now()) == pytest.approx(1.0)
+    assert declared.margin({"x": 1.0, "y": 1.0}, now(s=Signal(2.0))) < 0, (
+        "a known limit counts, also where it is tighter"
+    )
+    assert isnan(declared.margin({"x": nan, "y": 1.0}, now()))
+    assert "over its limit by 1" in declared.explain({"x": 1.0, "y": 2.0}, now())
     assert "over its limit by 1" in RELATION.explain({"x": 1.0, "y": 1.0}, now(s=Signal(2.0)))
 
 

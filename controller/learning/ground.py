@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from controller.learning.spec import TrainingError
 from controller.learning.tensors import Tensors
+from controller.plants.cooling_world import world_of
 from controller.policies.manifest import Manifest
 from controller.settings import CoolingSettings, load_site
 from safety.envelope import Envelope
 from safety.spec import load_envelope
-from simulators.cooling.scenario import Scenario, scenario
+from simulators.cooling.scenario import Scenario
 from simulators.cooling.sensing import setpoint_specs, signal_specs
 
 
@@ -56,6 +57,6 @@ def ground_of(site: Path) -> Ground:
     names = [spec.name for spec in setpoint_specs(settings.cooling.zones)]
     if [spec.name for spec in envelope.setpoints] != names:
         raise TrainingError(f"`{site}/envelope.toml` must list the plant's setpoints in its order: {', '.join(names)}")
-    world = scenario("greensboro-year", site=settings.cooling.weather, zones=settings.cooling.zones)
+    world = world_of(settings.cooling)
     static = np.array([settings.cooling.best_static[name] for name in names])
     return Ground(envelope, settings.cooling, world, static)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.errors import SettingsError, StateError
+from controller.plants.cooling_world import start_node, world_of
 from controller.plants.snapshot import (
     SnapshotFile,
     Twin,
@@ -32,7 +33,7 @@ from safety.standing import Standing, in_force, taken
 from safety.values import Authority, Command, Observation, Receipt, Setpoints, Signal
 from simulators.cooling.plant import advance
 from simulators.cooling.ready import SUB_STEP_S, prepare
-from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource, scenario
+from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource
 from simulators.cooling.sensing import observe, readback, setpoint_specs, signal_specs
 from simulators.cooling.simulation import start_setpoints, start_state
 from simulators.cooling.state import Disturbance, State
@@ -126,14 +127,14 @@ class CoolingHall:
         self.settings, self.envelope, self.seed = cooling, envelope, seed
         self.start_us = site.start_us
         self.lane_names = LANES
-        world = scenario("greensboro-year", site=cooling.weather, zones=cooling.zones)
+        world = world_of(cooling)
         self._specs = setpoint_specs(cooling.zones)
         self._check_names(envelope)
         self._columns = {spec.name: column for column, spec in enumerate(signal_specs(cooling.zones))}
         self._setpoint_names = [spec.name for spec in self._specs]
         self._ready = prepare(world.params(), SUB_STEP_S, len(LANES))
         same = np.zeros(len(LANES), dtype=np.int64)  # every lane lives through the noise of lane 0
-        self._source = DisturbanceSource(world, seed, same, same)
+        self._source = DisturbanceSource(world, seed, same, same + start_node(cooling, site.settings.timezone))
         self._local = start_setpoints(cooling.zones, 1)[0]
         self._store = None if snapshot is None else SnapshotFile(snapshot)
         self._standing = Standing()
@@ -293,7 +294,7 @@ class CoolingHall:
         end, out = advance(state, self._setpoints, part, self._ready)
         signals = np.asarray(observe(out, part, self._ready))
         setpoints = np.broadcast_to(self._setpoints, (signals.shape[0], *self._setpoints.shape))
-        does = np.asarray(readback(setpoints, out, part, self._ready))
+        does = np.asarray(readback(setpoints, out, self._ready))
         return _Segment(
             first=first,
             state=state,

@@ -13,7 +13,7 @@ from simulators.cooling.state import Disturbance, State
 
 @dataclass(frozen=True, slots=True)
 class AirPath:
-    """Per sub-step, `[k, n, zones]`; the two ends are `[n, zones]`."""
+    """Per sub-step, `[k, n, zones]`; `fan_end` is `[n, zones]`."""
 
     air_kw_per_k: Array
     """Heat capacity rate of the supplied air."""
@@ -24,12 +24,6 @@ class AirPath:
     fan_kw: Array
     fan_frac: Array
     fan_end: Array
-    gain_kw: Array
-    """Heat into the hot aisle that does not depend on temperatures."""
-    rack_gain_k: Array
-    """Share of the rack temperature that IT power makes."""
-    supply_weight: Array
-    inverse: Array
     supply_mean_c: Array
     """Supply air that the valves aim for, mean of the sub-step."""
     supply_aim_c: Array
@@ -39,9 +33,27 @@ class AirPath:
     water_scale: Array
     part_load_offset: Array
     part_load_floor: Array
+    least_coil_kw: Array
+    """Coil heat below which the part-load curve is no longer followed."""
+    weights: "ZoneWeights"
     outdoor_share: Array | None
     """Greatest share of outdoor air that may be used. [1]"""
     outdoor_c: Array
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneWeights:
+    """The zone balance solved for a sub-step, `[k, 3, n, zones]` each.
+
+    Hot aisle at the end, racks at the end, and coil heat are these weights times hot aisle, racks, supply air and any
+    further heat into the hot aisle, plus `gain`.
+    """
+
+    hot: Array
+    rack: Array
+    supply: Array
+    heat: Array
+    gain: Array
 
 
 def air_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Ready) -> AirPath:
@@ -51,14 +63,9 @@ def air_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Re
     gradual, as seen in halls: 0.5 (d + sqrt(d^2 + w^2)) with d the shortage and w the mixing width; the mirror image
     of it bypasses, so mass balances exactly. Fan power is a cube law over a standby floor, and all of it heats the air.
     """
-    xp, p, substeps = ready.xp, ready.params, disturbance.it_kw.shape[0]
-    speed, _, fan_end = _first_order(
-        state.fan_frac, setpoints[:, 1 : 1 + ready.zones], substeps, ready.fan_keep, ready.fan_mean, ready
-    )
-    aim_mean, aim_end, _ = _first_order(
-        state.supply_c, setpoints[:, 0:1], substeps, ready.supply_keep, ready.supply_mean, ready
-    )
-    fan_frac = speed * disturbance.fan_available
+    xp, p = ready.xp, ready.params
+    lag = _lags(state, setpoints, disturbance.it_kw.shape[0], ready)
+    fan_frac = lag.mean[:, 0] * disturbance.fan_available
     flow_frac = xp.maximum(fan_frac, ready.draught)
     air = flow_frac * ready.air_rated
     it_air = ready.it_flow_base + disturbance.it_kw * ready.it_flow_slope
@@ -67,32 +74,66 @@ def air_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Re
     back = it_air * p.leak_frac + 0.5 * (short + xp.sqrt(short * short + width * width))
     recirculation = back / (air + back)
     fresh = 1.0 - recirculation
+    speed = lag.mean[:, 0]
     fan_kw = disturbance.fan_available * (ready.fan_standby + ready.fan_cubic * (speed * speed * speed))
-    coils = p.coil_ntu, p.coil_capacity_ratio, p.coil_air_resistance_frac
-    full = coil.effectiveness(flow_frac, 1.0, *coils, xp)
-    slope = coil.part_load_slope(full, coil.effectiveness(flow_frac, coil.LOW_FLOW, *coils, xp))
-    effectiveness = full[0] * xp.maximum(disturbance.coil_available, ready.least_coil)
-    floor = full[1] * full[1] / slope
+    effectiveness, scale, offset, floor = _coils(flow_frac, air, disturbance.coil_available, ready)
     return AirPath(
         air_kw_per_k=air,
         recirculation=recirculation,
         hot_spot=recirculation * (1.0 + p.hot_spot_gain * fresh),
         fan_kw=fan_kw,
         fan_frac=fan_frac,
-        fan_end=fan_end,
-        gain_kw=ready.rack_share * disturbance.it_kw + fan_kw + ready.envelope * disturbance.dry_bulb_c,
-        rack_gain_k=ready.rack_heat * disturbance.it_kw,
-        supply_weight=air - ready.rack_pull * fresh,
-        inverse=1.0 / (ready.air_half + ready.envelope + air + ready.rack_pull * recirculation),
-        supply_mean_c=aim_mean,
-        supply_aim_c=aim_end,
+        fan_end=lag.last[0],
+        supply_mean_c=lag.mean[:, 1],
+        supply_aim_c=lag.end[:, 1],
         effectiveness=effectiveness,
-        water_scale=air / xp.sqrt(slope),
-        part_load_offset=floor - 1.0 / (effectiveness * effectiveness),
+        water_scale=scale,
+        part_load_offset=offset,
         part_load_floor=floor,
+        least_coil_kw=ready.small_k * air,
+        weights=_weights(air, recirculation, fresh, fan_kw, disturbance, ready),
         outdoor_share=_outdoor_share(disturbance, ready) if ready.air_economiser else None,
         outdoor_c=disturbance.dry_bulb_c,
     )
+
+
+def _weights(
+    air: Array, recirculation: Array, fresh: Array, fan_kw: Array, disturbance: Disturbance, ready: Ready
+) -> ZoneWeights:
+    """Air and racks by the implicit midpoint rule, C dT/dt of both, solved for the temperatures at the end.
+
+    The racks give their heat to the air passing through them, G (T_rack - T_inlet); the hot aisle gets that, the air
+    the racks let through, and fan heat, and loses what the coil takes, c m_s (T_hot - T_supply).
+    """
+    xp, it_kw = ready.xp, disturbance.it_kw
+    gain_kw = ready.rack_share * it_kw + fan_kw + ready.envelope * disturbance.dry_bulb_c
+    inverse = 1.0 / (ready.air_half + ready.envelope + air + ready.rack_pull * recirculation)
+    drawn = (2.0 * ready.rack_share) * recirculation
+    heat = xp.stack([2.0 * inverse, drawn * inverse, air * inverse], axis=1)
+    nothing = 0.0 * air
+    direct = xp.stack([nothing, (2.0 * ready.rack_share) * fresh, -air], axis=1)
+    rack_gain = xp.stack([nothing, (2.0 * ready.rack_heat) * it_kw, nothing], axis=1)
+    return ZoneWeights(
+        hot=heat * ready.air_half - ready.hot_before,
+        rack=heat * ready.rack_pull + ready.rack_kept,
+        supply=heat * (air - ready.rack_pull * fresh)[:, None] + direct,
+        heat=heat,
+        gain=heat * gain_kw[:, None] + rack_gain,
+    )
+
+
+def _coils(flow_frac: Array, air: Array, available: Array, ready: Ready) -> tuple[Array, Array, Array, Array]:
+    """Effectiveness with open valves; and scale, offset and floor of the part-load curve, in terms of coil heat."""
+    xp, p = ready.xp, ready.params
+    both, ratios = coil.effectiveness(
+        flow_frac, ready.coil_water_frac, p.coil_ntu, p.coil_capacity_ratio, p.coil_air_resistance_frac, xp
+    )
+    slope = coil.part_load_slope((both[0], ratios[0]), (both[1], ratios[1]))
+    effectiveness = both[0] * xp.maximum(available, ready.least_coil)
+    floor = ratios[0] * ratios[0] / slope
+    per_air = 1.0 / (air * air)
+    offset = (floor - 1.0 / (effectiveness * effectiveness)) * per_air
+    return effectiveness, 1.0 / xp.sqrt(slope), offset, floor * per_air
 
 
 def _outdoor_share(disturbance: Disturbance, ready: Ready) -> Array:
@@ -104,18 +145,26 @@ def _outdoor_share(disturbance: Disturbance, ready: Ready) -> Array:
     return xp.where(cool & dry, share, 0.0 * share) + 0.0 * disturbance.it_kw
 
 
-def _first_order(
-    value: Array, wanted: Array, substeps: int, keep: Array, mean: Array, ready: Ready
-) -> tuple[Array, Array, Array]:
-    """Exact first-order lag towards `wanted`: means and ends of the sub-steps `[k, n, zones]`, and the last end."""
-    gap = value - wanted
-    gaps = [gap]
+@dataclass(frozen=True, slots=True)
+class _Lagged:
+    """Fan speed share and supply air aimed for: means and ends of the sub-steps `[k, 2, n, zones]`, and the last end."""
+
+    mean: Array
+    end: Array
+    last: Array
+
+
+def _lags(state: State, setpoints: Array, substeps: int, ready: Ready) -> _Lagged:
+    """Exact first-order lags towards the setpoints. What is carried on is the value itself, however a row is cut."""
+    xp, zones = ready.xp, ready.zones
+    value = xp.stack([state.fan_frac, state.supply_c])
+    wanted = xp.stack([setpoints[:, 1 : 1 + zones], setpoints[:, 0:1] + ready.no_outdoor_air])
+    values = [value]
     for _ in range(substeps):
-        gap = gap * keep
-        gaps.append(gap)
-    track = stacked(gaps, ready.xp)
-    ends = wanted + track[1:]
-    return wanted + track[:-1] * mean, ends, ends[-1]
+        value = wanted + (value - wanted) * ready.lag_keep
+        values.append(value)
+    track = stacked(values, xp)
+    return _Lagged(wanted + (track[:-1] - wanted) * ready.lag_mean, track[1:], value)
 
 
 def neighbours(hot_c: Array, ready: Ready) -> Array:

@@ -20,7 +20,7 @@ from simulators.cooling.psychrometrics import STANDARD_PRESSURE_PA, humidity_rat
 from simulators.cooling.ready import SUB_STEP_S, prepare
 from simulators.cooling.scenario import SUB_STEPS
 from simulators.cooling.sensing import observe, setpoint_specs, signal_specs
-from simulators.cooling.state import Disturbance, State
+from simulators.cooling.state import LONG_AGO_S, Disturbance, State
 
 Floats = NDArray[np.float64]
 WINDOW_STEPS = 12
@@ -236,6 +236,9 @@ def _measured_state(read: _Columns, rows: NDArray[np.int64], params: Params, slo
         chwr_c=read("chwr_temp_c", rows),
         cws_c=read("cws_temp_c", rows),
         chillers=read("chillers_running", rows),
+        chillers_on=np.ceil(read("chillers_running", rows)),
+        since_start_s=np.full((len(rows), 1), LONG_AGO_S),  # the log's own plant has kept its timers
+        since_stop_s=np.full((len(rows), 1), LONG_AGO_S),
         room_kg_kg=humidity_ratio(saturation_pressure(dew), STANDARD_PRESSURE_PA),
         in_transit_kw=np.repeat(load, slots, axis=1),
     )

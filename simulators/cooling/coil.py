@@ -13,7 +13,7 @@ LOW_FLOW = 0.35
 
 
 def effectiveness(
-    air_frac: Array, water_frac: float, ntu: Array, ratio: Array, air_share: Array, xp: Namespace
+    air_frac: Array, water_frac: Array | float, ntu: Array, ratio: Array, air_share: Array, xp: Namespace
 ) -> tuple[Array, Array]:
     """Air-side effectiveness [1] of a counterflow coil, and its air over water capacity ratio [1].
 

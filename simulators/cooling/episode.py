@@ -101,7 +101,7 @@ class Episodes:
         return Measured(
             signals=self._link.up(observe(end, now, self._ready), now_s),
             setpoints=setpoints,
-            readback=readback(setpoints, end, now, self._ready),
+            readback=readback(setpoints, end, self._ready),
             inlet_max_c=np.maximum.reduce(outputs.inlet_c, axis=0),
             cooling_kwh=np.add.reduce(parts, axis=1),
             it_kwh=it_kwh,

@@ -32,6 +32,7 @@ class Tally:
     steps: int = 0
     _inlets: list[Floats] = field(default_factory=list)
     _setpoints: Floats | None = None
+    _running: Floats = field(default_factory=lambda: np.zeros(0))
 
     def add(self, m: Measured) -> None:
         """Count one control step."""
@@ -51,8 +52,8 @@ class Tally:
         self.rate_k = np.maximum(self.rate_k, np.abs(self._inlets[-1] - self._inlets[0]).max(axis=1))
         moved = m.setpoints - self._setpoints
         self.travel = self.travel + np.abs(moved) / self._ranges()
-        self.starts = self.starts + np.maximum(moved[:, -1], 0.0)
-        self._setpoints = m.setpoints
+        self.starts = self.starts + np.maximum(m.readback[:, -1] - self._running, 0.0)
+        self._setpoints, self._running = m.setpoints, m.readback[:, -1]
 
     def _begin(self, m: Measured) -> None:
         lanes = len(m.it_kwh)
@@ -61,6 +62,7 @@ class Tally:
         self.degree_minutes = dict.fromkeys((*BANDS_C, "below_18"), zero)
         self.inlet_max_c = np.full(lanes, -np.inf)
         self.travel, self._setpoints = np.zeros_like(m.setpoints), m.setpoints
+        self._running = m.readback[:, -1]
 
     def _ranges(self) -> Floats:
         return np.array([spec.high - spec.low for spec in setpoint_specs(self.zones)])

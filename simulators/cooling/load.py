@@ -1,6 +1,8 @@
-"""IT load: a day's and a week's rhythm, correlated noise, and steps when jobs start and end.
+"""IT load, fitted to two real traces: a cloud cluster's week and a supercomputer's day.
 
-Every value is a function of (scenario, seed, lane, time), so a run can start anywhere and any part can be made alone.
+A zone's power is a mix of both kinds. Servers for users follow a weekly rhythm with noise; batch jobs start at once,
+run, and drain. Every value is a function of (scenario, seed, lane, time), so a run can start anywhere, any part can be
+made alone, and no week repeats another. `python -m simulators.cooling.load_fit` prints the statistics behind the numbers.
 """
 
 from dataclasses import dataclass
@@ -11,28 +13,87 @@ from numpy.typing import NDArray
 from simulators.cooling.noise import normals, uniforms
 
 NODE_S = 300
+NODES_PER_HOUR = 12
 NODES_PER_DAY = 288
+WEEK_HOURS = 168.0
 NOISE_NODES = 48
-BLOCK_NODES = 48
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Utilisation of servers that people use. Fitted to a week of hourly CPU use of an Alibaba cluster (trace of 2017).
+
+    After one weekly harmonic that week's residual is white from hour to hour and normal (kurtosis 2.9); its daily
+    rhythm is next to nothing. The trace does not say on which weekday it starts: taken as a Monday.
+    """
+
+    mean_frac: float = 0.495
+    """Mean utilisation. [1]"""
+    weekly_frac: float = 0.083
+    """Amplitude of the weekly rhythm. [1]"""
+    weekly_peak_h: float = 82.7
+    """Its peak, in hours since the week began. [h]"""
+    daily_frac: float = 0.007
+    """Amplitude of the daily rhythm. [1]"""
+    daily_peak_h: float = 21.2
+    """[h]"""
+    noise_frac: float = 0.069
+    """Standard deviation of the rest. [1]"""
+    noise_hours: float = 0.35
+    """Its correlation time, short enough for hours to be independent as they are in the trace. [h]"""
+    idle_frac: float = 0.4
+    """Power at no utilisation over that at full; engineering assumption of this project. [1]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Power of a machine that runs jobs. Fitted to 25 cooling units of the Frontier supercomputer on one day, 2024-04-07.
+
+    Jobs start in slots, `SLOTS_PER_BLOCK` in each `BLOCK_NODES`. A job jumps to its size, holds it, then drains linearly.
+    """
+
+    idle_frac: float = 0.25
+    """Power without jobs over design power. [1]"""
+    busy_frac: float = 0.945
+    """The same with the machine full. [1]"""
+    start_chance: float = 0.78
+    """That a slot starts a job. [1]"""
+    hours: float = 1.13
+    """Mean time a job holds its size; exponential. [h]"""
+    whole_chance: float = 0.23
+    """That a job takes the whole machine; else its size is uniform up to `part_frac`. [1]"""
+    part_frac: float = 0.87
+    """[1]"""
+    drain_hours: float = 0.09
+    """Mean time of the drain; exponential. [h]"""
+    ripple_frac: float = 0.016
+    """Standard deviation of what remains, white. [1]"""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadProfile:
     """Shape of the load, in shares of each zone's design power."""
 
-    base_frac: float = 0.66
+    users: Users = Users()
+    batch: Batch = Batch()
+    batch_frac: float = 0.15
+    """Share of the design power that runs batch jobs; engineering assumption of this project. [1]"""
+    batch_shared: bool = False
+    """Whether all zones run the same jobs, as the cooling units of one supercomputer do."""
     spread_frac: float = 0.08
-    """How far zones differ from one another, uniformly to both sides."""
-    daily_frac: float = 0.14
-    weekend_frac: float = 0.06
-    """How much less is asked for on Saturdays and Sundays."""
-    noise_frac: float = 0.03
-    noise_hours: float = 1.0
-    step_chance: float = 0.15
-    """Chance that a zone runs a large job in a given four hours."""
-    step_frac: float = 0.12
-    low_frac: float = 0.2
-    high_frac: float = 0.95
+    """How far zones' users differ in mean utilisation, uniformly to both sides; engineering assumption. [1]"""
+    common_frac: float = 0.5
+    """Share of the noise's variance that zones have in common; engineering assumption. [1]"""
+    low_frac: float = 0.1
+    high_frac: float = 1.0
+
+
+CLOUD = LoadProfile(batch_frac=0.0)
+"""Users alone, as in the Alibaba trace."""
+HPC = LoadProfile(batch_frac=1.0, batch_shared=True)
+"""One machine for jobs, as in the Frontier trace."""
 
 
 def load_fracs(
@@ -43,7 +104,7 @@ def load_fracs(
     first: NDArray[np.int64],
     count: int,
     zones: int,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Load `[count, n, zones]` as shares of design power at five-minute nodes, from each lane's `first` node on."""
     rows = [
         _lane(profile, name, seed, int(lane), int(start), count, zones)
@@ -52,47 +113,76 @@ def load_fracs(
     return np.stack(rows, axis=1)
 
 
-def _lane(
-    profile: LoadProfile, name: str, seed: int, lane: int, first: int, count: int, zones: int
-) -> NDArray[np.float64]:
-    nodes = first + np.arange(count)
-    traits = uniforms(f"{name}/traits", seed, lane, 0, 1, 2 * zones)[0]
-    base = profile.base_frac + profile.spread_frac * (2.0 * traits[:zones] - 1.0)
-    peak_hour = 13.0 + 4.0 * traits[zones:]
-    hour = (nodes % NODES_PER_DAY)[:, None] / 12.0
-    rhythm = profile.daily_frac * np.cos(2.0 * np.pi * (hour - peak_hour) / 24.0)
-    weekend = ((nodes // NODES_PER_DAY) % 7 >= 5)[:, None]
-    total = base + rhythm - profile.weekend_frac * weekend + _noise(profile, name, seed, lane, first, count, zones)
-    total = total + _jobs(profile, name, seed, lane, nodes, zones)
-    clipped: NDArray[np.float64] = np.clip(total, profile.low_frac, profile.high_frac)
-    return clipped
+def _lane(profile: LoadProfile, name: str, seed: int, lane: int, first: int, count: int, zones: int) -> Floats:
+    total = np.zeros((count, zones))
+    if profile.batch_frac < 1.0:
+        idle = profile.users.idle_frac
+        use = utilisation(profile, name, seed, lane, first, count, zones)
+        total = total + (1.0 - profile.batch_frac) * (idle + (1.0 - idle) * use)
+    if profile.batch_frac > 0.0:
+        total = total + profile.batch_frac * _batch_power(profile, name, seed, lane, first, count, zones)
+    return np.asarray(np.clip(total, profile.low_frac, profile.high_frac))
 
 
-def _noise(
-    profile: LoadProfile, name: str, seed: int, lane: int, first: int, count: int, zones: int
-) -> NDArray[np.float64]:
-    """First-order noise as a finite sum over the past, so any part can be made alone; zones share half of it."""
-    decay = np.exp(-1.0 / (12.0 * profile.noise_hours))
+def utilisation(profile: LoadProfile, name: str, seed: int, lane: int, first: int, count: int, zones: int) -> Floats:
+    """Utilisation of users' servers `[count, zones]`."""
+    users = profile.users
+    hours = (first + np.arange(count))[:, None] / NODES_PER_HOUR
+    traits = uniforms(f"{name}/traits", seed, lane, 0, 1, zones)[0]
+    mean = users.mean_frac + profile.spread_frac * (2.0 * traits - 1.0)
+    weekly = users.weekly_frac * np.cos(2.0 * np.pi * (hours - users.weekly_peak_h) / WEEK_HOURS)
+    daily = users.daily_frac * np.cos(2.0 * np.pi * (hours - users.daily_peak_h) / 24.0)
+    noise = _noise(profile, name, seed, lane, first, count, zones)
+    return np.asarray(np.clip(mean + weekly + daily + noise, 0.0, 1.0))
+
+
+def _noise(profile: LoadProfile, name: str, seed: int, lane: int, first: int, count: int, zones: int) -> Floats:
+    """First-order noise as a finite sum over the past, so any part can be made alone."""
+    decay = np.exp(-1.0 / (NODES_PER_HOUR * profile.users.noise_hours))
     weights = decay ** np.arange(NOISE_NODES)[::-1]
-    weights = weights * (profile.noise_frac / np.sqrt(np.sum(weights * weights)))
-    start = first - NOISE_NODES + 1 + _NOISE_ORIGIN
+    weights = weights * (profile.users.noise_frac / np.sqrt(np.sum(weights * weights)))
+    start = first - NOISE_NODES + 1 + _ORIGIN
     shocks = normals(f"{name}/noise", seed, lane, start, count + NOISE_NODES - 1, zones + 1)
-    mixed = np.sqrt(0.5) * (shocks[:, :1] + shocks[:, 1:])
+    common = profile.common_frac
+    mixed = np.sqrt(common) * shocks[:, :1] + np.sqrt(1.0 - common) * shocks[:, 1:]
     windows = np.lib.stride_tricks.sliding_window_view(mixed, NOISE_NODES, axis=0)
     return np.asarray(np.add.reduce(windows * weights, axis=-1))
 
 
-_NOISE_ORIGIN = 1 << 20
-"""Keeps the counter positive before the first node of the year."""
+_ORIGIN = 1 << 20
+"""Keeps counters positive before the first node of the year."""
+
+BLOCK_NODES = 36
+SLOTS_PER_BLOCK = 4
+MEMORY_BLOCKS = 4
+"""Blocks that a job may outlive; those few that are longer end here."""
+
+
+def _batch_power(profile: LoadProfile, name: str, seed: int, lane: int, first: int, count: int, zones: int) -> Floats:
+    """Power of the batch machines over their design power `[count, zones]`."""
+    batch, machines = profile.batch, 1 if profile.batch_shared else zones
+    nodes = first + np.arange(count)
+    start, size, hold, drain = _jobs(batch, name, seed, lane, nodes, machines)
+    age = nodes[:, None] - start[None, :]
+    share = np.clip(1.0 - (age - hold) / drain, 0.0, 1.0) * (age >= 0.0) * size
+    level = np.minimum(np.add.reduce(share.reshape(count, -1, machines), axis=1), 1.0)
+    ripple = batch.ripple_frac * normals(f"{name}/ripple", seed, lane, first + _ORIGIN, count, machines)
+    power = batch.idle_frac + (batch.busy_frac - batch.idle_frac) * level + ripple
+    return np.asarray(np.repeat(power, zones, axis=1) if profile.batch_shared else power)
 
 
 def _jobs(
-    profile: LoadProfile, name: str, seed: int, lane: int, nodes: NDArray[np.int64], zones: int
-) -> NDArray[np.float64]:
-    """Steps up or down that a job makes within its four hours, at a random start."""
-    block = nodes // BLOCK_NODES
-    draws = uniforms(f"{name}/jobs", seed, lane, int(block[0]), int(block[-1] - block[0]) + 1, 3 * zones)
-    mine = draws[block - block[0]]
-    runs, size, start = mine[:, :zones], mine[:, zones : 2 * zones], mine[:, 2 * zones :]
-    on = (runs < profile.step_chance) & ((nodes % BLOCK_NODES)[:, None] >= start * BLOCK_NODES * 0.75)
-    return np.where(on, profile.step_frac * (2.0 * size - 1.0) * 1.5, 0.0)
+    batch: Batch, name: str, seed: int, lane: int, nodes: NDArray[np.int64], machines: int
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Start, size, hold and drain of all jobs that may be felt at `nodes`, times in nodes; `[slots x machines]` each."""
+    begin, end = int(nodes[0]) // BLOCK_NODES - MEMORY_BLOCKS, int(nodes[-1]) // BLOCK_NODES + 1
+    width = SLOTS_PER_BLOCK * machines
+    draws = uniforms(f"{name}/jobs", seed, lane, begin + _ORIGIN, end - begin, 6 * width)
+    runs, at, whole, part, hold, drain = (draws[:, i * width : (i + 1) * width] for i in range(6))
+    blocks = np.arange(begin, end)[:, None]
+    size = np.where(whole < batch.whole_chance, 1.0, part * batch.part_frac) * (runs < batch.start_chance)
+    longest = float(MEMORY_BLOCKS * BLOCK_NODES)
+    held = np.minimum(-np.log(hold) * batch.hours * NODES_PER_HOUR, 0.7 * longest)
+    drained = np.clip(-np.log(drain) * batch.drain_hours * NODES_PER_HOUR, 1.0, 0.3 * longest)
+    start = np.floor((blocks + at) * BLOCK_NODES)
+    return start.ravel(), size.ravel(), held.ravel(), drained.ravel()

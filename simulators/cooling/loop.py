@@ -1,7 +1,8 @@
 """One sub-step of the water: supply and return main around the chillers, and the tower's basin.
 
 Written for arrays `[n, 1]`. A batch of few runs the same code on Python floats, lane by lane, which gives the same bits
-at a part of the cost: a tenth for one lane.
+at a part of the cost. Rows and constants are unpacked and results are plain tuples because every attribute looked up
+would cost as much as an addition.
 """
 
 from collections.abc import Callable
@@ -10,8 +11,8 @@ from typing import Any, NamedTuple
 from simulators.cooling.arrays import Array
 
 
-class LoopConstants(NamedTuple):
-    """Constants of the water side, heat capacities over half a sub-step."""
+class MainsConstants(NamedTuple):
+    """Constants of the mains and chillers, heat capacities over half a sub-step."""
 
     larger: Callable[[Any, Any], Any]
     smaller: Callable[[Any, Any], Any]
@@ -27,38 +28,22 @@ class LoopConstants(NamedTuple):
     part_load1: Array
     part_load2: Array
     part_load_floor: Array
-    range_low: Array
-    range_high: Array
-    least_approach: Array
     zero: Array
-    one: Array
     water_economiser: Array | None
 
 
-class LoopRow(NamedTuple):
-    """What setpoints, weather and failures decide for one sub-step; see `water.WaterPath`."""
+class BasinConstants(NamedTuple):
+    """Constants of the tower and its basin."""
 
-    chws_setpoint_c: Array
-    tower_setpoint_c: Array
-    wet_bulb_c: Array
-    capacity0: Array
-    capacity1: Array
-    capacity2: Array
-    input_ratio0: Array
-    input_ratio1: Array
-    input_ratio2: Array
-    flow_kw_per_k: Array
-    per_flow: Array
-    pump_kw: Array
-    basin_keep: Array
-    basin_take: Array
-    full_fan0: Array
-    full_fan1: Array
-    full_fan2: Array
+    larger: Callable[[Any, Any], Any]
+    smaller: Callable[[Any, Any], Any]
+    range_low: Array
+    range_high: Array
+    least_approach: Array
 
 
 class Mains(NamedTuple):
-    """One sub-step of the water `[n, 1]`, or a row of them `[k, n, 1]`."""
+    """One sub-step of the mains `[n, 1]`, or a row of them `[k, n, 1]`."""
 
     chws_c: Array
     chwr_c: Array
@@ -79,64 +64,73 @@ class Condenser(NamedTuple):
     leaving_c: Array
 
 
+MAINS_ROW = (
+    "chws_setpoint_c", "capacity0", "capacity1", "capacity2", "input_ratio0", "input_ratio1", "input_ratio2",
+    "flow_kw_per_k", "per_flow",
+)  # fmt: skip
+"""What setpoints, weather and failures decide of the mains for one sub-step: fields of `water.WaterPath`, in order."""
+
+BASIN_ROW = (
+    "tower_setpoint_c", "wet_bulb_c", "pump_kw", "per_flow", "basin_keep", "basin_take",
+    "full_fan0", "full_fan1", "full_fan2",
+)  # fmt: skip
+"""The same of the basin."""
+
+
 def advance_mains(
-    chws: Array, chwr: Array, cws: Array, arriving_kw: Array, wanted: Array, row: LoopRow, c: LoopConstants
-) -> Mains:
+    chws: Array, chwr: Array, cws: Array, arriving_kw: Array, wanted: Array, row: list[Any], constants: MainsConstants
+) -> tuple[Array, ...]:
     """Supply and return main around the chillers, which hold their leaving temperature unless they run out of capacity.
 
     First the mains as if the setpoint were held; that gives the load it takes. If this is more than there is, the heat
-    that stays in the water is put back through the same closed-form solution.
+    that stays in the water is put back through the same closed-form solution. Returns the fields of `Mains`.
     """
-    setpoint = row.chws_setpoint_c
-    flow = c.larger(wanted, c.flow_floor)
+    setpoint, capacity0, capacity1, capacity2, input0, input1, input2, cw_flow, per_cw_flow = row
+    (larger, smaller, supply_half, return_half, pump_linear, pump_cubic, flow_floor, entering_low, entering_high,
+     beyond_range, part_load0, part_load1, part_load2, part_load_floor, zero, economiser) = constants  # fmt: skip
+    flow = larger(wanted, flow_floor)
     square = flow * flow
-    pump_kw = flow * (c.pump_linear + c.pump_cubic * square)
-    a, b = c.supply_half + flow, c.return_half + flow
-    supply_mid = (c.supply_half * chws + flow * setpoint) / a
-    return_mid = (c.return_half * chwr + arriving_kw + pump_kw + flow * supply_mid) / b
+    pump_kw = flow * (pump_linear + pump_cubic * square)
+    a, b = supply_half + flow, return_half + flow
+    supply_mid = (supply_half * chws + flow * setpoint) / a
+    return_mid = (return_half * chwr + arriving_kw + pump_kw + flow * supply_mid) / b
     needed = flow * (return_mid - setpoint)
 
-    free = c.zero
-    if c.water_economiser is not None:
-        exchange = c.water_economiser * c.smaller(flow, row.flow_kw_per_k)
-        free = c.larger(c.smaller(exchange * (chwr - cws), needed), c.zero)
-        cws = cws + free * row.per_flow
-    above = c.larger(cws, c.entering_low)
-    entering = c.smaller(above, c.entering_high)
-    capacity = _quadratic(row.capacity0, row.capacity1, row.capacity2, entering)
-    load = c.smaller(c.larger(needed - free, c.zero), capacity)
+    free = zero
+    if economiser is not None:
+        exchange = economiser * smaller(flow, cw_flow)
+        free = larger(smaller(exchange * (chwr - cws), needed), zero)
+        cws = cws + free * per_cw_flow
+    above = larger(cws, entering_low)
+    entering = smaller(above, entering_high)
+    capacity = capacity0 + entering * (capacity1 + entering * capacity2)
+    load = smaller(larger(needed - free, zero), capacity)
     left = (needed - free - load) / (a * b - square)
     supply_mid = supply_mid + left * b
     return_mid = return_mid + left * flow
 
-    ratio = load / capacity
-    running = c.larger(ratio, c.part_load_floor)
-    full_load = _quadratic(row.input_ratio0, row.input_ratio1, row.input_ratio2, entering) * (
-        c.one + c.beyond_range * (above - entering)
-    )
-    part_load = _quadratic(c.part_load0, c.part_load1, c.part_load2, running)
-    return Mains(
-        chws_c=supply_mid + (supply_mid - chws),
-        chwr_c=return_mid + (return_mid - chwr),
-        flow_kw_per_k=flow,
-        pump_kw=pump_kw,
-        load_kw=load,
-        chiller_kw=load * full_load * part_load / running,
-        free_kw=free,
-    )
+    running = larger(load / capacity, part_load_floor)
+    full_load = (input0 + entering * (input1 + entering * input2)) * (1.0 + beyond_range * (above - entering))
+    part_load = part_load0 + running * (part_load1 + running * part_load2)
+    chiller_kw = load * full_load * part_load / running
+    return (
+        supply_mid + (supply_mid - chws), return_mid + (return_mid - chwr), flow, pump_kw, load, chiller_kw, free
+    )  # fmt: skip
 
 
-def advance_condenser(cws: Array, chiller_heat_kw: Array, row: LoopRow, c: LoopConstants) -> Condenser:
-    """Tower basin. The fans, and below their least speed a bypass, hold the setpoint where full fan speed allows it."""
-    heat = chiller_heat_kw + row.pump_kw
-    rise = heat * row.per_flow
-    range_k = c.smaller(c.larger(rise, c.range_low), c.range_high)
-    approach = _quadratic(row.full_fan0, row.full_fan1, row.full_fan2, range_k)
-    coldest = row.wet_bulb_c + c.larger(approach, c.least_approach)
-    leaving = c.smaller(c.larger(coldest, row.tower_setpoint_c), cws + rise)
-    middle = row.basin_keep * cws + row.basin_take * leaving
-    return Condenser(middle + (middle - cws), range_k, heat, middle, leaving)
+def advance_condenser(
+    cws: Array, chiller_heat_kw: Array, row: list[Any], constants: BasinConstants
+) -> tuple[Array, ...]:
+    """Tower basin. The fans, and below their least speed a bypass, hold the setpoint where full fan speed allows it.
 
-
-def _quadratic(c0: Array, c1: Array, c2: Array, x: Array) -> Array:
-    return c0 + x * (c1 + x * c2)
+    Returns the fields of `Condenser`.
+    """
+    setpoint, wet_bulb, pump_kw, per_flow, basin_keep, basin_take, fan0, fan1, fan2 = row
+    larger, smaller, range_low, range_high, least_approach = constants
+    heat = chiller_heat_kw + pump_kw
+    rise = heat * per_flow
+    range_k = smaller(larger(rise, range_low), range_high)
+    coldest = wet_bulb + larger(fan0 + range_k * (fan1 + range_k * fan2), least_approach)
+    leaving = smaller(larger(coldest, setpoint), cws + rise)
+    middle = basin_keep * cws + basin_take * leaving
+    return middle + (middle - cws), range_k, heat, middle, leaving

@@ -39,6 +39,8 @@ class Outputs:
     """[kg/s]"""
     chillers: Array
     """Chillers at load. [1]"""
+    chillers_on: Array
+    """Chillers whose compressor runs. [1]"""
     chiller_load_kw: Array
     """Heat taken out of the chilled water. [kW]"""
     economiser_kw: Array

@@ -52,6 +52,8 @@ class Params:
     chiller_scale: Array
     chiller_units: int
     chiller_start_s: Array
+    chiller_min_on_s: Array
+    chiller_min_off_s: Array
     cw_unit_kw_per_k: Array
     cw_pump_unit_kw: Array
     basin_kj_per_k: Array
@@ -117,6 +119,8 @@ DESCRIPTIONS = {
         per_zones=True,
     ),
     "chiller_start_s": Description(180.0, "s", "from start to full load", 0.7, 1.5),
+    "chiller_min_on_s": Description(600.0, "s", _OWN + "; the machine's own timer, shorter than operators' rules"),
+    "chiller_min_off_s": Description(300.0, "s", _OWN + "; the machine's own rest between stop and start"),
     "cw_unit_kw_per_k": Description(141.0, "kW/K", "34 kg/s for each chiller", per_zones=True),
     "cw_pump_unit_kw": Description(
         7.3, "kW", "0.034 m3/s at 140 kPa and 65 %, each chiller", 0.85, 1.2, per_zones=True

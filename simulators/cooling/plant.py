@@ -6,8 +6,6 @@ powers from what the march found. Every lane is computed independently, with ele
 zones in a fixed order, so a lane's bits depend neither on the batch nor on how a row is cut.
 """
 
-import numpy as np
-
 from simulators.cooling import tower
 from simulators.cooling.air import AirPath, air_path
 from simulators.cooling.arrays import Array, stacked
@@ -15,7 +13,7 @@ from simulators.cooling.march import Tracks, march
 from simulators.cooling.outputs import Outputs
 from simulators.cooling.params import WATER_KJ_PER_KG_K, Params
 from simulators.cooling.psychrometrics import humidity_ratio, saturation_pressure_over_water
-from simulators.cooling.ready import SUB_STEP_S, Ready, prepare, split
+from simulators.cooling.ready import SUB_STEP_S, Ready, prepare
 from simulators.cooling.state import Disturbance, State
 from simulators.cooling.water import WaterPath, water_path
 
@@ -46,7 +44,7 @@ def last(outputs: Outputs) -> Outputs:
 def advance(state: State, setpoints: Array, disturbance: Disturbance, ready: Ready) -> tuple[State, Outputs]:
     """The plant after a row of sub-steps under one command; `disturbance` and outputs have a first axis `[k, ...]`."""
     air = air_path(state, setpoints, disturbance, ready)
-    water = water_path(state.chillers, setpoints, disturbance, ready)
+    water = water_path(state, setpoints, disturbance, ready)
     tracks = march(state, disturbance, air, water, ready)
     outputs = _outputs(state, disturbance, air, water, tracks, ready)
     end = State(
@@ -57,7 +55,10 @@ def advance(state: State, setpoints: Array, disturbance: Disturbance, ready: Rea
         chws_c=tracks.mains.chws_c[-1],
         chwr_c=tracks.mains.chwr_c[-1],
         cws_c=tracks.condenser.cws_c[-1],
-        chillers=water.chillers_end,
+        chillers=water.staging.at_load_end,
+        chillers_on=water.staging.running[-1],
+        since_start_s=water.staging.since_start_s,
+        since_stop_s=water.staging.since_stop_s,
         room_kg_kg=outputs.room_kg_kg[-1],
         in_transit_kw=tracks.in_transit_kw,
     )
@@ -92,7 +93,8 @@ def _outputs(
         cws_c=condenser.cws_c,
         cwr_c=condenser.cws_c + condenser.heat_kw * water.per_flow,
         chw_flow_kg_s=mains.flow_kw_per_k * (1.0 / WATER_KJ_PER_KG_K),
-        chillers=water.chillers,
+        chillers=water.staging.at_load,
+        chillers_on=water.staging.running,
         chiller_load_kw=mains.load_kw,
         economiser_kw=mains.free_kw,
         chiller_kw=mains.chiller_kw,
@@ -115,11 +117,8 @@ def _room_moisture(room: Array, disturbance: Disturbance, chws_c: Array, ready: 
     surface_c = ready.xp.minimum(chws_c + COIL_SURFACE_ABOVE_WATER_K, ready.warmest_surface)
     surface = saturation_pressure_over_water(surface_c)
     driest = humidity_ratio(surface, ready.params.pressure_pa)
-    ratios, goals = [], ready.xp.minimum(disturbance.outdoor_kg_kg, driest)
-    parts, steps = split(room, ready), split(ready.moisture_step, ready)
-    for towards in goals[..., 0].tolist() if ready.few else [[goal] for goal in goals]:
-        parts = [ratio + (goal - ratio) * step for ratio, goal, step in zip(parts, towards, steps, strict=True)]
-        ratios.append(parts)
-    if ready.few:
-        return np.array(ratios)[..., None]
-    return stacked([parts[0] for parts in ratios], ready.xp)
+    goals, ratios = ready.xp.minimum(disturbance.outdoor_kg_kg, driest), []
+    for goal in goals:
+        room = room + (goal - room) * ready.moisture_step
+        ratios.append(room)
+    return stacked(ratios, ready.xp)

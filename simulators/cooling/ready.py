@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from simulators.cooling.arrays import Array, Namespace, array_namespace
+from simulators.cooling.coil import LOW_FLOW
 from simulators.cooling.curves import YORKCALC
-from simulators.cooling.loop import LoopConstants
+from simulators.cooling.loop import BasinConstants, MainsConstants
 from simulators.cooling.params import Params
 
 SUB_STEP_S = 30.0
@@ -27,13 +28,12 @@ class Ready:
     """Sum over zones, in their order. [n, zones] -> [n, 1]"""
     few: bool
     """Whether the batch is so small that its water side runs faster on floats, lane by lane."""
-    loops: tuple[LoopConstants, ...]
+    loops: tuple[tuple[MainsConstants, BasinConstants], ...]
     """One for each part that `split` makes."""
     transit_slots: int
-    fan_keep: Array
-    fan_mean: Array
-    supply_keep: Array
-    supply_mean: Array
+    lag_keep: Array
+    """Of fans and supply air, `[2, lanes, zones]`."""
+    lag_mean: Array
     it_flow_base: Array
     it_flow_slope: Array
     air_rated: Array
@@ -41,13 +41,20 @@ class Ready:
     air_half: Array
     rack_share: Array
     rack_pull: Array
-    rack_keep: Array
     rack_heat: Array
+    hot_before: Array
+    """`[3, lanes, zones]`, as the next two: what the weights of `air.ZoneWeights` have in common in all sub-steps."""
+    rack_kept: Array
+    rack_heated: Array
+    coil_water_frac: Array
+    """The two water flows between which coils work, `[2, 1, 1, 1]`."""
     envelope: Array
     mixing: Array
     it_slope: Array | None
     basin_half: Array
     start_step: Array
+    min_on: Array
+    min_off: Array
     fan_standby: Array
     fan_cubic: Array
     draught: Array
@@ -99,7 +106,9 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
 
     it_air = p.it_design_kw / p.it_design_delta_k
     air_half, rack_half = 2.0 * p.air_kj_per_k / dt_s, 2.0 * p.rack_kj_per_k / dt_s
+    rack_heat = 1.0 / (rack_half + p.rack_kw_per_k)
     share = p.rack_kw_per_k / (rack_half + p.rack_kw_per_k)
+    lags_s = p.fan_lag_s, p.supply_lag_s
     york = np.array(YORKCALC).reshape(9, 3)
     return Ready(
         xp=np,
@@ -110,10 +119,8 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
         few=False,
         loops=(_loop_constants(p, dt_s, lane),),
         transit_slots=max(1, round(p.chw_delay_s / dt_s)),
-        fan_keep=zone(np.exp(-dt_s / p.fan_lag_s)),
-        fan_mean=zone(-np.expm1(-dt_s / p.fan_lag_s) * p.fan_lag_s / dt_s),
-        supply_keep=zone(np.exp(-dt_s / p.supply_lag_s)),
-        supply_mean=zone(-np.expm1(-dt_s / p.supply_lag_s) * p.supply_lag_s / dt_s),
+        lag_keep=np.stack([zone(np.exp(-dt_s / lag_s)) for lag_s in lags_s]),
+        lag_mean=np.stack([zone(-np.expm1(-dt_s / lag_s) * lag_s / dt_s) for lag_s in lags_s]),
         it_flow_base=zone(p.it_idle_flow_frac * it_air),
         it_flow_slope=zone((1.0 - p.it_idle_flow_frac) / p.it_design_delta_k),
         air_rated=zone(p.fan_flow_ratio * it_air),
@@ -121,13 +128,18 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
         air_half=zone(air_half),
         rack_share=zone(share),
         rack_pull=zone(share * rack_half),
-        rack_keep=zone(rack_half / (rack_half + p.rack_kw_per_k)),
-        rack_heat=zone(1.0 / (rack_half + p.rack_kw_per_k)),
+        rack_heat=zone(rack_heat),
+        hot_before=np.stack([zone(1.0), zone(0.0), zone(0.0)]),
+        rack_kept=np.stack([zone(0.0), zone(2.0 * rack_half * rack_heat - 1.0), zone(0.0)]),
+        rack_heated=np.stack([zone(0.0), zone(2.0 * rack_heat), zone(0.0)]),
+        coil_water_frac=np.array([1.0, LOW_FLOW]).reshape(2, 1, 1, 1),
         envelope=zone(p.envelope_kw_per_k),
         mixing=zone(p.mixing_kw_per_k)[:, 1:].copy(),
         it_slope=zone(p.it_power_slope_frac_per_k) if np.any(np.asarray(p.it_power_slope_frac_per_k)) else None,
         basin_half=lane(2.0 * p.basin_kj_per_k / dt_s),
         start_step=lane(dt_s / p.chiller_start_s),
+        min_on=lane(p.chiller_min_on_s),
+        min_off=lane(p.chiller_min_off_s),
         fan_standby=zone(p.fan_rated_kw * p.fan_standby_frac),
         fan_cubic=zone(p.fan_rated_kw * (1.0 - p.fan_standby_frac)),
         draught=zone(0.01),
@@ -153,10 +165,12 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
     )
 
 
-def _loop_constants(p: Params, dt_s: float, lane: Callable[[Array | float], Array]) -> LoopConstants:
+def _loop_constants(
+    p: Params, dt_s: float, lane: Callable[[Array | float], Array]
+) -> tuple[MainsConstants, BasinConstants]:
     c = p.chiller
     static, design = p.chw_pump_static_frac, p.chw_design_kw_per_k
-    return LoopConstants(
+    mains = MainsConstants(
         larger=np.maximum,
         smaller=np.minimum,
         supply_half=lane(2.0 * p.chw_supply_kj_per_k / dt_s),
@@ -171,20 +185,24 @@ def _loop_constants(p: Params, dt_s: float, lane: Callable[[Array | float], Arra
         part_load1=lane(c.part_load[1]),
         part_load2=lane(c.part_load[2]),
         part_load_floor=lane(c.part_load_range[0]),
-        range_low=lane(1.11),
-        range_high=lane(22.2),
-        least_approach=lane(0.1),
         zero=lane(0.0),
-        one=lane(1.0),
         water_economiser=lane(p.water_economiser_frac) if np.any(np.asarray(p.water_economiser_frac)) else None,
     )
+    basin = BasinConstants(np.maximum, np.minimum, lane(1.11), lane(22.2), lane(0.1))
+    return mains, basin
 
 
-def _on_floats(loop: LoopConstants, lanes: int) -> tuple[LoopConstants, ...]:
-    def plain(lane: int) -> dict[str, float]:
-        return {name: each[lane, 0].item() for name, each in loop._asdict().items() if isinstance(each, np.ndarray)}
+def _on_floats(
+    loop: tuple[MainsConstants, BasinConstants], lanes: int
+) -> tuple[tuple[MainsConstants, BasinConstants], ...]:
+    """The constants of each lane, as floats."""
 
-    return tuple(loop._replace(**plain(lane), larger=max, smaller=min) for lane in range(lanes))
+    def plain(constants: Any, lane: int) -> Any:
+        arrays = {name: each for name, each in constants._asdict().items() if isinstance(each, np.ndarray)}
+        floats = {name: each[lane, 0].item() for name, each in arrays.items()}
+        return constants._replace(**floats, larger=max, smaller=min)
+
+    return tuple((plain(loop[0], lane), plain(loop[1], lane)) for lane in range(lanes))
 
 
 def split(value: Array, ready: Ready) -> list[Any]:
@@ -208,8 +226,11 @@ def _moved(ready: Ready, like: Array) -> Ready:
         return value
 
     params = replace(ready.params, **{n: move(getattr(ready.params, n)) for n in Params.__dataclass_fields__})
-    constants = {name: move(each) for name, each in ready.loops[0]._asdict().items()}
-    loop = LoopConstants(**{**constants, "larger": xp.maximum, "smaller": xp.minimum})
+    functions = {"larger": xp.maximum, "smaller": xp.minimum}
+    loop = tuple(
+        each._replace(**({name: move(value) for name, value in each._asdict().items()} | functions))
+        for each in ready.loops[0]
+    )
     moved = {name: move(getattr(ready, name)) for name in Ready.__dataclass_fields__}
 
     def total(zone_values: Array) -> Array:

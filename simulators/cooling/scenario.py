@@ -1,6 +1,7 @@
 """Named worlds to run the plant in: where, when, with what load; and the row of disturbances each run lives through."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,23 @@ def scenario(name: str, **changes: object) -> Scenario:
     if name not in SCENARIOS:
         raise ValueError(f"unknown scenario `{name}`; known are {', '.join(SCENARIOS)}")
     return replace(SCENARIOS[name], **changes)  # type: ignore[arg-type]
+
+
+def calendar_node(when: datetime) -> int:
+    """The node that has the hour of the typical year and the weekday of `when`, in the site's own standard time.
+
+    Nodes go on after the year's end, each year a weekday later, so the right one of seven years is taken. A 29th of
+    February lives through the weather of the 28th.
+    """
+    leap = when.year % 4 == 0 and (when.year % 100 != 0 or when.year % 400 == 0)
+    day = when.timetuple().tm_yday - 1
+    day -= leap and day >= _FEBRUARY_29
+    year = (when.weekday() - day) % 7
+    return year * NODES + day * NODES_PER_DAY + (when.hour * 3600 + when.minute * 60 + when.second) // NODE_S
+
+
+_FEBRUARY_29 = 59
+"""Its day of a leap year, from 0."""
 
 
 class DisturbanceSource:

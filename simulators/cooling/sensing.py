@@ -73,12 +73,11 @@ def observe(outputs: Outputs, disturbance: Disturbance, ready: Ready) -> Array:
     )  # fmt: skip
 
 
-def readback(setpoints: Array, outputs: Outputs, disturbance: Disturbance, ready: Ready) -> Array:
+def readback(setpoints: Array, outputs: Outputs, ready: Ready) -> Array:
     """What the plant is really doing about each setpoint `[n, zones + 4]`; a row of sub-steps as in `observe`.
 
     A local loop reports its own setpoint; fans report the speed they run at, and chillers how many run.
     """
     zones, xp = ready.zones, ready.xp
-    running = xp.minimum(setpoints[..., 3 + zones : 4 + zones], disturbance.chillers_available)
     local = setpoints[..., 0:1], setpoints[..., 1 + zones : 3 + zones]
-    return xp.concat([local[0], outputs.fan_frac, local[1], running], axis=-1)
+    return xp.concat([local[0], outputs.fan_frac, local[1], outputs.chillers_on], axis=-1)

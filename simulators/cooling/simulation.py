@@ -12,7 +12,7 @@ from simulators.cooling.plant import advance, last
 from simulators.cooling.ready import SUB_STEP_S, prepare
 from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource, Scenario, sub_step
 from simulators.cooling.sensing import observe, readback, setpoint_specs, signal_specs
-from simulators.cooling.state import Disturbance, State
+from simulators.cooling.state import LONG_AGO_S, Disturbance, State
 from simulators.signals import SetpointSpec, SignalSpec
 
 SAFE_START = {"supply_air_c": 20.0, "fan": 0.8, "chws_c": 10.0, "tower_c": 22.0, "chillers_on": 1.0}
@@ -41,6 +41,9 @@ def start_state(disturbance: Disturbance, setpoints: NDArray[np.float64], transi
         chwr_c=setpoints[:, 1 + zones : 2 + zones] + 9.0,
         cws_c=cws,
         chillers=setpoints[:, 3 + zones : 4 + zones] * 1.0,
+        chillers_on=setpoints[:, 3 + zones : 4 + zones] * 1.0,
+        since_start_s=LONG_AGO_S * one,
+        since_stop_s=LONG_AGO_S * one,
         room_kg_kg=0.0075 * one,
         in_transit_kw=np.repeat(np.add.reduce(it_kw, axis=-1, keepdims=True), transit_slots, axis=1),
     )
@@ -128,7 +131,7 @@ class Simulation:
 
     def readback(self) -> NDArray[np.float64]:
         """What the plant is really doing about each setpoint, `[lanes, zones + 4]`."""
-        return np.asarray(readback(self._setpoints, self.outputs, self._first(self._now), self._ready))
+        return np.asarray(readback(self._setpoints, self.outputs, self._ready))
 
     def save(self) -> bytes:
         """The run as bytes; give them to `restore` of a simulation made with the same arguments."""

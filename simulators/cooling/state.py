@@ -7,6 +7,9 @@ import numpy as np
 
 from simulators.cooling.arrays import Array
 
+LONG_AGO_S = 86_400.0
+"""An age at which no timer of the chillers waits any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -28,6 +31,12 @@ class State:
     """Condenser water from the tower basin. [C]"""
     chillers: Array
     """Chillers at load; between whole numbers while one starts. [1]"""
+    chillers_on: Array
+    """Chillers whose compressor runs. [1]"""
+    since_start_s: Array
+    """Since a chiller was last started. [s]"""
+    since_stop_s: Array
+    """Since a chiller was last stopped, or failed. [s]"""
     room_kg_kg: Array
     """Humidity ratio of the room air. [kg/kg]"""
     in_transit_kw: Array

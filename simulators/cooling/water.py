@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from simulators.cooling import chiller, tower
-from simulators.cooling.arrays import Array, stacked
-from simulators.cooling.ready import Ready, split
-from simulators.cooling.state import Disturbance
+from simulators.cooling.arrays import Array
+from simulators.cooling.ready import Ready
+from simulators.cooling.staging import Staging, staged
+from simulators.cooling.state import Disturbance, State
 
 STILL_WATER = 0.05
 """Share of one condenser pump's flow that remains with all of them stopped; keeps divisions finite."""
@@ -21,16 +20,16 @@ class WaterPath:
     """[n, 1]"""
     tower_setpoint_c: Array
     """[n, 1]"""
-    chillers: Array
-    """Chillers at load, middle of each sub-step."""
-    chillers_end: Array
-    """[n, 1]"""
+    staging: Staging
     capacity0: Array
     """Capacity [kW] as a quadratic in entering condenser water [C]."""
     capacity1: Array
     capacity2: Array
-    input_ratio: tuple[Array, Array, Array]
+    input_ratio0: Array
     """Input per cooling at full load, likewise. [n, 1] each"""
+    input_ratio1: Array
+    input_ratio2: Array
+    wet_bulb_c: Array
     flow_kw_per_k: Array
     per_flow: Array
     pump_kw: Array
@@ -45,14 +44,14 @@ class WaterPath:
     full_fan2: Array
 
 
-def water_path(chillers: Array, setpoints: Array, disturbance: Disturbance, ready: Ready) -> WaterPath:
+def water_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Ready) -> WaterPath:
     """Condenser flow, chiller capacity and tower coefficients of each sub-step."""
     xp, p, zones = ready.xp, ready.params, ready.zones
     chws, tower_setpoint, wanted = (setpoints[:, 1 + zones + i : 2 + zones + i] for i in range(3))
-    running = xp.minimum(wanted, disturbance.chillers_available)
-    at_load, chillers_end = _staged(chillers, running, ready)
+    staging = staged(state, wanted, disturbance, ready)
+    running = staging.running
     leaving = xp.minimum(xp.maximum(chws, ready.leaving_low), ready.leaving_high)
-    scale = xp.maximum(at_load, ready.tiny) * ready.chiller_kw
+    scale = xp.maximum(staging.at_load, ready.tiny) * ready.chiller_kw
     c0, c1, c2 = chiller.in_entering_c(p.chiller.capacity, leaving)
     e0, e1, e2 = (each / p.chiller.reference_cop for each in chiller.in_entering_c(p.chiller.input_ratio, leaving))
     flowing = xp.maximum(running, ready.still_water)
@@ -65,12 +64,14 @@ def water_path(chillers: Array, setpoints: Array, disturbance: Disturbance, read
     return WaterPath(
         chws_setpoint_c=chws,
         tower_setpoint_c=tower_setpoint,
-        chillers=at_load,
-        chillers_end=chillers_end,
+        staging=staging,
         capacity0=c0 * scale,
         capacity1=c1 * scale,
         capacity2=c2 * scale,
-        input_ratio=(e0, e1, e2),
+        input_ratio0=e0,
+        input_ratio1=e1,
+        input_ratio2=e2,
+        wet_bulb_c=disturbance.wet_bulb_c,
         flow_kw_per_k=flow,
         per_flow=1.0 / flow,
         pump_kw=running * p.cw_pump_unit_kw,
@@ -82,20 +83,3 @@ def water_path(chillers: Array, setpoints: Array, disturbance: Disturbance, read
         full_fan1=f1,
         full_fan2=f2,
     )
-
-
-def _staged(chillers: Array, running: Array, ready: Ready) -> tuple[Array, Array]:
-    """Chillers at load per sub-step: a stopped one is gone at once, a started one loads up over its start time."""
-    xp, starts = ready.xp, []
-    if ready.few:
-        at_load, steps = split(chillers, ready), split(ready.start_step, ready)
-        for each in running[..., 0].tolist():
-            starts.append(at_load)
-            at_load = [min(most, load + step) for most, load, step in zip(each, at_load, steps, strict=True)]
-        begun, chillers = np.array(starts)[..., None], np.array(at_load)[:, None]
-    else:
-        for each in running:
-            starts.append(chillers)
-            chillers = xp.minimum(each, chillers + ready.start_step)
-        begun = stacked(starts, xp)
-    return xp.minimum(running, begun + 0.5 * ready.start_step), chillers

@@ -127,6 +127,7 @@ def test_a_started_chiller_takes_its_start_time_to_load_and_a_stopped_one_none(p
     assert rising[0] < 1.2
     assert np.all(np.diff(rising) >= 0.0)
     assert rising[-1] == 2.0
+    plant.run(5.0)
     plant.setpoints[:, -1] = 1.0
     assert plant.run(0.5).chillers[0, 0, 0] == 1.0
 

@@ -1,12 +1,21 @@
 """Weather, load and splits: real, repeatable, and without leaks between training and test."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from simulators.cooling.load import LoadProfile, load_fracs
-from simulators.cooling.scenario import SCENARIOS, SPLITS, WEEK_NODES, DisturbanceSource, Scenario, scenario
+from simulators.cooling.scenario import (
+    SCENARIOS,
+    SPLITS,
+    WEEK_NODES,
+    DisturbanceSource,
+    Scenario,
+    calendar_node,
+    scenario,
+)
 from simulators.cooling.weather import NODES, WeatherError, load_weather
 
 LANES = np.arange(40)
@@ -60,13 +69,28 @@ def test_a_lanes_load_does_not_depend_on_the_batch_or_on_where_one_begins() -> N
     assert not np.array_equal(many[:, 0], many[:, 1])
 
 
-def test_load_has_a_daily_and_a_weekly_rhythm_and_stays_in_bounds() -> None:
+def test_load_has_a_weekly_rhythm_stays_in_bounds_and_repeats_no_week() -> None:
     year = load_fracs(LoadProfile(), "x", 1, LANES[:8], np.zeros(8, dtype=np.int64), 8 * 7 * 288, 4)
-    assert 0.2 <= year.min() < year.max() <= 0.95
-    by_hour = year.reshape(-1, 288, 8 * 4).mean(axis=(0, 2))
-    assert 0.15 < np.ptp(by_hour) < 0.35
+    assert 0.2 <= year.min() < year.max() <= 1.0
     days = year.reshape(8, 7, -1).mean(axis=(0, 2))
     assert days[5:].mean() < days[:5].mean() - 0.03
+    weeks = year.reshape(8, 7 * 288, -1)
+    assert min(np.abs(weeks[0] - week).max() for week in weeks[1:]) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("when", "day", "weekday"),
+    [
+        (datetime(2023, 1, 1, tzinfo=UTC), 0, 6),
+        (datetime(2023, 7, 4, 12, 30, tzinfo=UTC), 184, 1),
+        (datetime(2024, 2, 29, 6, tzinfo=UTC), 58, 3),
+        (datetime(2024, 12, 31, 23, 55, tzinfo=UTC), 364, 1),
+    ],
+)
+def test_a_date_begins_in_its_hour_of_the_year_on_its_weekday(when: datetime, day: int, weekday: int) -> None:
+    node = calendar_node(when)
+    assert node % (365 * 288) == day * 288 + when.hour * 12 + when.minute // 5
+    assert node // 288 % 7 == weekday
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not() -> None:

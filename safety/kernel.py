@@ -31,6 +31,7 @@ FILES = (
     "state_rules.py",
     "values.py",
     "when.py",
+    "written.py",
 )
 PACKAGES = ("controller", "safety", "shadow", "simulators", "migrations")
 FOLDER = Path(__file__).resolve().parent

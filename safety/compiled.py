@@ -8,6 +8,7 @@ reference, an error) is answered with None, and then the meaning is asked.
 from collections.abc import Callable, Mapping
 from functools import cache
 
+from safety.phrases import Phrases
 from safety.rules import CommandRule, Situation
 from safety.values import Setpoints
 from safety.written import Writer
@@ -43,13 +44,13 @@ class Compiled:
         if name not in _FORMS:
             raise AttributeError(f"a compiled envelope has no `{name}`")
         write, arrived = _FORMS[name]
-        made = _made(Writer(self.rules, arrived=arrived), write)
+        made = _made(write, Phrases(self.rules, arrived=arrived))
         setattr(self, name, made)
         return made
 
     def source(self) -> str:
         """The text of `margins`, to be read."""
-        return Writer(self.rules).margins()
+        return Writer(Phrases(self.rules)).margins()
 
 
 _FORMS: Mapping[str, tuple[Callable[[Writer], str], bool]] = {
@@ -60,11 +61,11 @@ _FORMS: Mapping[str, tuple[Callable[[Writer], str], bool]] = {
 }
 
 
-def _made(writer: Writer, write: Callable[[Writer], str]) -> Callable[..., object]:
-    """The function of a text. The one for target and step that differ where that decides about limits is made when
-    it is first needed."""
-    text = write(writer)
-    longer = cache(lambda: _made(Writer(writer.rules, split=True), write))
-    writer.scope["split"] = lambda target, step, now: longer()(target, step, now)
-    exec(compile(text, "<compiled envelope>", "exec"), writer.scope)  # our own text, written from typed rules
+def _made(write: Callable[[Writer], str], phrases: Phrases) -> Callable[..., object]:
+    """The function of a text. `split` is the longer one for targets and steps that differ in what decides about limits;
+    it is made when it is first needed."""
+    writer = Writer(phrases)
+    longer = cache(lambda: _made(write, Phrases(phrases.rules, split=True)))
+    writer.scope["split"] = lambda *judged: longer()(*judged)
+    exec(compile(write(writer), "<compiled envelope>", "exec"), writer.scope)  # our own text, written from typed rules
     return writer.scope["compiled"]  # type: ignore[return-value]

@@ -21,6 +21,7 @@ FILES = (
     "kernel.py",
     "memory.py",
     "money_rules.py",
+    "phrases.py",
     "ramp.py",
     "rules.py",
     "spec.py",

@@ -21,6 +21,7 @@ FILES = (
     "kernel.py",
     "memory.py",
     "money_rules.py",
+    "phrases.py",
     "ramp.py",
     "rules.py",
     "spec.py",
@@ -31,6 +32,7 @@ FILES = (
     "state_rules.py",
     "values.py",
     "when.py",
+    "written.py",
 )
 PACKAGES = ("controller", "safety", "shadow", "simulators", "migrations")
 FOLDER = Path(__file__).resolve().parent

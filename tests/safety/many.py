@@ -13,10 +13,21 @@ from safety.values import Quality, Signal
 from safety.vectorised import Batch
 
 WHY = {"hazard": "made up", "basis": "made up"}
+# Every kind, the dear ones among them.
+MIXED: Mapping[str, float] = {
+    "interlock": 0.3, "when": 0.2, "relation": 0.15, "trust": 0.12,
+    "window": 0.08, "permissive": 0.05, "budget": 0.05, "rate": 0.05,
+}  # fmt: skip
+# As the shipped envelopes have them, both taken together: no relation, few windows, much money.
+SHIPPED: Mapping[str, float] = {
+    "interlock": 0.2, "when": 0.1, "trust": 0.28, "window": 0.04, "budget": 0.21, "rate": 0.17,
+}  # fmt: skip
 
 
-def envelope_of(seed: int, *, setpoints: int = 12, signals: int = 40, rules: int = 150) -> Envelope:
-    """An envelope of that size: bounds, slews and dwells for all, and the other kinds in turn up to `rules`."""
+def envelope_of(
+    seed: int, *, setpoints: int = 12, signals: int = 40, rules: int = 150, mix: Mapping[str, float] = MIXED
+) -> Envelope:
+    """An envelope of that size: bounds, slews and dwells for all, and the other kinds as `mix` has them up to `rules`."""
     draw = np.random.default_rng(seed)
     names = [f"s{at}" for at in range(setpoints)]
     discrete = {name for name in names if draw.random() < 0.2}
@@ -38,7 +49,7 @@ def envelope_of(seed: int, *, setpoints: int = 12, signals: int = 40, rules: int
             made.append(_rule(len(made), "slew", "T4", "u", setpoint=name, up=5, down=8, per_s=300))
     smooth = [name for name in names if name not in discrete]
     while len(made) < rules:
-        made.append(_drawn(len(made), draw, smooth, sorted(discrete), signals))
+        made.append(_drawn(len(made), draw, smooth, sorted(discrete), signals, mix))
     model = {
         "plant": "many", "period_s": 300, "guard_period_s": 30, "valid_for_s": 900, "hold_max_s": 600,
         "setpoint": specs, "signal": [*measured, *money], "rule": made,
@@ -50,12 +61,19 @@ def _rule(at: int, kind: str, tier: str, unit: str, **more: Any) -> dict[str, An
     return {"id": f"R{at:03}", "kind": kind, "tier": tier, "unit": unit, **WHY, **more}
 
 
-def _drawn(at: int, draw: np.random.Generator, smooth: list[str], discrete: list[str], signals: int) -> dict[str, Any]:
+def _drawn(
+    at: int,
+    draw: np.random.Generator,
+    smooth: list[str],
+    discrete: list[str],
+    signals: int,
+    mix: Mapping[str, float],
+) -> dict[str, Any]:
     def signal() -> str:
         return f"x{draw.integers(signals)}"
 
     one = str(draw.choice(smooth))
-    kind = draw.choice(["interlock", "when", "relation", "trust", "window", "permissive", "budget", "rate"], p=_MIX)
+    kind = draw.choice(list(mix), p=list(mix.values()))
     if kind == "interlock":
         more = {"if_unknown": [-30, 30]} if draw.random() < 0.5 else {}
         return _rule(at, "interlock", "T2", "u", setpoint=one, low=f"{signal()} * 0.5 - 55.0", **more)
@@ -77,9 +95,6 @@ def _drawn(at: int, draw: np.random.Generator, smooth: list[str], discrete: list
     if kind == "budget":
         return _rule(at, "budget", "T1", "u", setpoint=one, **ledger)
     return _rule(at, "spend_rate", "T1", "u", setpoint=one, **ledger, most_per_mille=1500)
-
-
-_MIX = [0.3, 0.2, 0.15, 0.12, 0.08, 0.05, 0.05, 0.05]
 
 
 def batch_of(envelope: Envelope, seed: int, size: int, *, wild: float = 0.02) -> Batch:

@@ -98,13 +98,14 @@ _SPLIT = len(MAINS_ROW)
 
 def _starts(state: State, r: Ready) -> list[_Start]:
     s = state
-    water, pipe = (s.chws_c, s.chwr_c, s.cws_c), [s.in_transit_kw[:, i : i + 1] for i in range(r.transit_slots)]
+    pipe = [s.in_transit_kw[:, i : i + 1] for i in range(r.transit_slots)]
     if not r.water_apart:
-        return [_Start([s.hot_c], [s.rack_c], *([each] for each in water), [[each] for each in pipe])]
-    plain, slots = [each.ravel().tolist() for each in water], [each.ravel().tolist() for each in pipe]
+        return [_Start([s.hot_c], [s.rack_c], [s.chws_c], [s.chwr_c], [s.cws_c], [[each] for each in pipe])]
+    chws, chwr, cws = (each.ravel().tolist() for each in (s.chws_c, s.chwr_c, s.cws_c))
+    slots = [each.ravel().tolist() for each in pipe]
     if not r.zones_apart:
-        return [_Start([s.hot_c], [s.rack_c], *plain, slots)]
-    lanes = zip(s.hot_c.tolist(), s.rack_c.tolist(), *plain, *slots, strict=True)
+        return [_Start([s.hot_c], [s.rack_c], chws, chwr, cws, slots)]
+    lanes = zip(s.hot_c.tolist(), s.rack_c.tolist(), chws, chwr, cws, *slots, strict=True)
     return [_Start(hot, rack, [a], [b], [c], [[each] for each in pipe]) for hot, rack, a, b, c, *pipe in lanes]
 
 

@@ -63,7 +63,7 @@ def advance_zone(
      least_kw, it_kw, *outdoor) = row  # fmt: skip
     (larger, smaller, root, air_half, rack_share, rack_pull, rack_keep, rack_heat, small_k, nothing,
      it_slope) = constants  # fmt: skip
-    mixed = _mixed(hot, aim, *outdoor, constants) if outdoor else hot
+    mixed = _mixed(hot, aim, outdoor[0], outdoor[1], constants) if outdoor else hot
     above_water = larger(mixed - chws, small_k)
     supply = smaller(larger(aim, mixed - effectiveness * above_water), mixed)
     heat = air_half * hot + supply_weight * supply + rack_pull * rack + gain_kw + mixing_kw

@@ -33,6 +33,7 @@ class CoolingSettings(_Model):
     """The simulated cooling plant: which weather it lives in, how large it is, when it starts."""
 
     weather: str
+    load: str = "mixed"
     zones: int = Field(ge=1, le=200)
     start: datetime
     hard_low_c: Number

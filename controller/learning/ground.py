@@ -57,6 +57,6 @@ def ground_of(site: Path) -> Ground:
     names = [spec.name for spec in setpoint_specs(settings.cooling.zones)]
     if [spec.name for spec in envelope.setpoints] != names:
         raise TrainingError(f"`{site}/envelope.toml` must list the plant's setpoints in its order: {', '.join(names)}")
-    world = world_of(settings.cooling)
+    world = world_of(settings.cooling, site)
     static = np.array([settings.cooling.best_static[name] for name in names])
     return Ground(envelope, settings.cooling, world, static)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,8 +13,10 @@ from controller.learning.cloning import clone, watch
 from controller.learning.environment import PracticeEnv
 from controller.learning.export import export_actor
 from controller.learning.limits import Limits
+from controller.learning.randomisation import randomisation_of
 from controller.learning.spec import Ppo, TrainingSpec
 from controller.learning.tensors import Tensors
+from simulators.cooling.adapt import Ranges
 from simulators.cooling.episode import Episodes
 from simulators.cooling.incumbents import TrimConfig
 from simulators.cooling.scenario import scenario
@@ -30,12 +33,25 @@ class Practised:
     clone_error: float
 
 
-def practise(spec: TrainingSpec, tensors: Tensors, limits: Limits, seed: int, say: Say) -> Practised:
-    """Train one policy. Deterministic for a seed on one machine and one thread."""
+def practise(
+    spec: TrainingSpec, tensors: Tensors, limits: Limits, seed: int, say: Say, folder: Path = Path()
+) -> Practised:
+    """Train one policy. Deterministic for a seed on one machine and one thread.
+
+    Args:
+        spec: of the run.
+        tensors: of the policy.
+        limits: of the envelope it practises under.
+        seed: of everything random.
+        say: told of progress.
+        folder: where the files lie that the spec names.
+    """
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     world = spec.world
-    episodes = Episodes(scenario(world.scenario), seed, world.lanes, world.episode_steps)
+    how = None if spec.randomisation is None else randomisation_of(spec.randomisation, folder)
+    place = scenario(world.scenario, randomisation=how)
+    episodes = Episodes(place, seed, world.lanes, world.episode_steps)
     env = PracticeEnv(episodes, tensors, limits, spec.reward)
     model = _ppo(env, spec.ppo, seed)
     seen, asked = watch(env, spec.clone.steps, TrimConfig(zones=episodes.scenario.zones))
@@ -44,7 +60,18 @@ def practise(spec: TrainingSpec, tensors: Tensors, limits: Limits, seed: int, sa
     total = spec.ppo.iterations * spec.ppo.n_steps * world.lanes
     if total:
         model.learn(total, callback=_Progress(say, spec.ppo.iterations))
+    if how is not None and how.automatic is not None and episodes.ranges is not None:
+        say(f"automatic randomisation in the end: {_shown(episodes.ranges)}")
     return Practised(export_actor(model.policy, len(tensors.inputs)), total + len(seen), error)
+
+
+def _shown(ranges: Ranges) -> str:
+    used = [0.5 * (low + high) for low, high in ranges.table().values()]
+    least, most = (sorted(zip(used, ranges.names, strict=True))[i] for i in (0, -1))
+    return (
+        f"{100.0 * float(np.mean(used)):.0f} % of all ranges, least `{least[1]}` ({100.0 * least[0]:.0f} %), "
+        f"most `{most[1]}` ({100.0 * most[0]:.0f} %)"
+    )
 
 
 def _ppo(env: PracticeEnv, settings: Ppo, seed: int) -> PPO:

@@ -2,31 +2,15 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from controller.errors import UnderstudyError
-
-
-class TrainingError(UnderstudyError):
-    """A training run that cannot be begun. The message says what is wrong and what to do."""
+from controller.learning.fields import Count, Number, Positive, SpecModel, TrainingError
+from controller.learning.randomisation import RandomisationSpec, randomisation_of
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-def _number(value: Any) -> Any:
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-Number = Annotated[float, BeforeValidator(_number)]
-Positive = Annotated[float, BeforeValidator(_number), Field(gt=0)]
-Count = Annotated[int, Field(gt=0)]
-
-
-class World(_Model):
+class World(SpecModel):
     """Where the policy practises: `lanes` plants side by side, in episodes of `episode_steps` control steps."""
 
     scenario: str
@@ -34,7 +18,7 @@ class World(_Model):
     episode_steps: Count
 
 
-class Reward(_Model):
+class Reward(SpecModel):
     """-energy, -`inlet_weight` for each kelvin (averaged over zones) above `inlet_soft_c`, -`move_weight` per unit moved."""
 
     inlet_soft_c: Number
@@ -42,7 +26,7 @@ class Reward(_Model):
     move_weight: Number = 0.0
 
 
-class Clone(_Model):
+class Clone(SpecModel):
     """Warm start: how long the incumbent is watched, and how often what it did is gone through."""
 
     steps: Count
@@ -51,7 +35,7 @@ class Clone(_Model):
     learning_rate: Positive
 
 
-class Ppo(_Model):
+class Ppo(SpecModel):
     """PPO as Stable-Baselines3 names it; `iterations` are rollouts of `lanes * n_steps` steps each."""
 
     iterations: Annotated[int, Field(ge=0)]
@@ -66,7 +50,7 @@ class Ppo(_Model):
     hidden: list[Count]
 
 
-class Output(_Model):
+class Output(SpecModel):
     """A setpoint and the range the policy may ask for: inside the envelope's bounds, so that no answer can be refused by them."""
 
     setpoint: str
@@ -74,7 +58,7 @@ class Output(_Model):
     high: Number
 
 
-class TrainingSpec(_Model):
+class TrainingSpec(SpecModel):
     """The whole file."""
 
     schema_version: Literal[1]
@@ -85,6 +69,7 @@ class TrainingSpec(_Model):
     calendar: list[str] = Field(default_factory=list)
     output: list[Output]
     world: World
+    randomisation: RandomisationSpec | None = None
     reward: Reward
     clone: Clone
     ppo: Ppo
@@ -93,7 +78,7 @@ class TrainingSpec(_Model):
 def load_training(path: Path) -> TrainingSpec:
     """The spec of a `training.toml`. Raises TrainingError with one clear sentence."""
     try:
-        return TrainingSpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        spec = TrainingSpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise TrainingError(f"training file `{path}` cannot be read: {error.strerror}: give a site with one") from error
     except tomllib.TOMLDecodeError as error:
@@ -102,3 +87,18 @@ def load_training(path: Path) -> TrainingSpec:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise TrainingError(f"training file `{path}`: `{where}`: {first['msg'].lower()}") from error
+    if spec.randomisation is not None:
+        _check(spec.randomisation, path)
+    return spec
+
+
+def _check(randomisation: RandomisationSpec, path: Path) -> None:
+    try:
+        randomisation_of(randomisation, path.parent)
+    except TrainingError as error:
+        raise TrainingError(f"training file `{path}`: {error}") from error
+
+
+__all__ = [
+    "Clone", "Output", "Ppo", "Reward", "TrainingError", "TrainingSpec", "World", "load_training",
+]  # fmt: skip

@@ -127,7 +127,7 @@ class CoolingHall:
         self.settings, self.envelope, self.seed = cooling, envelope, seed
         self.start_us = site.start_us
         self.lane_names = LANES
-        world = world_of(cooling)
+        world = world_of(cooling, site.folder)
         self._specs = setpoint_specs(cooling.zones)
         self._check_names(envelope)
         self._columns = {spec.name: column for column, spec in enumerate(signal_specs(cooling.zones))}

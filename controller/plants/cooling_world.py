@@ -1,15 +1,39 @@
 """From a site's `[plant.cooling]` table to the world its simulated hall lives in: weather, load, and when it begins."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
+from controller.errors import SettingsError
 from controller.settings import CoolingSettings
-from simulators.cooling.scenario import Scenario, calendar_node, scenario
+from simulators.cooling.calendar import calendar_node
+from simulators.cooling.load import LOADS
+from simulators.cooling.load_csv import LoadFile, LoadFileError, read_load
+from simulators.cooling.scenario import Scenario, scenario
 
 
-def world_of(cooling: CoolingSettings) -> Scenario:
-    """The scenario that the settings describe, for the whole year."""
-    return scenario("greensboro-year", site=cooling.weather, zones=cooling.zones)
+def world_of(cooling: CoolingSettings, folder: Path) -> Scenario:
+    """The scenario that the settings of the site in `folder` describe, for the whole year.
+
+    Raises:
+        SettingsError: the load file cannot be used.
+    """
+    world = scenario("greensboro-year", site=cooling.weather, zones=cooling.zones)
+    if cooling.load in LOADS:
+        return replace(world, load=LOADS[cooling.load])
+    if not cooling.load.lower().endswith(".csv"):
+        raise SettingsError(
+            f"`plant.cooling.load` is `{cooling.load}`; want {', '.join(LOADS)} or the path of a .csv file"
+        )
+    path = folder / cooling.load
+    try:
+        read_load(path, cooling.zones, float(np.mean(world.params().it_design_kw)))
+    except LoadFileError as error:
+        raise SettingsError(f"`plant.cooling.load`: {error}") from error
+    return replace(world, load=LoadFile(path))
 
 
 def start_node(cooling: CoolingSettings, timezone: str) -> int:

@@ -35,25 +35,18 @@ class AirPath:
     part_load_floor: Array
     least_coil_kw: Array
     """Coil heat below which the part-load curve is no longer followed."""
-    weights: "ZoneWeights"
+    supply_weight: Array
+    """Of the supply air in the heat balance of the hot aisle."""
+    inverse: Array
+    """One over what the hot aisle's temperature weighs there."""
+    gain_kw: Array
+    """Heat into the hot aisle that does not depend on temperatures."""
+    rack_gain_k: Array
+    """Share of the rack temperature that IT power makes."""
+    it_kw: Array
     outdoor_share: Array | None
     """Greatest share of outdoor air that may be used. [1]"""
     outdoor_c: Array
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneWeights:
-    """The zone balance solved for a sub-step, `[k, 3, n, zones]` each.
-
-    Hot aisle at the end, racks at the end, and coil heat are these weights times hot aisle, racks, supply air and any
-    further heat into the hot aisle, plus `gain`.
-    """
-
-    hot: Array
-    rack: Array
-    supply: Array
-    heat: Array
-    gain: Array
 
 
 def air_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Ready) -> AirPath:
@@ -65,7 +58,8 @@ def air_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Re
     """
     xp, p = ready.xp, ready.params
     lag = _lags(state, setpoints, disturbance.it_kw.shape[0], ready)
-    fan_frac = lag.mean[:, 0] * disturbance.fan_available
+    speed = lag.mean[:, 0]
+    fan_frac = speed * disturbance.fan_available
     flow_frac = xp.maximum(fan_frac, ready.draught)
     air = flow_frac * ready.air_rated
     it_air = ready.it_flow_base + disturbance.it_kw * ready.it_flow_slope
@@ -74,7 +68,6 @@ def air_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Re
     back = it_air * p.leak_frac + 0.5 * (short + xp.sqrt(short * short + width * width))
     recirculation = back / (air + back)
     fresh = 1.0 - recirculation
-    speed = lag.mean[:, 0]
     fan_kw = disturbance.fan_available * (ready.fan_standby + ready.fan_cubic * (speed * speed * speed))
     effectiveness, scale, offset, floor = _coils(flow_frac, air, disturbance.coil_available, ready)
     return AirPath(
@@ -91,34 +84,13 @@ def air_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Re
         part_load_offset=offset,
         part_load_floor=floor,
         least_coil_kw=ready.small_k * air,
-        weights=_weights(air, recirculation, fresh, fan_kw, disturbance, ready),
+        supply_weight=air - ready.rack_pull * fresh,
+        inverse=1.0 / (ready.air_half + ready.envelope + air + ready.rack_pull * recirculation),
+        gain_kw=ready.rack_share * disturbance.it_kw + fan_kw + ready.envelope * disturbance.dry_bulb_c,
+        rack_gain_k=ready.rack_heat * disturbance.it_kw,
+        it_kw=disturbance.it_kw,
         outdoor_share=_outdoor_share(disturbance, ready) if ready.air_economiser else None,
         outdoor_c=disturbance.dry_bulb_c,
-    )
-
-
-def _weights(
-    air: Array, recirculation: Array, fresh: Array, fan_kw: Array, disturbance: Disturbance, ready: Ready
-) -> ZoneWeights:
-    """Air and racks by the implicit midpoint rule, C dT/dt of both, solved for the temperatures at the end.
-
-    The racks give their heat to the air passing through them, G (T_rack - T_inlet); the hot aisle gets that, the air
-    the racks let through, and fan heat, and loses what the coil takes, c m_s (T_hot - T_supply).
-    """
-    xp, it_kw = ready.xp, disturbance.it_kw
-    gain_kw = ready.rack_share * it_kw + fan_kw + ready.envelope * disturbance.dry_bulb_c
-    inverse = 1.0 / (ready.air_half + ready.envelope + air + ready.rack_pull * recirculation)
-    drawn = (2.0 * ready.rack_share) * recirculation
-    heat = xp.stack([2.0 * inverse, drawn * inverse, air * inverse], axis=1)
-    nothing = 0.0 * air
-    direct = xp.stack([nothing, (2.0 * ready.rack_share) * fresh, -air], axis=1)
-    rack_gain = xp.stack([nothing, (2.0 * ready.rack_heat) * it_kw, nothing], axis=1)
-    return ZoneWeights(
-        hot=heat * ready.air_half - ready.hot_before,
-        rack=heat * ready.rack_pull + ready.rack_kept,
-        supply=heat * (air - ready.rack_pull * fresh)[:, None] + direct,
-        heat=heat,
-        gain=heat * gain_kw[:, None] + rack_gain,
     )
 
 
@@ -165,10 +137,3 @@ def _lags(state: State, setpoints: Array, substeps: int, ready: Ready) -> _Lagge
         values.append(value)
     track = stacked(values, xp)
     return _Lagged(wanted + (track[:-1] - wanted) * ready.lag_mean, track[1:], value)
-
-
-def neighbours(hot_c: Array, ready: Ready) -> Array:
-    """Heat that mixing with the next zones in the row brings to each zone [kW]; what one gains another loses."""
-    flow = (hot_c[:, 1:] - hot_c[:, :-1]) * ready.mixing
-    edges = ready.xp.concat([ready.zero, flow, ready.zero], axis=1)
-    return edges[:, 1:] - edges[:, :-1]

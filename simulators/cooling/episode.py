@@ -1,14 +1,15 @@
 """A batch of episodes of five-minute control steps, in engineering units; the environments are thin around it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.cooling import adapt
 from simulators.cooling.link import Link
 from simulators.cooling.outputs import Outputs
 from simulators.cooling.plant import advance, last
-from simulators.cooling.randomise import randomised
+from simulators.cooling.randomise import randomised, with_shares
 from simulators.cooling.ready import SUB_STEP_S, prepare
 from simulators.cooling.scenario import CONTROL_STEP_S, SUB_STEPS, DisturbanceSource, Scenario
 from simulators.cooling.sensing import observe, readback
@@ -54,8 +55,9 @@ class Episodes:
         self.scenario, self.lanes, self.length = scenario, lanes, length
         self._numbers = np.arange(lanes) if numbers is None else numbers
         self.params = scenario.params()
-        self.width = 1.0 if scenario.randomisation is None else scenario.randomisation.width
-        """How far randomised plants are spread from the next reset on; for automatic domain randomisation."""
+        self.ranges = None if scenario.randomisation is None else adapt.start(scenario.randomisation)
+        """How far automatic randomisation has spread the plants by now; see `adapt`."""
+        self._edges, self._coped = np.full(lanes, -1), np.ones(lanes, dtype=np.bool_)
         self._ready = prepare(self.params, SUB_STEP_S, lanes)
         self._link = Link(scenario, lanes)
         self.seed, self._episode = seed, -1
@@ -69,6 +71,7 @@ class Episodes:
         """
         if seed is not None:
             self.seed, self._episode = seed, -1
+        self._adapt()
         self._episode += 1
         self._draw_plants()
         if start is None:
@@ -82,11 +85,23 @@ class Episodes:
             measured = self.step(setpoints)
         return measured
 
-    def _draw_plants(self) -> None:
-        if self.scenario.randomisation is None:
+    def _adapt(self) -> None:
+        how = self.scenario.randomisation
+        if how is None or how.automatic is None or self.ranges is None:
             return
-        how, name = replace(self.scenario.randomisation, width=self.width), self.scenario.name
-        self.params = randomised(self.scenario.params(), how, name, self.seed, self._numbers, self._episode)
+        begun = self._episode >= 0
+        self.ranges = adapt.after(how.automatic, self.ranges, self._edges, self._coped) if begun else adapt.start(how)
+        self._coped = np.ones(self.lanes, dtype=np.bool_)
+
+    def _draw_plants(self) -> None:
+        how, name = self.scenario.randomisation, self.scenario.name
+        if how is None or self.ranges is None:
+            return
+        if how.automatic is None:
+            self.params = randomised(self.scenario.params(), how, name, self.seed, self._numbers, self._episode)
+        else:
+            drawn, self._edges = adapt.drawn(how, self.ranges, name, self.seed, self._numbers, self._episode)
+            self.params = with_shares(self.scenario.params(), how, drawn)
         self._ready = prepare(self.params, SUB_STEP_S, self.lanes)
 
     def step(self, setpoints: Floats) -> Measured:
@@ -98,16 +113,23 @@ class Episodes:
         self.step_index += 1
         end, now = last(outputs), Disturbance(*(getattr(row, n)[-1] for n in Disturbance.__dataclass_fields__))
         parts, it_kwh = _energy_kwh(outputs)
+        hottest = np.maximum.reduce(outputs.inlet_c, axis=0)
+        self._watch(hottest)
         return Measured(
             signals=self._link.up(observe(end, now, self._ready), now_s),
             setpoints=setpoints,
             readback=readback(setpoints, end, self._ready),
-            inlet_max_c=np.maximum.reduce(outputs.inlet_c, axis=0),
+            inlet_max_c=hottest,
             cooling_kwh=np.add.reduce(parts, axis=1),
             it_kwh=it_kwh,
             parts_kwh=parts,
             water_kg=np.add.reduce(outputs.makeup_kg_s, axis=0)[:, 0] * SUB_STEP_S,
         )
+
+    def _watch(self, hottest_c: Floats) -> None:
+        how = self.scenario.randomisation
+        if how is not None and how.automatic is not None and self.step_index > SETTLE_STEPS:
+            self._coped &= np.maximum.reduce(hottest_c, axis=1) <= how.automatic.inlet_limit_c
 
     @property
     def state(self) -> State:

@@ -24,7 +24,7 @@ class TrimConfig:
     """Settings of trim-and-respond; rates are per five-minute step."""
 
     zones: int = 4
-    inlet_target_c: float = 25.0
+    inlet_target_c: float = 24.5
     """Fans hold the hottest inlet of their zone here."""
     inlet_warm_c: float = 26.0
     """A zone warmer than this asks for colder supply air."""

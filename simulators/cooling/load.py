@@ -2,7 +2,8 @@
 
 A zone's power is a mix of both kinds. Servers for users follow a weekly rhythm with noise; batch jobs start at once,
 run, and drain. Every value is a function of (scenario, seed, lane, time), so a run can start anywhere, any part can be
-made alone, and no week repeats another. `python -m simulators.cooling.load_fit` prints the statistics behind the numbers.
+made alone, and no week repeats another.
+tests/simulators/cooling/test_load.py holds the generator to the traces' statistics.
 """
 
 from dataclasses import dataclass
@@ -94,6 +95,8 @@ CLOUD = LoadProfile(batch_frac=0.0)
 """Users alone, as in the Alibaba trace."""
 HPC = LoadProfile(batch_frac=1.0, batch_shared=True)
 """One machine for jobs, as in the Frontier trace."""
+LOADS = {"mixed": LoadProfile(), "cloud": CLOUD, "hpc": HPC}
+"""Profiles by the names that sites may give."""
 
 
 def load_fracs(

@@ -5,115 +5,153 @@ rule, solved in closed form: second order, stable, and the first law holds to ro
 the same midpoint. Slow couplings (coil to water main, zone to zone, basin to chiller) use the state at the start.
 """
 
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from simulators.cooling.air import AirPath
 from simulators.cooling.arrays import Array, stacked
-from simulators.cooling.loop import BASIN_ROW, MAINS_ROW, Condenser, Mains, advance_condenser, advance_mains
-from simulators.cooling.ready import Ready, split
-from simulators.cooling.state import Disturbance, State
+from simulators.cooling.loop import (
+    BASIN_ROW,
+    MAINS_ROW,
+    BasinConstants,
+    Condenser,
+    Mains,
+    MainsConstants,
+    advance_condenser,
+    advance_mains,
+)
+from simulators.cooling.ready import Part, Ready
+from simulators.cooling.state import State
 from simulators.cooling.water import WaterPath
-from simulators.cooling.zones import Zones, advance_zones, zone_rows
+from simulators.cooling.zones import OUTDOOR_ROW, ZONE_ROW, Zone, advance_zone
 
-
-class ZoneTrack(NamedTuple):
-    """A row of sub-steps of the zones, `[k, n, zones]` each."""
-
-    hot_c: Array
-    rack_c: Array
-    hot_mid_c: Array
-    it_kw: Array
-    coil_kw: Array
-    outdoor_kw: Array
-    water_kw_per_k: Array
+Rows = list[list[Any]]
 
 
 class Tracks(NamedTuple):
     """Everything the march went through `[k, n, ..]`, and the heat still in the pipe at its end."""
 
-    zones: ZoneTrack
+    zones: Zone
     mains: Mains
     condenser: Condenser
     in_transit_kw: Array
 
 
-def march(state: State, disturbance: Disturbance, air: AirPath, water: WaterPath, r: Ready) -> Tracks:
+class _Start(NamedTuple):
+    """Where a part starts: zones on floats or all in one array, water as one float a lane or all in one array."""
+
+    hot: list[Any]
+    rack: list[Any]
+    chws: list[Any]
+    chwr: list[Any]
+    cws: list[Any]
+    transit: list[list[Any]]
+
+
+class _Way(NamedTuple):
+    """A part's way: for each sub-step its zones and its water, and what is left in the pipe."""
+
+    zones: list[list[tuple[Any, ...]]]
+    loops: list[list[tuple[Any, ...]]]
+    transit: list[list[Any]]
+
+
+def march(state: State, air: AirPath, water: WaterPath, r: Ready) -> Tracks:
     """Temperatures of a row of sub-steps."""
-    hot, rack = state.hot_c, state.rack_c
-    chws, chwr, cws = (split(each, r) for each in (state.chws_c, state.chwr_c, state.cws_c))
-    transit = [split(state.in_transit_kw[:, i : i + 1], r) for i in range(state.in_transit_kw.shape[1])]
-    zones: list[Zones] = []
-    loops: list[list[tuple[Array, ...]]] = []
-    for zone_row, loop_rows in zip(zone_rows(air, disturbance.it_kw), _loop_rows(water, disturbance, r), strict=True):
-        zone = advance_zones(hot, rack, _joined(chws), zone_row, r)
-        hot, rack = zone.solved[0], zone.solved[1]
-        transit.append(split(r.total(zone.coil_kw), r))
-        wanted, arriving = split(r.total(zone.water_kw_per_k), r), transit.pop(0)
-        loop = [
-            _advance_loop(*each, *constants)
-            for *each, constants in zip(chws, chwr, cws, arriving, wanted, loop_rows, r.loops, strict=True)
-        ]
+    zone_rows, loop_rows = _zone_rows(air, r), _loop_rows(water, air.it_kw.shape[0], r)
+    ways = [_march(*each) for each in zip(_starts(state, r), zone_rows, loop_rows, r.parts, strict=True)]
+    zones = _zone_columns([way.zones for way in ways], r)
+    plant = _plant_columns([way.loops for way in ways], r)
+    count = len(Mains._fields)
+    return Tracks(zones, Mains(*plant[:count]), Condenser(*plant[count:]), _pipes([way.transit for way in ways], r))
+
+
+def _march(start: _Start, zone_rows: list[Rows], loop_rows: list[Rows], part: Part) -> _Way:
+    """One part, sub-step by sub-step."""
+    hot, rack, chws, chwr, cws, transit = start
+    zones, loops = [], []
+    for zone_row, loop_row in zip(zone_rows, loop_rows, strict=True):
+        now = list(map(advance_zone, hot, rack, repeat(part.joined(chws)), part.mix(hot), zone_row, part.zones))
+        hot, rack = [each[0] for each in now], [each[1] for each in now]
+        transit.append(part.total([each[3] for each in now]))
+        wanted = part.total([each[4] for each in now])
+        loop = list(map(_advance_loop, chws, chwr, cws, transit.pop(0), wanted, loop_row, part.loops))
         chws, chwr, cws = [each[0] for each in loop], [each[1] for each in loop], [each[7] for each in loop]
-        zones.append(zone)
+        zones.append(now)
         loops.append(loop)
-    columns = _plant_columns(loops, r)
-    return Tracks(
-        _zone_track(state, zones, r),
-        Mains(*columns[:7]),
-        Condenser(*columns[7:]),
-        np.array(transit).T if r.few else r.xp.concat([each[0] for each in transit], axis=1),
-    )
+    return _Way(zones, loops, transit)
 
 
 def _advance_loop(
-    chws: Array, chwr: Array, cws: Array, arriving_kw: Array, wanted: Array, row: Any, mains: Any, basin: Any
-) -> tuple[Array, ...]:
+    chws: Array, chwr: Array, cws: Array, arriving_kw: Array, wanted: Array, row: list[Any],
+    constants: tuple[MainsConstants, BasinConstants],
+) -> tuple[Array, ...]:  # fmt: skip
     """The fields of `Mains`, then those of `Condenser`."""
-    main = advance_mains(chws, chwr, cws, arriving_kw, wanted, row[: len(MAINS_ROW)], mains)
-    return main + advance_condenser(cws, main[4] + main[6] + main[5], row[len(MAINS_ROW) :], basin)
+    main = advance_mains(chws, chwr, cws, arriving_kw, wanted, row[:_SPLIT], constants[0])
+    return main + advance_condenser(cws, main[4] + main[6] + main[5], row[_SPLIT:], constants[1])
 
 
-def _joined(values: list[Any]) -> Any:
-    """What `split` took apart, to be computed with the zones."""
-    return values[0] if len(values) == 1 else np.array(values)[:, None]
+_SPLIT = len(MAINS_ROW)
 
 
-def _loop_rows(water: WaterPath, disturbance: Disturbance, r: Ready) -> list[list[list[Array]]]:
-    """For each sub-step and part that `split` makes, the values of `MAINS_ROW` and `BASIN_ROW`."""
-    substeps, lanes = disturbance.wet_bulb_c.shape[:2]
-    fields = [getattr(water, name) for name in (*MAINS_ROW, *BASIN_ROW)]
-    if not r.few:
-        each = [value if value.ndim == 3 else [value] * substeps for value in fields]
-        return [[list(row)] for row in zip(*each, strict=True)]
-    whole = np.empty((substeps, lanes, len(fields)))
+def _starts(state: State, r: Ready) -> list[_Start]:
+    s = state
+    pipe = [s.in_transit_kw[:, i : i + 1] for i in range(r.transit_slots)]
+    if not r.water_apart:
+        return [_Start([s.hot_c], [s.rack_c], [s.chws_c], [s.chwr_c], [s.cws_c], [[each] for each in pipe])]
+    chws, chwr, cws = (each.ravel().tolist() for each in (s.chws_c, s.chwr_c, s.cws_c))
+    slots = [each.ravel().tolist() for each in pipe]
+    if not r.zones_apart:
+        return [_Start([s.hot_c], [s.rack_c], chws, chwr, cws, slots)]
+    lanes = zip(s.hot_c.tolist(), s.rack_c.tolist(), chws, chwr, cws, *slots, strict=True)
+    return [_Start(hot, rack, [a], [b], [c], [[each] for each in pipe]) for hot, rack, a, b, c, *pipe in lanes]
+
+
+def _zone_rows(air: AirPath, r: Ready) -> list[list[Rows]]:
+    """For each part and sub-step, what `advance_zone` reads: a list for each zone on floats, or one for all zones."""
+    names = (*ZONE_ROW, *OUTDOOR_ROW) if r.air_economiser else ZONE_ROW
+    fields = [getattr(air, name) for name in names]
+    if not r.zones_apart:
+        return [[[list(row)] for row in zip(*fields, strict=True)]]
+    substeps, lanes, zones = air.it_kw.shape
+    whole = np.empty((lanes, substeps, zones, len(fields)))
     for column, value in enumerate(fields):
-        whole[..., column : column + 1] = value
-    rows: list[list[list[Array]]] = whole.tolist()
+        whole[..., column] = value.swapaxes(0, 1)
+    rows: list[list[Rows]] = whole.tolist()
     return rows
 
 
-def _zone_track(state: State, rows: list[Zones], r: Ready) -> ZoneTrack:
-    xp = r.xp
-    solved = xp.reshape(xp.concat([row.solved for row in rows], axis=0), (len(rows), *rows[0].solved.shape))
-    hot = solved[:, 0]
-    before = xp.concat([state.hot_c[None], hot[:-1]], axis=0)
-    plain = r.it_slope is None and not r.air_economiser
-    return ZoneTrack(
-        hot_c=hot,
-        rack_c=solved[:, 1],
-        hot_mid_c=0.5 * (before + hot),
-        it_kw=stacked([row.it_kw for row in rows], xp),
-        coil_kw=solved[:, 2] if plain else stacked([row.coil_kw for row in rows], xp),
-        outdoor_kw=0.0 * hot if plain else stacked([row.outdoor_kw for row in rows], xp),
-        water_kw_per_k=stacked([row.water_kw_per_k for row in rows], xp),
-    )
+def _loop_rows(water: WaterPath, substeps: int, r: Ready) -> list[list[Rows]]:
+    """For each part, sub-step and loop, the values of `MAINS_ROW` and `BASIN_ROW`."""
+    fields = [getattr(water, name) for name in (*MAINS_ROW, *BASIN_ROW)]
+    if not r.water_apart:
+        each = [value if value.ndim == 3 else [value] * substeps for value in fields]
+        return [[[list(row)] for row in zip(*each, strict=True)]]
+    whole = np.empty((substeps, water.flow_kw_per_k.shape[1], len(fields)))
+    for column, value in enumerate(fields):
+        whole[..., column : column + 1] = value
+    rows: list[Rows] = whole.tolist()
+    return [[[row[lane]] for row in rows] for lane in range(len(rows[0]))] if r.zones_apart else [rows]
 
 
-def _plant_columns(rows: list[list[tuple[Array, ...]]], r: Ready) -> Any:
-    """Fields of all rows `[fields, k, n, 1]`."""
-    if r.few:
-        return np.array(rows).transpose(2, 0, 1)[..., None]
-    flat = stacked([each for column in zip(*[row[0] for row in rows], strict=True) for each in column], r.xp)
-    return r.xp.reshape(flat, (len(rows[0][0]), len(rows), *flat.shape[1:]))
+def _zone_columns(ways: list[list[list[tuple[Any, ...]]]], r: Ready) -> Zone:
+    if r.zones_apart:  # [lanes, k, zones, fields]
+        return Zone(*np.ascontiguousarray(np.array(ways).transpose(3, 1, 0, 2)))
+    return Zone(*(stacked(list(column), r.xp) for column in zip(*[row[0] for row in ways[0]], strict=True)))
+
+
+def _plant_columns(ways: list[list[list[tuple[Any, ...]]]], r: Ready) -> list[Array]:
+    """Fields of all rows, `[k, n, 1]` each."""
+    if r.zones_apart:  # [lanes, k, 1, fields]
+        return list(np.array(ways).transpose(3, 1, 0, 2))
+    if r.water_apart:  # [1, k, lanes, fields]
+        return list(np.array(ways[0]).transpose(2, 0, 1)[..., None])
+    return [stacked(list(column), r.xp) for column in zip(*[row[0] for row in ways[0]], strict=True)]
+
+
+def _pipes(ways: list[list[list[Any]]], r: Ready) -> Array:
+    if r.zones_apart:  # [lanes, slots, 1]
+        return np.array(ways)[..., 0]
+    return np.array(ways[0]).T if r.water_apart else r.xp.concat([slot[0] for slot in ways[0]], axis=1)

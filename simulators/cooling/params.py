@@ -106,10 +106,10 @@ DESCRIPTIONS = {
     "supply_lag_s": Description(60.0, "s", "valve and coil metal", 0.6, 1.6),
     "chw_supply_kj_per_k": Description(25_000.0, "kJ/K", "6 m3 of supply main and tank", 0.6, 1.6, per_zones=True),
     "chw_return_kj_per_k": Description(25_000.0, "kJ/K", "6 m3 of return main", 0.6, 1.6, per_zones=True),
-    "chw_design_kw_per_k": Description(167.0, "kW/K", "40 kg/s of water", per_zones=True),
+    "chw_design_kw_per_k": Description(167.0, "kW/K", "40 kg/s of water", 0.9, 1.1, per_zones=True),
     "chw_pump_rated_kw": Description(9.8, "kW", "0.04 m3/s at 160 kPa and 65 %", 0.85, 1.2, per_zones=True),
     "chw_pump_static_frac": Description(0.35, "1", "share of head held by differential-pressure control", 0.8, 1.2),
-    "chw_min_flow_frac": Description(0.2, "1", "bypass keeps this share of design flow"),
+    "chw_min_flow_frac": Description(0.2, "1", "bypass keeps this share of design flow", 0.7, 1.3),
     "chiller_scale": Description(
         0.75,
         "1",
@@ -119,20 +119,24 @@ DESCRIPTIONS = {
         per_zones=True,
     ),
     "chiller_start_s": Description(180.0, "s", "from start to full load", 0.7, 1.5),
-    "chiller_min_on_s": Description(600.0, "s", _OWN + "; the machine's own timer, shorter than operators' rules"),
-    "chiller_min_off_s": Description(300.0, "s", _OWN + "; the machine's own rest between stop and start"),
-    "cw_unit_kw_per_k": Description(141.0, "kW/K", "34 kg/s for each chiller", per_zones=True),
+    "chiller_min_on_s": Description(
+        600.0, "s", _OWN + "; the machine's own timer, shorter than operators' rules", 0.5, 2.0
+    ),
+    "chiller_min_off_s": Description(300.0, "s", _OWN + "; the machine's own rest between stop and start", 0.5, 2.0),
+    "cw_unit_kw_per_k": Description(141.0, "kW/K", "34 kg/s for each chiller", 0.9, 1.1, per_zones=True),
     "cw_pump_unit_kw": Description(
         7.3, "kW", "0.034 m3/s at 140 kPa and 65 %, each chiller", 0.85, 1.2, per_zones=True
     ),
     "basin_kj_per_k": Description(25_000.0, "kJ/K", "6 m3 of basin and mains", 0.6, 1.6, per_zones=True),
     "tower_fan_rated_kw": Description(18.0, "kW", "0.0128 of the heat rejected at design", 0.8, 1.25, per_zones=True),
     "room_air_changes_per_h": Description(0.3, "1/h", "outdoor air for people and pressure", 0.5, 2.0),
-    "pressure_pa": Description(101_325.0, "Pa", "standard atmosphere"),
+    "pressure_pa": Description(101_325.0, "Pa", "standard atmosphere", 0.85, 1.0),
     "water_economiser_frac": Description(0.0, "1", "effectiveness of the tower-water exchanger; 0 is none, 0.8 usual"),
     "air_economiser_frac": Description(0.0, "1", "greatest share of outdoor air; 0 is none"),
-    "air_economiser_dry_bulb_c": Description(23.0, "C", "EnergyPlus 2-zone data centre: outdoor air used up to here"),
-    "air_economiser_dew_point_c": Description(13.5, "C", "the same model: and up to this dew point"),
+    "air_economiser_dry_bulb_c": Description(
+        23.0, "C", "EnergyPlus 2-zone data centre: outdoor air used up to here", 0.9, 1.1
+    ),
+    "air_economiser_dew_point_c": Description(13.5, "C", "the same model: and up to this dew point", 0.9, 1.1),
     "tower_concentration": Description(4.0, "1", "EnergyPlus default: cycles of concentration", 0.8, 1.5),
     "tower_drift_frac": Description(0.0005, "1", "EnergyPlus default: share of the water flow", 0.5, 2.0),
 }

@@ -45,7 +45,7 @@ def advance(state: State, setpoints: Array, disturbance: Disturbance, ready: Rea
     """The plant after a row of sub-steps under one command; `disturbance` and outputs have a first axis `[k, ...]`."""
     air = air_path(state, setpoints, disturbance, ready)
     water = water_path(state, setpoints, disturbance, ready)
-    tracks = march(state, disturbance, air, water, ready)
+    tracks = march(state, air, water, ready)
     outputs = _outputs(state, disturbance, air, water, tracks, ready)
     end = State(
         fan_frac=air.fan_end,

@@ -1,8 +1,10 @@
 """Constants of one run, computed once from the parameters and the sub-step."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,9 +13,25 @@ from simulators.cooling.coil import LOW_FLOW
 from simulators.cooling.curves import YORKCALC
 from simulators.cooling.loop import BasinConstants, MainsConstants
 from simulators.cooling.params import Params
+from simulators.cooling.zones import ZoneConstants
 
 SUB_STEP_S = 30.0
 """Sub-step the plant is tuned and tested for. [s]"""
+
+
+class Part(NamedTuple):
+    """What the march needs of all lanes, or of one."""
+
+    zones: tuple[ZoneConstants, ...]
+    """One for each zone on floats, or one for all in an array."""
+    loops: tuple[tuple[MainsConstants, BasinConstants], ...]
+    """One for each lane on floats, or one for all in an array."""
+    mix: Callable[[Sequence[Any]], list[Any]]
+    """Heat that mixing with the next zones brings to each [kW]; what one gains another loses."""
+    total: Callable[[Sequence[Any]], list[Any]]
+    """Sums over zones, one for each of `loops`."""
+    joined: Callable[[Sequence[Any]], Any]
+    """What each of `loops` has, to be computed with the zones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +44,12 @@ class Ready:
     zones: int
     total: Callable[[Array], Array]
     """Sum over zones, in their order. [n, zones] -> [n, 1]"""
-    few: bool
-    """Whether the batch is so small that its water side runs faster on floats, lane by lane."""
-    loops: tuple[tuple[MainsConstants, BasinConstants], ...]
-    """One for each part that `split` makes."""
+    parts: tuple[Part, ...]
+    """Those that the march goes through one after another: all lanes at once, or each lane."""
+    water_apart: bool
+    """Whether the water of each lane is on floats."""
+    zones_apart: bool
+    """Whether zones are too; then each lane is a part of its own."""
     transit_slots: int
     lag_keep: Array
     """Of fans and supply air, `[2, lanes, zones]`."""
@@ -42,10 +62,6 @@ class Ready:
     rack_share: Array
     rack_pull: Array
     rack_heat: Array
-    hot_before: Array
-    """`[3, lanes, zones]`, as the next two: what the weights of `air.ZoneWeights` have in common in all sub-steps."""
-    rack_kept: Array
-    rack_heated: Array
     coil_water_frac: Array
     """The two water flows between which coils work, `[2, 1, 1, 1]`."""
     envelope: Array
@@ -79,8 +95,9 @@ class Ready:
     small_k: Array
 
 
-FEW = 8
-"""Lanes up to which floats are faster. An array operation costs about as much as it does on a dozen floats."""
+FEW_LANES, FEW_ZONES = 8, 8
+"""Lanes up to which water, and zones in all lanes up to which zones too, are faster on floats. An array operation costs
+about as much as it does on a dozen floats."""
 
 BEYOND_RANGE_PER_K = 0.03
 """Extra chiller input for each kelvin of condenser water above the published curve. [1/K] Without it, heat beyond the
@@ -92,9 +109,17 @@ def prepare(params: Params, dt_s: float = SUB_STEP_S, lanes: int = 1, like: Arra
     if dt_s <= 0:
         raise ValueError(f"`dt_s` is {dt_s}; a sub-step is longer than 0 s")
     ready = _prepare(params, dt_s, lanes)
-    if like is None or isinstance(like, np.ndarray):
-        return replace(ready, few=True, loops=_on_floats(ready.loops[0], lanes)) if lanes <= FEW else ready
-    return _moved(ready, like)
+    if like is not None and not isinstance(like, np.ndarray):
+        return _moved(ready, like)
+    if lanes > FEW_LANES:
+        return ready
+    whole = ready.parts[0]
+    loops = tuple((_floats(whole.loops[0][0], lane), _floats(whole.loops[0][1], lane)) for lane in range(lanes))
+    if lanes * params.zones <= FEW_ZONES and params.zones < ORDERED_ZONES:
+        parts = tuple(_lane_part(ready, lane, loops[lane : lane + 1]) for lane in range(lanes))
+        return replace(ready, parts=parts, water_apart=True, zones_apart=True)
+    parts = (whole._replace(loops=loops, total=_split_total(ready), joined=_column),)
+    return replace(ready, parts=parts, water_apart=True)
 
 
 def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
@@ -110,14 +135,15 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
     share = p.rack_kw_per_k / (rack_half + p.rack_kw_per_k)
     lags_s = p.fan_lag_s, p.supply_lag_s
     york = np.array(YORKCALC).reshape(9, 3)
-    return Ready(
+    ready = Ready(
         xp=np,
         params=p,
         dt_s=dt_s,
         zones=p.zones,
-        total=_numpy_total,
-        few=False,
-        loops=(_loop_constants(p, dt_s, lane),),
+        total=_total(np, p.zones),
+        parts=(),
+        water_apart=False,
+        zones_apart=False,
         transit_slots=max(1, round(p.chw_delay_s / dt_s)),
         lag_keep=np.stack([zone(np.exp(-dt_s / lag_s)) for lag_s in lags_s]),
         lag_mean=np.stack([zone(-np.expm1(-dt_s / lag_s) * lag_s / dt_s) for lag_s in lags_s]),
@@ -129,9 +155,6 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
         rack_share=zone(share),
         rack_pull=zone(share * rack_half),
         rack_heat=zone(rack_heat),
-        hot_before=np.stack([zone(1.0), zone(0.0), zone(0.0)]),
-        rack_kept=np.stack([zone(0.0), zone(2.0 * rack_half * rack_heat - 1.0), zone(0.0)]),
-        rack_heated=np.stack([zone(0.0), zone(2.0 * rack_heat), zone(0.0)]),
         coil_water_frac=np.array([1.0, LOW_FLOW]).reshape(2, 1, 1, 1),
         envelope=zone(p.envelope_kw_per_k),
         mixing=zone(p.mixing_kw_per_k)[:, 1:].copy(),
@@ -163,6 +186,12 @@ def _prepare(p: Params, dt_s: float, lanes: int) -> Ready:
         zero=lane(0.0),
         small_k=zone(0.5),
     )
+    slope = ready.it_slope
+    zones = ZoneConstants(
+        np.maximum, np.minimum, np.sqrt, ready.air_half, ready.rack_share, ready.rack_pull,
+        zone(rack_half * rack_heat), ready.rack_heat, ready.small_k, ready.no_outdoor_air, slope,
+    )  # fmt: skip
+    return replace(ready, parts=(_array_part(zones, _loop_constants(p, dt_s, lane), ready),))
 
 
 def _loop_constants(
@@ -192,22 +221,75 @@ def _loop_constants(
     return mains, basin
 
 
-def _on_floats(
-    loop: tuple[MainsConstants, BasinConstants], lanes: int
-) -> tuple[tuple[MainsConstants, BasinConstants], ...]:
-    """The constants of each lane, as floats."""
+def _array_part(zones: ZoneConstants, loop: tuple[MainsConstants, BasinConstants], ready: Ready) -> Part:
+    """All lanes at once."""
+    xp, mixing, zero, total = ready.xp, ready.mixing, ready.zero, ready.total
 
-    def plain(constants: Any, lane: int) -> Any:
-        arrays = {name: each for name, each in constants._asdict().items() if isinstance(each, np.ndarray)}
-        floats = {name: each[lane, 0].item() for name, each in arrays.items()}
-        return constants._replace(**floats, larger=max, smaller=min)
+    def mix(hot: Sequence[Array]) -> list[Array]:
+        flow = (hot[0][:, 1:] - hot[0][:, :-1]) * mixing
+        edges = xp.concat([zero, flow, zero], axis=1)
+        return [edges[:, 1:] - edges[:, :-1]]
 
-    return tuple((plain(loop[0], lane), plain(loop[1], lane)) for lane in range(lanes))
+    return Part((zones,), (loop,), mix, lambda zone_values: [total(zone_values[0])], lambda values: values[0])
 
 
-def split(value: Array, ready: Ready) -> list[Any]:
-    """A plant value `[n, 1]` as floats, one for each lane, where these are few; else all of it in one."""
-    return value.ravel().tolist() if ready.few else [value]
+def _lane_part(ready: Ready, lane: int, loops: tuple[tuple[MainsConstants, BasinConstants], ...]) -> Part:
+    """One lane, all of it on floats."""
+    zones = tuple(_floats(ready.parts[0].zones[0], lane, zone) for zone in range(ready.zones))
+    return Part(zones, loops, _mixed_floats(ready.mixing[lane].tolist()), _total_floats, lambda values: values[0])
+
+
+def _floats(constants: Any, lane: int, zone: int = 0) -> Any:
+    arrays = {name: each for name, each in constants._asdict().items() if isinstance(each, np.ndarray)}
+    functions = {"larger": max, "smaller": min} | ({"root": math.sqrt} if isinstance(constants, ZoneConstants) else {})
+    return constants._replace(**{name: each[lane, zone].item() for name, each in arrays.items()}, **functions)
+
+
+def _mixed_floats(mixing: list[float]) -> Callable[[Sequence[float]], list[float]]:
+    def mix(hot: Sequence[float]) -> list[float]:
+        flow = [0.0, *[(b - a) * m for a, b, m in zip(hot, hot[1:], mixing, strict=False)], 0.0]
+        return [b - a for a, b in pairwise(flow)]
+
+    return mix
+
+
+def _split_total(ready: "Ready") -> Callable[[Sequence[Array]], list[float]]:
+    def ordered(zone_values: Sequence[Array]) -> list[float]:
+        return [_total_floats(lane)[0] for lane in zone_values[0].tolist()]
+
+    def reduced(zone_values: Sequence[Array]) -> list[float]:
+        sums: list[float] = ready.total(zone_values[0]).ravel().tolist()
+        return sums
+
+    return ordered if ready.zones < ORDERED_ZONES else reduced
+
+
+def _column(values: Sequence[float]) -> Array:
+    return np.array(values)[:, None]
+
+
+ORDERED_ZONES = 8
+"""Zones from which a sum is the library's own; fewer are added in their order, on floats and arrays alike."""
+
+
+def _total(xp: Namespace, zones: int) -> Callable[[Array], Array]:
+    if zones >= ORDERED_ZONES:
+        return _numpy_total if xp is np else lambda zone_values: xp.sum(zone_values, axis=-1, keepdims=True)
+
+    def total(zone_values: Array) -> Array:
+        whole = zone_values[..., 0:1]
+        for zone in range(1, zones):
+            whole = whole + zone_values[..., zone : zone + 1]
+        return whole
+
+    return total
+
+
+def _total_floats(zone_values: Sequence[float]) -> list[float]:
+    whole, *others = zone_values
+    for each in others:
+        whole = whole + each
+    return [whole]
 
 
 def _numpy_total(zone_values: Array) -> Array:
@@ -227,13 +309,13 @@ def _moved(ready: Ready, like: Array) -> Ready:
 
     params = replace(ready.params, **{n: move(getattr(ready.params, n)) for n in Params.__dataclass_fields__})
     functions = {"larger": xp.maximum, "smaller": xp.minimum}
-    loop = tuple(
-        each._replace(**({name: move(value) for name, value in each._asdict().items()} | functions))
-        for each in ready.loops[0]
-    )
-    moved = {name: move(getattr(ready, name)) for name in Ready.__dataclass_fields__}
 
-    def total(zone_values: Array) -> Array:
-        return xp.sum(zone_values, axis=-1, keepdims=True)
+    def moved(constants: Any, **more: Any) -> Any:
+        return constants._replace(**({n: move(v) for n, v in constants._asdict().items()} | functions | more))
 
-    return Ready(**{**moved, "xp": xp, "params": params, "total": total, "loops": (loop,)})
+    whole = ready.parts[0]
+    values = {name: move(getattr(ready, name)) for name in Ready.__dataclass_fields__ if name != "parts"}
+    there = Ready(**{**values, "xp": xp, "params": params, "total": _total(xp, ready.zones), "parts": ()})
+    mains, basin = whole.loops[0]
+    part = _array_part(moved(whole.zones[0], root=xp.sqrt), (moved(mains), moved(basin)), there)
+    return replace(there, parts=(part,))

@@ -100,7 +100,7 @@ WORST = {"inlet_max_c", "rate_k_per_15_min"}
 
 def page(seeds: int, days: int, rounds: int, names: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     """The page as Markdown and its plots as SVG by file name."""
-    sections, plots = [_HEAD.format(seeds=seeds, days=days)], {}
+    sections, plots = [_HEAD.format(seeds=seeds, days=days, rounds=rounds)], {}
     for name in names:
         world = scenario(name)
         static = best_static(Windows(scenario("greensboro-year", site=world.site), 1234, 26, 2.0), rounds)
@@ -173,12 +173,13 @@ def bar_chart(title: str, bars: dict[str, tuple[float, float]]) -> str:
 _HEAD = """\
 # Results: cooling incumbents
 
-Made by `python -m simulators.cooling.results docs/reference`; do not edit.
+Made by `python -m simulators.cooling.results docs/reference --seeds {seeds} --days {days} --rounds {rounds}`; do not edit.
 
-    text = "Under a warm fixed command (25 C supply air): PUE hides it, the bill does not.\n\n"
-half width of the 95 % interval of the mean over seeds; the weather is the same in all, so it says nothing about other
-years. "Worst" columns are the worst of everything seen. PUE is (IT + cooling) / IT: losses in power supply and
-lighting are outside this plant. Best static is searched on other load seeds of the whole year at that site."""
+Every week of a scenario's split is run for its first {days} days, once for each of {seeds} seeds of the load. Figures are
+means over weeks, ± the half width of the 95 % interval of the mean over seeds; the weather is the same in all, so it says
+nothing about other years. "Worst" columns are the worst of everything seen. "Starts" are of all chillers together. PUE is
+(IT + cooling) / IT: losses in power supply and lighting are outside this plant. Best static is searched on other load
+seeds of the whole year at that site."""
 
 
 def main(arguments: list[str]) -> None:

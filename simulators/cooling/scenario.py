@@ -1,7 +1,6 @@
 """Named worlds to run the plant in: where, when, with what load; and the row of disturbances each run lives through."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from simulators.cooling.faults import Fault, with_plant_faults
 from simulators.cooling.instruments import Actuators, Sensors
 from simulators.cooling.load import NODE_S, NODES_PER_DAY, LoadProfile, load_fracs
+from simulators.cooling.load_csv import LoadFile, read_load
 from simulators.cooling.noise import uniforms
 from simulators.cooling.params import Params, default_params, with_values
 from simulators.cooling.randomise import Randomisation
@@ -32,7 +32,7 @@ class Scenario:
     site: str = "greensboro"
     split: str = "year"
     zones: int = 4
-    load: LoadProfile = field(default_factory=LoadProfile)
+    load: LoadProfile | LoadFile = field(default_factory=LoadProfile)
     changes: tuple[tuple[str, float], ...] = ()
     """Parameters of the plant that differ from the default."""
     faults: tuple[Fault, ...] = ()
@@ -78,23 +78,6 @@ def scenario(name: str, **changes: object) -> Scenario:
     if name not in SCENARIOS:
         raise ValueError(f"unknown scenario `{name}`; known are {', '.join(SCENARIOS)}")
     return replace(SCENARIOS[name], **changes)  # type: ignore[arg-type]
-
-
-def calendar_node(when: datetime) -> int:
-    """The node that has the hour of the typical year and the weekday of `when`, in the site's own standard time.
-
-    Nodes go on after the year's end, each year a weekday later, so the right one of seven years is taken. A 29th of
-    February lives through the weather of the 28th.
-    """
-    leap = when.year % 4 == 0 and (when.year % 100 != 0 or when.year % 400 == 0)
-    day = when.timetuple().tm_yday - 1
-    day -= leap and day >= _FEBRUARY_29
-    year = (when.weekday() - day) % 7
-    return year * NODES + day * NODES_PER_DAY + (when.hour * 3600 + when.minute * 60 + when.second) // NODE_S
-
-
-_FEBRUARY_29 = 59
-"""Its day of a leap year, from 0."""
 
 
 class DisturbanceSource:
@@ -154,10 +137,15 @@ class DisturbanceSource:
         if day != self._day:
             first = self.start + day * NODES_PER_DAY
             self._air = self._weather.at(first % NODES, NODES_PER_DAY + 1)
-            name, zones = self.scenario.name, self.scenario.zones
-            fracs = load_fracs(self.scenario.load, name, self.seed, self.lanes, first, NODES_PER_DAY + 1, zones)
-            self._it_kw, self._day = fracs * self._design_kw, day
+            self._it_kw, self._day = self._load(first) * self._design_kw, day
         return at
+
+    def _load(self, first: NDArray[np.int64]) -> NDArray[np.float64]:
+        load, name, zones = self.scenario.load, self.scenario.name, self.scenario.zones
+        if isinstance(load, LoadProfile):
+            return load_fracs(load, name, self.seed, self.lanes, first, NODES_PER_DAY + 1, zones)
+        series = read_load(load.path, zones, float(np.mean(self._design_kw)), load.longest_gap_s)
+        return series.at(first, NODES_PER_DAY + 1, zones)
 
 
 def sub_step(row: Disturbance, index: int) -> Disturbance:

@@ -1,93 +1,89 @@
-"""One sub-step of air and racks in all zones, by the weights that `air.ZoneWeights` solved for beforehand.
+"""One sub-step of air and racks: the implicit midpoint rule, solved in closed form.
 
-Operations are counted here: on a batch of few plants each costs about half a microsecond whatever it computes.
+Written for arrays `[n, zones]`. A batch of few runs the same code on Python floats, zone by zone, which gives the same
+bits at a part of the cost; the remarks in `loop` hold here too.
 """
 
-from collections.abc import Iterator
-from itertools import repeat
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from simulators.cooling.air import AirPath, neighbours
 from simulators.cooling.arrays import Array
-from simulators.cooling.ready import Ready
 
 IT_SLOPE_FROM_C = 25.0
 
 
-class Zones(NamedTuple):
-    """One sub-step of the zones."""
+class ZoneConstants(NamedTuple):
+    """Constants of a zone, heat capacities over half a sub-step."""
 
-    solved: Array
-    """Hot aisle and racks at the end [C], and coil heat [kW], before outdoor air. `[3, n, zones]`"""
+    larger: Callable[[Any, Any], Any]
+    smaller: Callable[[Any, Any], Any]
+    root: Callable[[Any], Any]
+    air_half: Array
+    rack_share: Array
+    rack_pull: Array
+    rack_keep: Array
+    rack_heat: Array
+    small_k: Array
+    nothing: Array
+    it_slope: Array | None
+
+
+class Zone(NamedTuple):
+    """One sub-step of a zone, or arrays of many."""
+
+    hot_c: Array
+    rack_c: Array
+    hot_mid_c: Array
     coil_kw: Array
-    """`[n, zones]`"""
     water_kw_per_k: Array
-    """`[n, zones]`"""
     it_kw: Array
-    """`[n, zones]`"""
     outdoor_kw: Array
-    """`[n, zones]`"""
 
 
-class ZoneRow(NamedTuple):
-    """One sub-step of an `AirPath`, and the IT power asked for. `[.., n, zones]`"""
+ZONE_ROW = (
+    "air_kw_per_k", "recirculation", "supply_mean_c", "effectiveness", "supply_weight", "inverse", "gain_kw",
+    "rack_gain_k", "water_scale", "part_load_offset", "part_load_floor", "least_coil_kw", "it_kw",
+)  # fmt: skip
+"""What commands, load and weather decide of a zone for one sub-step: fields of `air.AirPath`, in order."""
 
-    by_hot: Array
-    by_rack: Array
-    by_supply: Array
-    by_heat: Array
-    gain: Array
-    supply_aim_c: Array
-    effectiveness: Array
-    water_scale: Array
-    part_load_offset: Array
-    part_load_floor: Array
-    least_coil_kw: Array
-    it_kw: Array
-    recirculation: Array
-    air_kw_per_k: Array
-    outdoor_share: Array | None
-    outdoor_c: Array
+OUTDOOR_ROW = ("outdoor_share", "outdoor_c")
+"""The same, where outdoor air may be used."""
 
 
-def zone_rows(air: AirPath, it_kw: Array) -> Iterator[tuple[Any, ...]]:
-    """The sub-steps of a row one after another, as `ZoneRow` names them."""
-    w = air.weights
-    return zip(
-        w.hot, w.rack, w.supply, w.heat, w.gain,
-        air.supply_mean_c, air.effectiveness, air.water_scale,
-        air.part_load_offset, air.part_load_floor, air.least_coil_kw,
-        it_kw, air.recirculation, air.air_kw_per_k,
-        repeat(None) if air.outdoor_share is None else air.outdoor_share, air.outdoor_c,
-        strict=False,
-    )  # fmt: skip
+def advance_zone(
+    hot: Array, rack: Array, chws: Array, mixing_kw: Array, row: list[Any], constants: ZoneConstants
+) -> tuple[Array, ...]:
+    """Air and racks: C dT/dt of both, with the coil holding its setpoint unless its valve is fully open.
 
-
-def advance_zones(hot: Array, rack: Array, chws: Array, row: tuple[Any, ...], r: Ready) -> Zones:
-    """Air and racks, with the coils holding their setpoint unless their valve is fully open."""
-    (by_hot, by_rack, by_supply, by_heat, gain, aim, effectiveness, water_scale, offset, floor, least_kw,
-     it_kw, recirculation, air, outdoor_share, outdoor_c) = row  # fmt: skip
-    maximum, minimum = r.xp.maximum, r.xp.minimum
-    mixed = hot if outdoor_share is None else _mixed(hot, aim, outdoor_share, outdoor_c, r)
-    above_water = maximum(mixed - chws, r.small_k)
-    supply = minimum(maximum(aim, mixed - effectiveness * above_water), mixed)
-    solved = by_hot * hot + by_rack * rack + by_supply * supply + gain
-    if r.zones > 1:
-        solved = solved + by_heat * neighbours(hot, r)
-    if r.it_slope is not None:
-        warm = r.xp.clip(supply + recirculation * (hot - supply) - IT_SLOPE_FROM_C, 0.0, None)
-        extra = it_kw * r.it_slope * warm
-        solved, it_kw = solved + by_heat * (r.rack_share * extra) + r.rack_heated * extra, it_kw + extra
-    coil_kw, outdoor_kw = solved[2], r.no_outdoor_air
-    if outdoor_share is not None:
-        taken = maximum(coil_kw - air * (hot - mixed), r.no_outdoor_air)
+    The racks give their heat to the air passing through them, G (T_rack - T_inlet); the hot aisle gets that, the air
+    the racks let through, and fan heat, and loses what the coil takes, c m_s (T_hot - T_supply). Returns the fields of
+    `Zone`.
+    """
+    (air, recirculation, aim, effectiveness, supply_weight, inverse, gain_kw, rack_gain, water_scale, offset, floor,
+     least_kw, it_kw, *outdoor) = row  # fmt: skip
+    (larger, smaller, root, air_half, rack_share, rack_pull, rack_keep, rack_heat, small_k, nothing,
+     it_slope) = constants  # fmt: skip
+    mixed = _mixed(hot, aim, outdoor[0], outdoor[1], constants) if outdoor else hot
+    above_water = larger(mixed - chws, small_k)
+    supply = smaller(larger(aim, mixed - effectiveness * above_water), mixed)
+    heat = air_half * hot + supply_weight * supply + rack_pull * rack + gain_kw + mixing_kw
+    if it_slope is not None:
+        warm = larger(supply + recirculation * (hot - supply) - IT_SLOPE_FROM_C, nothing)
+        extra = it_kw * it_slope * warm
+        heat, rack_gain, it_kw = heat + rack_share * extra, rack_gain + rack_heat * extra, it_kw + extra
+    hot_mid = heat * inverse
+    drop = hot_mid - supply
+    rack_mid = rack_keep * rack + rack_share * (supply + recirculation * drop) + rack_gain
+    coil_kw, outdoor_kw = air * drop, nothing
+    if outdoor:
+        taken = larger(coil_kw - air * (hot - mixed), nothing)
         coil_kw, outdoor_kw = taken, coil_kw - taken
-    ratio = above_water / maximum(coil_kw, least_kw)
-    water = water_scale / r.xp.sqrt(maximum(offset + ratio * ratio, floor))
-    return Zones(solved, coil_kw, water, it_kw, outdoor_kw)
+    ratio = above_water / larger(coil_kw, least_kw)
+    water = water_scale / root(larger(offset + ratio * ratio, floor))
+    return hot_mid + (hot_mid - hot), rack_mid + (rack_mid - rack), hot_mid, coil_kw, water, it_kw, outdoor_kw
 
 
-def _mixed(hot: Array, aim: Array, share: Array, outdoor_c: Array, r: Ready) -> Array:
+def _mixed(hot: Array, aim: Array, share: Array, outdoor_c: Array, c: ZoneConstants) -> Array:
     """Air entering the coils: return air, with the outdoor air that brings it to the supply setpoint or may be used."""
-    wanted = r.xp.minimum(r.xp.maximum(aim, outdoor_c), hot)
-    return r.xp.maximum(wanted, hot - share * r.xp.maximum(hot - outdoor_c, r.no_outdoor_air))
+    wanted = c.smaller(c.larger(aim, outdoor_c), hot)
+    return c.larger(wanted, hot - share * c.larger(hot - outdoor_c, c.nothing))

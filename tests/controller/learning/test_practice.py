@@ -8,6 +8,7 @@ import pytest
 
 from controller.learning.ground import Ground
 from controller.learning.limits import Limits, limits_of
+from controller.learning.randomisation import AutomaticSpec, RandomisationSpec
 from controller.learning.spec import TrainingSpec
 from controller.learning.tensors import Tensors
 from controller.policies.graph import inspect
@@ -121,3 +122,12 @@ def test_a_graph_that_answers_otherwise_is_refused(env: "PracticeEnv", tensors: 
 
 def _replaced(env: "PracticeEnv", **changes: object) -> Measured:
     return replace(env.measured, **changes)  # type: ignore[arg-type]
+
+
+def test_practice_may_be_on_randomised_plants_whose_ranges_adapt(
+    spec: TrainingSpec, tensors: Tensors, limits: Limits
+) -> None:
+    how = RandomisationSpec(automatic=AutomaticSpec(episodes=1, edge_frac=1.0))
+    said: list[str] = []
+    practise(tiny(spec).model_copy(update={"randomisation": how}), tensors, limits, 1, said.append)
+    assert "automatic randomisation in the end" in said[-1]

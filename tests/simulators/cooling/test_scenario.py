@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulators.cooling.calendar import calendar_node
 from simulators.cooling.load import LoadProfile, load_fracs
 from simulators.cooling.scenario import (
     SCENARIOS,
@@ -13,7 +14,6 @@ from simulators.cooling.scenario import (
     WEEK_NODES,
     DisturbanceSource,
     Scenario,
-    calendar_node,
     scenario,
 )
 from simulators.cooling.weather import NODES, WeatherError, load_weather

@@ -1,0 +1,99 @@
+"""The generator has the statistics of the traces it is fitted to."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import ks_2samp
+
+from simulators.cooling.load import CLOUD, HPC, load_fracs, utilisation
+
+ZERO = np.array([0])
+
+
+def _autocorrelation(values: np.ndarray, lags: list[int]) -> np.ndarray:
+    centred = values - values.mean()
+    return np.array([float((centred[:-lag] * centred[lag:]).mean() / (centred * centred).mean()) for lag in lags])
+
+
+def _weeks(seed: int, weeks: int) -> np.ndarray:
+    """Hourly utilisation `[hours]` of the cloud profile, without differences between zones."""
+    profile = replace(CLOUD, spread_frac=0.0)
+    return utilisation(profile, "test", seed, 0, 0, weeks * 7 * 288, 1)[::12, 0]
+
+
+def _days(seed: int, days: int) -> np.ndarray:
+    """Five-minute power of the supercomputer profile `[nodes]`."""
+    return load_fracs(HPC, "test", seed, ZERO, ZERO, days * 288, 1)[:, 0, 0]
+
+
+@pytest.fixture(scope="module")
+def cluster(shared_data: Path) -> np.ndarray:
+    """A week of hourly CPU utilisation of a cluster."""
+    with (shared_data / "alibaba_cpu_week_hourly.csv").open(newline="") as file:
+        return np.array([float(row["cpu_load"]) for row in csv.DictReader(file)])
+
+
+@pytest.fixture(scope="module")
+def machine(shared_data: Path) -> np.ndarray:
+    """A day of a supercomputer's power at five-minute means, over its greatest."""
+    with (shared_data / "frontier_cdu_power_2024-04-07_15s.csv").open(newline="") as file:
+        rows = list(csv.reader(file))[1:5761]
+    power = np.array([[float(cell) for cell in row[1:26]] for row in rows]).sum(axis=1)
+    return np.asarray((power / power.max()).reshape(-1, 20).mean(axis=1))
+
+
+@pytest.mark.needs("shared")
+def test_utilisation_is_distributed_as_the_clusters(cluster: np.ndarray) -> None:
+    made = _weeks(1, 12)
+    assert ks_2samp(cluster, made).statistic < 0.1
+    levels = [0.05, 0.25, 0.5, 0.75, 0.95]
+    assert np.quantile(made, levels) == pytest.approx(np.quantile(cluster, levels), abs=0.03)
+
+
+@pytest.mark.needs("shared")
+def test_utilisation_is_correlated_in_time_as_the_clusters(cluster: np.ndarray) -> None:
+    lags = [1, 2, 3, 6, 12, 24, 48]
+    made = np.mean([_autocorrelation(_weeks(seed, 1), lags) for seed in range(20)], axis=0)
+    assert made == pytest.approx(_autocorrelation(cluster, lags), abs=0.2)
+
+
+@pytest.mark.needs("shared")
+def test_utilisation_has_the_clusters_weekly_and_daily_shape(cluster: np.ndarray) -> None:
+    made = _weeks(2, 40).reshape(40, 168).mean(axis=0)
+    days_made, days = made.reshape(7, 24).mean(axis=1), cluster.reshape(7, 24).mean(axis=1)
+    assert days_made == pytest.approx(days, abs=0.06)
+    assert np.corrcoef(days_made, days)[0, 1] > 0.9
+    assert np.ptp(made.reshape(7, 24).mean(axis=0)) < 0.06
+
+
+@pytest.mark.needs("shared")
+def test_batch_power_is_distributed_as_the_machines(machine: np.ndarray) -> None:
+    made = _days(1, 60)
+    assert ks_2samp(machine, made).statistic < 0.15
+    levels = [0.05, 0.25, 0.5, 0.75, 0.95]
+    assert np.quantile(made, levels) == pytest.approx(np.quantile(machine, levels), abs=0.1)
+
+
+@pytest.mark.needs("shared")
+def test_batch_power_is_correlated_in_time_as_the_machines(machine: np.ndarray) -> None:
+    lags = [1, 3, 6, 12, 24]
+    assert _autocorrelation(_days(1, 60), lags) == pytest.approx(_autocorrelation(machine, lags), abs=0.12)
+
+
+@pytest.mark.needs("shared")
+def test_batch_bursts_are_as_large_as_the_machines_and_half_as_many_at_least(machine: np.ndarray) -> None:
+    made, seen = np.diff(_days(1, 60)), np.diff(machine)
+    assert np.quantile(np.abs(made), 0.99) == pytest.approx(np.quantile(np.abs(seen), 0.99), abs=0.15)
+    for sign in (1.0, -1.0):
+        a_day, real = (sign * made > 0.1).sum() / 60, (sign * seen > 0.1).sum()
+        assert 0.5 < a_day / real < 1.5
+
+
+def test_zones_of_one_machine_run_the_same_jobs_and_those_of_many_their_own() -> None:
+    one = load_fracs(HPC, "x", 1, ZERO, ZERO, 288, 3)[:, 0]
+    many = load_fracs(replace(HPC, batch_shared=False), "x", 1, ZERO, ZERO, 288, 3)[:, 0]
+    assert np.array_equal(one[:, 0], one[:, 2])
+    assert not np.array_equal(many[:, 0], many[:, 2])

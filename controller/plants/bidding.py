@@ -28,11 +28,12 @@ from controller.settings import BiddingSettings, Site
 from safety.envelope import Envelope
 from safety.standing import Standing, in_force, taken
 from safety.values import Authority, Command, Observation, Receipt, Setpoints, Signal
+from simulators.bidding.build import another_flight
 from simulators.bidding.curves import TICK_S
 from simulators.bidding.evaluate import soft_score
 from simulators.bidding.exchange import observe, setpoint_specs
 from simulators.bidding.params import Params
-from simulators.bidding.scenarios import another_flight, resized, scenario
+from simulators.bidding.scenarios import resized, scenario
 from simulators.bidding.state import HISTORY, State, from_bytes, initial, to_bytes
 from simulators.bidding.step import step
 from simulators.bidding.streams import Noise

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from simulators.bidding.build import build, yesterday
 from simulators.bidding.evaluate import Kpis, fly, kpis
 from simulators.bidding.hindsight import bound
 from simulators.bidding.incumbents import BidAtTarget, DualGradient, Incumbent, PidPacing, RecedingHorizon, survey
 from simulators.bidding.plot import bars
-from simulators.bidding.scenarios import SCENARIOS, Scenario, build, split_seed, yesterday
+from simulators.bidding.scenarios import SCENARIOS, Scenario, split_seed
 from simulators.bidding.streams import Noise
 
 NAMES = ("bid at target", "PID pacing", "dual gradient", "receding horizon")

@@ -12,6 +12,7 @@ import numpy as np
 
 PURPOSE_SEASON = 0
 PURPOSE_TRAFFIC = 1
+PURPOSE_NOTICES = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,3 +35,34 @@ def cost_per_predicted(view: Account) -> Floats:
 def planned_frac(view: Account) -> Floats:
     """Share of the budget that the traffic forecast says should be spent before this tick [L, C]."""
     return np.asarray(view.forecast[:, :, : view.tick].sum(axis=2))
+
+
+def shared_planned(view: Account, p: int, tick: int) -> Floats:
+    """Share of a shared budget that the forecasts of its campaigns put before `tick` [L, 1], weighed by their budgets."""
+    first, last = view.shared_open[p]
+    weight = (view.budget_micros * view.shared_member[:, :, p])[:, :, None] * view.forecast[:, :, first:last]
+    before = weight[:, :, : max(tick - first, 0)].sum(axis=(1, 2))
+    return np.asarray(before / np.maximum(weight.sum(axis=(1, 2)), 1e-9))[:, None]
+
+
+def left_ratio(view: Account) -> Floats:
+    """The share of the budget left over the share of the traffic to come [L, C]: of the tightest budget there is.
+
+    Where a shared budget is the tightest, all its campaigns see the same number, so pacing that starts them alike bids
+    alike for all: one multiplier on the worth of a conversion is what the best division of a shared budget comes to.
+    """
+    ratio = _left(view.cost_micros, view.budget_micros, planned_frac(view))
+    for p in open_now(view):
+        shared = _left(view.shared_cost_micros[:, [p]], view.shared_micros[:, [p]], shared_planned(view, p, view.tick))
+        ratio = np.where(view.shared_member[:, :, p] > 0, np.minimum(ratio, shared), ratio)
+    return ratio
+
+
+def open_now(view: Account) -> list[int]:
+    """The shared budgets that pay for the coming tick."""
+    return [p for p, (first, last) in enumerate(view.shared_open) if first <= view.tick < last]
+
+
+def _left(cost: Floats, budget: Floats, planned: Floats) -> Floats:
+    """Left over to come, both at least a thousandth."""
+    return np.asarray(np.maximum(1 - cost / budget, 1e-3) / np.maximum(1 - planned, 1e-3))

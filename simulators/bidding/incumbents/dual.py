@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulators.bidding.account import Account
-from simulators.bidding.incumbents.base import MULTIPLIER_MAX, MULTIPLIER_MIN, Floats, Memory, planned_frac
+from simulators.bidding.incumbents.base import (
+    MULTIPLIER_MAX,
+    MULTIPLIER_MIN,
+    Floats,
+    Memory,
+    open_now,
+    planned_frac,
+    shared_planned,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +47,23 @@ class DualGradient:
                 1 - planned_frac(view) + view.forecast[:, :, view.tick - 1], 1e-6
             )
             allowed = left * share
-            over = np.clip(cost / allowed - 1, -1.0, 2.0)
+            over = np.clip(np.maximum(cost / allowed - 1, self._shared_over(view, cost)), -1.0, 2.0)
             budget = np.clip(budget * np.exp(self.rate * over), 0.0, 1 / MULTIPLIER_MIN)
             gain = view.target_cpa_micros * (view.predicted - memory["predicted"])
             target = np.clip(target + self.target_rate * (cost - gain) / np.maximum(allowed, gain + 1.0), 0.0, 10.0)
         after = {"budget": budget, "target": target, "cost": view.cost_micros, "predicted": view.predicted}
         multiplier = (1 + target) / np.maximum(budget + target, 1e-6)
         return after, np.clip(multiplier, MULTIPLIER_MIN, MULTIPLIER_MAX)
+
+    def _shared_over(self, view: Account, cost: Floats) -> Floats:
+        """How far the last tick's cost was above what its shared budgets allow, the tightest [L, C]; else -1."""
+        over = np.full(cost.shape, -1.0)
+        for p in open_now(view):
+            if view.tick > view.shared_open[p][0]:
+                member = view.shared_member[:, :, p]
+                spent = (cost * member).sum(axis=1, keepdims=True)
+                left = np.maximum(view.shared_micros[:, [p]] - view.shared_cost_micros[:, [p]] + spent, 1.0)
+                before, now = (shared_planned(view, p, tick) for tick in (view.tick - 1, view.tick))
+                allowed = left * np.maximum(now - before, 1e-9) / np.maximum(1 - before, 1e-6)
+                over = np.where(member > 0, np.maximum(over, spent / allowed - 1), over)
+        return over

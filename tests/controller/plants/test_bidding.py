@@ -14,9 +14,10 @@ from safety.decide import decide, situation
 from safety.envelope import Envelope, fresh_memory, permitted
 from safety.spec import load_envelope
 from safety.values import Command, Observation, Proposal, Ruling, Rung, Signal, Source
+from simulators.bidding.build import another_flight
 from simulators.bidding.evaluate import fly, soft_score
 from simulators.bidding.incumbents import BidAtTarget
-from simulators.bidding.scenarios import another_flight, resized, scenario
+from simulators.bidding.scenarios import resized, scenario
 from simulators.bidding.streams import Noise
 
 SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "bidding-demo"

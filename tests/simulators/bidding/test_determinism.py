@@ -7,8 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from simulators.bidding.build import build
 from simulators.bidding.params import Params
-from simulators.bidding.scenarios import SCENARIOS, SPLITS, build, resized, scenario, split_seed
+from simulators.bidding.scenarios import SCENARIOS, SPLITS, resized, scenario, split_seed
 from simulators.bidding.state import State, from_bytes, initial, to_bytes
 from simulators.bidding.step import step
 from simulators.bidding.streams import Noise, streams

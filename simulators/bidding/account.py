@@ -21,14 +21,15 @@ FEATURES = (
 class Account:
     """Lanes L x campaigns C as the bidder sees them before a tick; money in micros as float64 [L, C].
 
-    Everything but the tick is as of the newest report, which may lag. `cost_micros` and `predicted` estimate what
-    noticed wins will cost and bring once the usual share of them turns out not to have been shown. `forecast` [L, C, T]
-    are shares of the flight's traffic; `recent` [L, C, 3, 11] and `total` [L, C, 11] hold `state.HISTORY`. Shared
-    budgets are `shared_micros` [L, P] with `shared_cost_micros` gone, for `shared_member` [L, C, P] in the ticks
-    `shared_open`. True chances, prices of lost auctions and the season are absent.
+    Everything but the tick is as of the newest report, of the state before tick `reported`. `cost_micros` and
+    `predicted` estimate what noticed wins will cost and bring once the usual share of them turns out not to have been
+    shown. `forecast` [L, C, T] are shares of the flight's traffic; `recent` [L, C, 3, 11] and `total` [L, C, 11] hold
+    `state.HISTORY`. Shared budgets are `shared_micros` [L, P] with `shared_cost_micros` gone, for `shared_member`
+    [L, C, P] in the ticks `shared_open`. True chances, prices of lost auctions and the season are absent.
     """
 
     tick: int
+    reported: int
     budget_micros: Floats
     target_cpa_micros: Floats
     bid_cap_micros: Floats
@@ -61,6 +62,7 @@ def account(state: State, params: Params) -> Account:
     cost = np.maximum(column(total, "paid_micros") * params.rendered_frac, spent)
     return Account(
         tick=state.tick,
+        reported=max(state.tick - lag, 0),
         budget_micros=budget,
         target_cpa_micros=params.target_cpa_micros.astype(np.float64),
         bid_cap_micros=params.bid_cap_micros.astype(np.float64),

@@ -32,9 +32,14 @@ def cost_per_predicted(view: Account) -> Floats:
     return np.asarray(np.where(allowed > 0, view.cost_micros / np.maximum(allowed, 1e-9), 1.0))
 
 
-def planned_frac(view: Account) -> Floats:
-    """Share of the budget that the traffic forecast says should be spent before this tick [L, C]."""
-    return np.asarray(view.forecast[:, :, : view.tick].sum(axis=2))
+def planned_frac(view: Account, tick: int | None = None) -> Floats:
+    """Share of the budget that the traffic forecast says should be spent before `tick`, or before now [L, C]."""
+    return np.asarray(view.forecast[:, :, : view.tick if tick is None else tick].sum(axis=2))
+
+
+def is_new(memory: Memory, view: Account) -> bool:
+    """Whether there is a report that `memory` has not seen; without one a controller can but hold what it asked for."""
+    return view.reported > int(memory["reported"].flat[0])
 
 
 def shared_planned(view: Account, p: int, tick: int) -> Floats:
@@ -48,12 +53,15 @@ def shared_planned(view: Account, p: int, tick: int) -> Floats:
 def left_ratio(view: Account) -> Floats:
     """The share of the budget left over the share of the traffic to come [L, C]: of the tightest budget there is.
 
+    Both as of the newest report, or a late one would look like money saved.
     Where a shared budget is the tightest, all its campaigns see the same number, so pacing that starts them alike bids
     alike for all: one multiplier on the worth of a conversion is what the best division of a shared budget comes to.
     """
-    ratio = _left(view.cost_micros, view.budget_micros, planned_frac(view))
+    ratio = _left(view.cost_micros, view.budget_micros, planned_frac(view, view.reported))
     for p in open_now(view):
-        shared = _left(view.shared_cost_micros[:, [p]], view.shared_micros[:, [p]], shared_planned(view, p, view.tick))
+        shared = _left(
+            view.shared_cost_micros[:, [p]], view.shared_micros[:, [p]], shared_planned(view, p, view.reported)
+        )
         ratio = np.where(view.shared_member[:, :, p] > 0, np.minimum(ratio, shared), ratio)
     return ratio
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simulators.bidding.account import Account, column
 from simulators.bidding.auction import slot_prices
-from simulators.bidding.incumbents.base import MULTIPLIER_MAX, MULTIPLIER_MIN, Floats, Memory, open_now
+from simulators.bidding.incumbents.base import MULTIPLIER_MAX, MULTIPLIER_MIN, Floats, Memory, is_new, open_now
 from simulators.bidding.params import EVENT_UNRENDERED, Params
 from simulators.bidding.step import terms
 from simulators.bidding.streams import Noise
@@ -119,14 +119,16 @@ class RecedingHorizon:
     def start(self, view: Account) -> Memory:
         """No correction yet."""
         zero = np.zeros(view.budget_micros.shape)
-        return {"drift": zero, "expected": zero, "cost": zero}
+        return {"drift": zero, "expected": zero, "cost": zero, "reported": zero - 1.0, "asked": zero + 1.0}
 
     def propose(self, memory: Memory, view: Account) -> tuple[Memory, Floats]:
-        """Solve for the rest of the flight; remember what the next tick should cost."""
+        """Solve for the flight after the newest report; remember what the next tick should cost."""
+        if not is_new(memory, view):
+            return memory, memory["asked"]
         drift = self._drift(memory, view)
         volume = self._volume(view)
         target = view.target_cpa_micros * (1 - self.margin)
-        value = self.landscape.value[:, :, view.tick :].sum(axis=2) * (volume * target)[..., None]
+        value = self.landscape.value[:, :, view.reported :].sum(axis=2) * (volume * target)[..., None]
         cost = self._cost(view, value, volume * np.exp(drift), view.ticks)
         surplus = target * view.predicted - view.cost_micros
         money = view.budget_micros - view.cost_micros
@@ -136,13 +138,13 @@ class RecedingHorizon:
         if view.first_price:
             now = self.landscape.value[:, :, view.tick] * (volume * view.target_cpa_micros)[..., None] * EDGES
         after = {"drift": drift, "expected": _interpolate(now, multiplier), "cost": view.cost_micros}
-        return after, multiplier
+        return after | {"reported": np.full(multiplier.shape, float(view.reported)), "asked": multiplier}, multiplier
 
     def _cost(self, view: Account, value: Floats, scale: Floats, end: int) -> Floats:
-        """Cost by multiplier from now to before tick `end`: prices of a log, or in first price our own bids."""
+        """Cost by multiplier from the report to before tick `end`: prices of a log, or in first price our own bids."""
         if view.first_price:
             return np.asarray(value / (1 - self.margin) * EDGES)
-        return np.asarray(self.landscape.cost_micros[:, :, view.tick : end].sum(axis=2) * scale[..., None])
+        return np.asarray(self.landscape.cost_micros[:, :, view.reported : end].sum(axis=2) * scale[..., None])
 
     def _shared(self, view: Account, multiplier: Floats, volume: Floats, drift: Floats) -> Floats:
         """The same multipliers, or one for all campaigns of a shared budget that would not hold those.
@@ -152,7 +154,8 @@ class RecedingHorizon:
         for p in open_now(view):
             end, member = view.shared_open[p][1], view.shared_member[:, :, p]
             value = (
-                self.landscape.value[:, :, view.tick : end].sum(axis=2) * (volume * view.target_cpa_micros)[..., None]
+                self.landscape.value[:, :, view.reported : end].sum(axis=2)
+                * (volume * view.target_cpa_micros)[..., None]
             )
             cost = self._cost(view, value * (1 - self.margin), volume * drift, end) * member[..., None]
             left = np.maximum(view.shared_micros[:, p] - view.shared_cost_micros[:, p], 0.0)
@@ -162,13 +165,13 @@ class RecedingHorizon:
 
     def _volume(self, view: Account) -> Floats:
         """Traffic so far over the log's, pulled towards one while there is little of it."""
-        before = self.landscape.traffic[:, :, : view.tick].sum(axis=2)
+        before = self.landscape.traffic[:, :, : view.reported].sum(axis=2)
         prior = self.landscape.traffic.sum(axis=2) * 0.1
         return np.asarray((column(view.total, "impressions") + prior) / (before + prior))
 
     def _drift(self, memory: Memory, view: Account) -> Floats:
         """ln of cost over expected cost, slowly followed: prices today against the log's."""
-        if view.tick == 0:
+        if view.reported == 0:
             return memory["drift"]
         spent = view.cost_micros - memory["cost"]
         floor = 0.002 * view.budget_micros

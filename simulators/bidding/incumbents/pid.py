@@ -11,6 +11,7 @@ from simulators.bidding.incumbents.base import (
     Floats,
     Memory,
     cost_per_predicted,
+    is_new,
     left_ratio,
 )
 
@@ -35,13 +36,15 @@ class PidPacing:
     def start(self, view: Account) -> Memory:
         """Both loops at bid-at-target."""
         zero = np.zeros(view.budget_micros.shape)
-        return {"pace": zero, "cost": zero, "pace_error": zero, "pace_before": zero, "cost_error": zero}
+        loops = {"pace": zero, "cost": zero, "pace_error": zero, "pace_before": zero, "cost_error": zero}
+        return loops | {"reported": zero, "asked": zero + 1.0}
 
     def propose(self, memory: Memory, view: Account) -> tuple[Memory, Floats]:
-        """One step of both loops."""
-        if view.tick == 0:
-            return memory, np.ones(view.budget_micros.shape)
-        return self.pace(memory, left_ratio(view), cost_per_predicted(view))
+        """One step of both loops with every new report."""
+        if not is_new(memory, view):
+            return memory, memory["asked"]
+        after, multiplier = self.pace(memory, left_ratio(view), cost_per_predicted(view))
+        return after | {"reported": np.full(multiplier.shape, float(view.reported)), "asked": multiplier}, multiplier
 
     def pace(self, memory: Memory, left: Floats, cost_ratio: Floats) -> tuple[Memory, Floats]:
         """The law itself, on arrays of one shape: budget left over traffic to come, cost over what the target allows."""

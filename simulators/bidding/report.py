@@ -7,6 +7,7 @@ over seeds. All seeds of a scenario fly as the lanes of one batch.
 """
 
 import argparse
+import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -79,7 +80,7 @@ figure is the mean over its campaigns. Values are expected conversions, not draw
 * **share of bound**: E[conv] · min(1, (K/CPA)²) over its hindsight bound. The bound knows every price and every value,
   which nobody can, so 1 is out of reach; in `first-price` it also pays the least that would have won, and in `slots` it
   knows which slots were shown. There is none where rivals answer our bids (`adaptive`).
-* **account's share**: the sum of target times score over all campaigns, over the account's bound, which knows the shared
+* **account**: the sum of target times score over all campaigns, over the account's bound, which knows the shared
   budget too. In `shared`, `shared-week` and `hard` this is the figure to look at, and the plot's; a campaign's own bound
   knows of its own budget only and is then far out of reach.
 * **score**: the same in expected conversions per campaign.
@@ -90,7 +91,7 @@ figure is the mean over its campaigns. Values are expected conversions, not draw
 
 ![share of the bound by scenario and incumbent](bidding-results.svg)
 
-| scenario | incumbent | share of bound | account's share | score | budget use | CPA ratio | above target | pacing error | overspend |
+| scenario | incumbent | share of bound | account | score | budget use | CPA ratio | above target | pacing error | overspend |
 |---|---|--:|--:|--:|--:|--:|--:|--:|--:|
 """
 
@@ -123,7 +124,7 @@ def main() -> None:
     rows = []
     for world in SCENARIOS.values():
         rows += measure(world, options.seeds, options.campaigns)
-        print(f"{world.name}: {', '.join(str(_plotted(row)) for row in rows[-len(NAMES) :])}", flush=True)
+        sys.stderr.write(f"{world.name}: {', '.join(str(_plotted(row)) for row in rows[-len(NAMES) :])}\n")
     options.into.mkdir(parents=True, exist_ok=True)
     (options.into / "bidding-results.md").write_text(page(rows, options.seeds, options.campaigns), encoding="utf-8")
     groups = {s: [_plotted(r) for r in rows if r.scenario == s] for s in SCENARIOS}

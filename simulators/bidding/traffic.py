@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simulators.bidding.market import LEVEL_BITS, LEVELS, MICROS_PER_FEN, body_levels_fen, normal_levels
 from simulators.bidding.params import CODE_LEVELS, EVENT_LEVELS, KIND_BODY, SEGMENTS, Array, Params
-from simulators.bidding.streams import PURPOSE_TRAFFIC, Noise, generator
+from simulators.bidding.streams import PURPOSE_TRAFFIC, Noise, generator, restart
 
 CAMPAIGNS_PER_BLOCK = 16
 CHUNK_IMPRESSIONS = 1 << 16
@@ -62,16 +62,14 @@ class Traffic:
 def draw(noise: Noise, params: Params, tick: int, chunk: int = CHUNK_IMPRESSIONS) -> Iterator[Draws]:
     """Raw numbers of a tick in pieces of whole blocks of campaigns, about `chunk` winnable impressions each."""
     lanes, campaigns = params.shape
-    winnable = _host(params.winnable_rate[:, :, tick])
-    unwinnable = _host(params.unwinnable_rate[:, :, tick])
+    rates = np.stack([_host(params.winnable_rate[:, :, tick]), _host(params.unwinnable_rate[:, :, tick])])
     held: list[_Block] = []
-    size = 0
+    size, stream = 0, generator(noise, 0, PURPOSE_TRAFFIC, tick)
     for row in range(lanes):
         for block, first in enumerate(range(0, campaigns, CAMPAIGNS_PER_BLOCK)):
             last = min(first + CAMPAIGNS_PER_BLOCK, campaigns)
-            stream = generator(noise, row, PURPOSE_TRAFFIC, tick, block)
-            rates = winnable[row, first:last], unwinnable[row, first:last]
-            held.append(_draw_block(stream, row * campaigns + first, *rates, params.slots > 1))
+            restart(stream, noise, row, PURPOSE_TRAFFIC, tick, block)
+            held.append(_draw_block(stream, row * campaigns + first, rates[:, row, first:last], params.slots > 1))
             size += len(held[-1].uniform)
             if size >= chunk:
                 yield _join(held)
@@ -92,11 +90,10 @@ class _Block:
     spare: NDArray[np.float64]
 
 
-def _draw_block(
-    stream: np.random.Generator, first: int, winnable: NDArray[np.float64], unwinnable: NDArray[np.float64], spare: bool
-) -> _Block:
-    """All numbers of one block; two 64-bit words per impression, a third where slots need one."""
-    counts, lost = stream.poisson(winnable), stream.poisson(unwinnable)
+def _draw_block(stream: np.random.Generator, first: int, rates: NDArray[np.float64], spare: bool) -> _Block:
+    """All numbers of one block: counts at `rates` [2, campaigns] of what could be won and what could not; then two 64-bit
+    words per impression, a third where slots need one."""
+    counts, lost = stream.poisson(rates)
     n = int(counts.sum())
     words = stream.bit_generator.random_raw(n)
     return _Block(first, counts, lost, words, stream.random(n), stream.random(n) if spare else np.empty(0))

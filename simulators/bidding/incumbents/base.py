@@ -53,7 +53,7 @@ def shared_planned(view: Account, p: int, tick: int) -> Floats:
 def left_ratio(view: Account) -> Floats:
     """The share of the budget left over the share of the traffic to come [L, C]: of the tightest budget there is.
 
-    Both as of the newest report, or a late one would look like money saved.
+    Both as of the newest report, or a late one would look like money saved; and at most one while money is tied up.
     Where a shared budget is the tightest, all its campaigns see the same number, so pacing that starts them alike bids
     alike for all: one multiplier on the worth of a conversion is what the best division of a shared budget comes to.
     """
@@ -63,7 +63,15 @@ def left_ratio(view: Account) -> Floats:
             view.shared_cost_micros[:, [p]], view.shared_micros[:, [p]], shared_planned(view, p, view.reported)
         )
         ratio = np.where(view.shared_member[:, :, p] > 0, np.minimum(ratio, shared), ratio)
-    return ratio
+    return np.where(tied_up(view), np.minimum(ratio, 1.0), ratio)
+
+
+def tied_up(view: Account) -> NDArray[np.bool_]:
+    """Where more than half of what is unspent is reserved for bills to come [L, C].
+
+    There a higher bid wins less, because every win reserves its whole bid: a pacer that is behind must not bid higher.
+    """
+    return np.asarray(view.reserved_micros > view.available_micros)
 
 
 def open_now(view: Account) -> list[int]:

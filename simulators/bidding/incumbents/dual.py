@@ -18,6 +18,7 @@ from simulators.bidding.incumbents.base import (
     open_now,
     planned_frac,
     shared_planned,
+    tied_up,
 )
 
 
@@ -48,6 +49,7 @@ class DualGradient:
         before, now = (planned_frac(view, tick) for tick in (since, view.reported))
         allowed = left * (now - before) / np.maximum(1 - before, 1e-6)
         over = np.clip(np.maximum(cost / allowed - 1, self._shared_over(view, cost, since)), -1.0, 2.0)
+        over = np.where(tied_up(view), np.maximum(over, 0.0), over)
         budget = np.clip(memory["budget"] * np.exp(self.rate * over), 0.0, 1 / MULTIPLIER_MIN)
         gain = view.target_cpa_micros * (view.predicted - memory["predicted"])
         dear = (cost - gain) / np.maximum(allowed, gain + 1.0)

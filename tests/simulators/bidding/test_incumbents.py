@@ -21,6 +21,7 @@ from simulators.bidding.incumbents import (
     RecedingHorizon,
     survey,
 )
+from simulators.bidding.incumbents.base import left_ratio
 from simulators.bidding.incumbents.horizon import BINS, EDGES, _common_multiplier, _interpolate, best_multiplier
 from simulators.bidding.params import Params
 from simulators.bidding.scenarios import resized, scenario
@@ -155,3 +156,28 @@ def test_the_common_multiplier_spends_the_shared_budget_and_no_more(seed: int, s
     ceiling = _common_multiplier(cost, own, share * at_own)
     spent = _interpolate(cost, np.minimum(own, ceiling[:, None])).sum(axis=1)
     assert spent == pytest.approx(np.minimum(share, 1.0) * at_own, rel=1e-6, abs=0.02)
+
+
+def test_a_pacer_that_is_behind_bids_no_higher_while_its_money_waits_for_bills() -> None:
+    world = resized(scenario("mixed"), PER_DAY)
+    noise = streams(5, 1, "mixed")
+    params = build(world, noise, 3)
+    view = account(initial(params), params)
+    behind = replace(view, reported=20, tick=20)
+    waiting = replace(behind, reserved_micros=0.6 * view.budget_micros, available_micros=0.4 * view.budget_micros)
+    assert (left_ratio(behind) > 1.2).all()
+    assert (left_ratio(waiting) == 1.0).all()
+
+
+@pytest.mark.parametrize("policy", [PidPacing(), DualGradient()], ids=["pid", "dual"])
+def test_without_a_new_report_a_pacer_holds_what_it_asked_for(policy: Incumbent) -> None:
+    noise = streams(5, 1, "network-gap")
+    params = build(resized(scenario("network-gap"), PER_DAY), noise, 3)
+    state, memory, asked = initial(params), policy.start(account(initial(params), params)), []
+    for _ in range(30):
+        memory, multiplier = policy.propose(memory, account(state, params))
+        asked.append(multiplier)
+        state, _ = step(state, multiplier, params, noise)
+    assert all(np.array_equal(asked[23], asked[tick]) for tick in range(24, 28))
+    assert not np.array_equal(asked[22], asked[23])
+    assert not np.array_equal(asked[27], asked[28])

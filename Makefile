@@ -26,7 +26,9 @@ docs: $(VENV)/.test ## write the generated reference pages anew (ten minutes, fo
 	@$(BIN)/python -m controller.metrics.reference > docs/reference/metrics.md
 	@$(BIN)/python -m simulators.cooling.reference docs/reference
 	@$(BIN)/python -m simulators.cooling.results docs/reference --days 2 --rounds 6
+	@$(BIN)/python -m simulators.bidding.reference docs/reference
 	@$(BIN)/python -m simulators.bidding.report
+	@$(BIN)/python -m simulators.bidding.trap
 
 certify: $(VENV)/.test ## prove the shipped envelopes anew, after a change of one or of the kernel; the key is forgotten at once
 	@$(BIN)/python -m controller.certificates deploy/sites/demo deploy/sites/bidding-demo examples/third_plant/site

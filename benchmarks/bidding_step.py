@@ -18,7 +18,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from simulators.bidding.scenarios import build, resized, scenario
+from simulators.bidding.build import build
+from simulators.bidding.scenarios import resized, scenario
 from simulators.bidding.state import initial
 from simulators.bidding.step import step
 from simulators.bidding.streams import streams

@@ -28,12 +28,13 @@ from controller.policies.trust import read_or_make_key
 from controller.settings import BiddingSettings, Site, load_site
 from safety.spec import load_envelope
 from simulators.bidding.account import Account, account
+from simulators.bidding.build import another_flight
 from simulators.bidding.curves import TICK_S
 from simulators.bidding.evaluate import soft_score
 from simulators.bidding.exchange import planned_micros, setpoint_specs
 from simulators.bidding.incumbents.base import Memory, cost_per_predicted, planned_frac
 from simulators.bidding.incumbents.pid import PidPacing
-from simulators.bidding.scenarios import another_flight, resized, scenario
+from simulators.bidding.scenarios import resized, scenario
 from simulators.bidding.state import initial
 from simulators.bidding.step import step
 from simulators.bidding.streams import Noise

@@ -3,9 +3,10 @@
 A day is a flight: every campaign has its budget for it, and begins anew with the next. Half an hour is one step of the
 exchange and cannot be divided, so a command takes effect at the next half hour. Lane 0 is the account; the others
 are twins that meet the same traffic and prices under other controllers. Without a command in force nothing is bid.
+Where the scenario cuts the bidder off, commands are refused, reports grow old, and what stands expires as ever.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -28,11 +29,12 @@ from controller.settings import BiddingSettings, Site
 from safety.envelope import Envelope
 from safety.standing import Standing, in_force, taken
 from safety.values import Authority, Command, Observation, Receipt, Setpoints, Signal
+from simulators.bidding.build import another_flight
 from simulators.bidding.curves import TICK_S
 from simulators.bidding.evaluate import soft_score
 from simulators.bidding.exchange import observe, setpoint_specs
 from simulators.bidding.params import Params
-from simulators.bidding.scenarios import another_flight, resized, scenario
+from simulators.bidding.scenarios import resized, scenario
 from simulators.bidding.state import HISTORY, State, from_bytes, initial, to_bytes
 from simulators.bidding.step import step
 from simulators.bidding.streams import Noise
@@ -89,6 +91,7 @@ class AdAccount:
     def __init__(self, site: Site, envelope: Envelope, *, seed: int, snapshot: Path | None) -> None:
         self.settings, self.name, self.seed = _settings(site), site.settings.plant.name, seed
         self.start_us = site.start_us
+        self._command_ticks = max(envelope.valid_for_us // TICK_US, 1)
         self.setpoints = [spec.name for spec in setpoint_specs(self.settings.campaigns)]
         self._check(envelope)
         self._store = None if snapshot is None else SnapshotFile(snapshot)
@@ -116,20 +119,23 @@ class AdAccount:
         """What one lane's account showed at the last half hour. An exchange reports no more of a command than that it stands."""
         if lane not in self._readings:
             self._readings[lane] = observe(self._state, self._params, lane)
+        age_us = self._us + self._params.report_lag[self._state.tick] * TICK_US
         return Observation(
             plant=self.name,
             subject="",
             taken_at=self.now_us,
-            signals={name: Signal(value, age_us=self._us) for name, value in self._readings[lane].items()},
+            signals={name: Signal(value, age_us=age_us) for name, value in self._readings[lane].items()},
             applied=applied,
             readback=applied,
             authority=Authority.OURS,
         )
 
     def apply(self, command: Command, *, decision: str) -> Receipt:
-        """Take a command for the next half hour on, or refuse that of a lower epoch."""
+        """Take a command for the next half hour on, or refuse it: cut off, or of a lower epoch."""
         detail = ""
         try:
+            if self._params.silent_ticks[self._state.tick]:
+                raise ValueError("the exchange cannot be reached")
             self._standing = taken(self._standing, command, self.now_us)
         except ValueError as error:
             detail = str(error)
@@ -192,7 +198,8 @@ class AdAccount:
         world = resized(scenario(settings.scenario), settings.impressions_per_day)
         account = Noise(settings.scenario, (settings.account,) * lanes, (0,) * lanes)
         self._flight = flight
-        self._params, self._noise = another_flight(world, account, settings.campaigns, f"{self.seed}/{flight}")
+        params, self._noise = another_flight(world, account, settings.campaigns, f"{self.seed}/{flight}")
+        self._params = replace(params, command_ticks=self._command_ticks)
         self._state = initial(self._params)
         self._readings.clear()
 

@@ -17,7 +17,7 @@ from simulators.bidding.incumbents.pid import PidPacing
 
 Floats = NDArray[np.float64]
 LOOPS = ("pace", "cost", "pace_error", "pace_before", "cost_error")
-SIGNALS = ("time_left_frac", "cost_micros", "budget_micros", "planned_frac", "cost_ratio")
+SIGNALS = ("time_left_frac", "left_ratio", "cost_ratio")
 
 
 class Pacing:
@@ -37,12 +37,12 @@ class Pacing:
 
     def propose(self, observation: Observation, memory: Mapping[str, Any]) -> tuple[Proposal, Mapping[str, Any]]:
         """Both loops one step on; a new flight begins at bid-at-target."""
-        time_left, cost, budget, planned, cost_ratio = (self._column(observation, name) for name in SIGNALS)
-        seen = np.isfinite(time_left + cost + budget + planned + cost_ratio)
+        time_left, left, cost_ratio = (self._column(observation, name) for name in SIGNALS)
+        seen = np.isfinite(time_left + left + cost_ratio)
         begins = time_left == 1.0
         loops = {name: np.array(memory[name]) for name in LOOPS}
         with np.errstate(invalid="ignore", divide="ignore"):  # of a campaign that is not seen
-            paced, wanted = self.law.pace(loops, cost / budget, planned, cost_ratio)
+            paced, wanted = self.law.pace(loops, left, cost_ratio)
         after = {name: np.where(seen, np.where(begins, 0.0, paced[name]), loops[name]).tolist() for name in LOOPS}
         asked = np.where(seen, np.where(begins, 1.0, wanted), memory["asked"])
         targets = self._permitted(observation, asked)

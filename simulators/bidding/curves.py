@@ -59,15 +59,18 @@ def day_curve(curve: str, peak_to_trough: float | None = None) -> NDArray[np.flo
     return shares if peak_to_trough is None else sharpen(shares, peak_to_trough)
 
 
-def flight_curve(day: NDArray[np.float64], days: int, first_weekday: int = 0) -> NDArray[np.float64]:
+def flight_curve(
+    day: NDArray[np.float64], days: int, first_weekday: int = 0, weekday: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Traffic of each tick of a flight over a mean day's: shape [48 * days]; weekdays count from Monday = 0.
 
-    A flight of one day has no weekly shape: its one day is a mean day.
+    `weekday` are shares of a week [7], those of `WEEKDAY` if None. A flight of one day has no weekly shape: its one
+    day is a mean day.
     """
     if days == 1:
         return day
-    weekday = np.asarray(WEEKDAY) * 7
-    levels = weekday[(first_weekday + np.arange(days)) % 7]
+    shares = np.asarray(WEEKDAY) if weekday is None else weekday
+    levels = (shares / shares.sum() * 7)[(first_weekday + np.arange(days)) % 7]
     return np.asarray((levels[:, None] * day[None, :]).reshape(-1))
 
 

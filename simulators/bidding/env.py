@@ -9,9 +9,10 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from simulators.bidding.account import FEATURES, account, features
+from simulators.bidding.build import build
 from simulators.bidding.evaluate import soft_score
 from simulators.bidding.params import Params
-from simulators.bidding.scenarios import SPLIT_SIZE, Scenario, build, scenario, split_seed
+from simulators.bidding.scenarios import SPLIT_SIZE, Scenario, scenario, split_seed
 from simulators.bidding.state import State, initial
 from simulators.bidding.step import Outputs, step
 from simulators.bidding.streams import Noise

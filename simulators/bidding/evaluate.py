@@ -26,13 +26,16 @@ class Run:
 class Kpis:
     """Per lane and campaign [L, C].
 
-    `score` E[conv] * min(1, (K / CPA)^2) and its share of the bound (NaN without one); `value_frac` E[conv] over V*;
+    `score` E[conv] * min(1, (K / CPA)^2) and its share of the bound (NaN without one); `account_frac` the account's sum
+    of target times score over its bound, shared budgets counted in (the same for all its campaigns); `value_frac`
+    E[conv] over V*;
     `budget_use` and `cpa_ratio` (incurred cost per expected conversion over target); `pacing_error`, the root mean
     square over ticks of (spent share of what was spent in all - planned share); `overspend_frac` over the budget.
     """
 
     score: Floats
     score_frac: Floats
+    account_frac: Floats
     value_frac: Floats
     budget_use: Floats
     cpa_ratio: Floats
@@ -52,7 +55,7 @@ def fly(policy: Incumbent, params: Params, noise: Noise) -> Run:
         view = account(state, params)
         curve.append(state.incurred_micros.astype(np.float64))
         committed = np.maximum(state.spent_micros + state.reserved_micros, state.incurred_micros)
-        over = np.maximum(over, committed - params.budget_micros)
+        over = np.maximum(over, np.maximum(committed - params.budget_micros, _shared_over(state, params)))
     return Run(state, np.stack(curve, axis=2), over)
 
 
@@ -74,9 +77,22 @@ def kpis(run: Run, params: Params, best: Bound | None) -> Kpis:
     return Kpis(
         score=score,
         score_frac=score / np.maximum(best.score, 1e-12) if best else none,
+        account_frac=_account_frac(score * target, best) if best else none,
         value_frac=value / np.maximum(best.value, 1e-12) if best else none,
         budget_use=cost / params.budget_micros,
         cpa_ratio=cost / np.maximum(value, 1e-12) / target,
         pacing_error=np.sqrt(np.mean((shares - planned) ** 2, axis=2)),
         overspend_frac=run.overspend_micros / params.budget_micros,
     )
+
+
+def _account_frac(worth_micros: Floats, best: Bound) -> Floats:
+    """The account's worth over its bound, once for each of its campaigns [L, C]."""
+    share = worth_micros.sum(axis=1) / np.maximum(best.account_micros, 1e-12)
+    return np.repeat(share[:, None], worth_micros.shape[1], axis=1)
+
+
+def _shared_over(state: State, params: Params) -> Floats:
+    """The most that is spent and reserved beyond a shared budget [L, 1]; zero without any."""
+    committed = state.shared_spent_micros + state.shared_reserved_micros
+    return np.asarray(np.max(committed - params.shared_micros, axis=1, keepdims=True, initial=0.0))

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulators.bidding.account import Account, account, column, ratio
+from simulators.bidding.build import build
 from simulators.bidding.curves import TICK_S
-from simulators.bidding.incumbents.base import MULTIPLIER_MAX, cost_per_predicted, planned_frac
+from simulators.bidding.incumbents.base import MULTIPLIER_MAX, cost_per_predicted, left_ratio, planned_frac
 from simulators.bidding.params import Params
-from simulators.bidding.scenarios import build, scenario
+from simulators.bidding.scenarios import scenario
 from simulators.bidding.state import State, from_bytes, initial, to_bytes
 from simulators.bidding.step import Outputs, step
 from simulators.bidding.streams import Noise
@@ -43,6 +44,13 @@ _SIGNALS: tuple[tuple[str, str, float, float, str], ...] = (
     ("plan_micros", "micros", 0.0, _MONEY_MAX, "what the forecast has spent by the end of the coming tick"),
     ("bid_cap_micros", "micros", 0.0, 1e9, "the dearest bid there can be, which every bid needs room for"),
     ("time_left_frac", "frac", 0.0, 1.0, "share of the flight still to come"),
+    (
+        "left_ratio",
+        "ratio",
+        0.0,
+        1e3,
+        "budget left over traffic to come, as shares, of the tightest budget; at most 1 while most of it is reserved",
+    ),
     ("target_cpa_micros", "micros", 0.0, _MONEY_MAX, "what a conversion may cost"),
     ("cost_ratio", "ratio", 0.0, 1e6, "estimated cost so far over what the target allows for predicted conversions"),
     ("conversions", "count", 0.0, 1e9, "conversions noticed so far"),
@@ -103,11 +111,12 @@ def _columns(state: State, view: Account) -> dict[str, np.ndarray]:
         "plan_micros": planned_micros(view),
         "bid_cap_micros": view.bid_cap_micros,
         "time_left_frac": np.full(view.budget_micros.shape, 1 - view.tick / view.ticks),
+        "left_ratio": left_ratio(view),
         "target_cpa_micros": view.target_cpa_micros,
         "cost_ratio": cost_per_predicted(view),
         "conversions": column(view.total, "conversions"),
         "predicted_conversions": view.predicted,
-        "clicks": state.clicks.astype(np.float64),
+        "clicks": column(view.total, "clicks"),
         "impressions": column(last, "impressions"),
         "wins": column(last, "wins"),
         "win_rate_frac": np.minimum(ratio(three, "wins", "impressions"), 1.0),

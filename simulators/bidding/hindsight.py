@@ -6,6 +6,10 @@ is a bound only where prices do not answer our bids.
     V*(B, K) = max sum x_i v_i   with   sum x_i c_i <= B,   sum x_i c_i <= K sum x_i v_i,   0 <= x_i <= 1
     D(l, m)  = l B + sum_i max(0, v_i (1 + m K) - (l + m) c_i)   >= V*   for every l, m >= 0
     bound    = max over theta >= 1 of theta^-2 V*(B, theta K)            for E[conv] min(1, (K / CPA)^2)
+
+Campaigns that share a budget S are bound together, at a price p on it, in money at target:
+
+    account  = min over p >= 0 of p S + sum over campaigns of max over their prefixes of (K score - p cost)
 """
 
 from dataclasses import dataclass
@@ -16,12 +20,12 @@ from scipy import optimize
 
 from simulators.bidding.auction import slot_prices
 from simulators.bidding.params import EVENT_UNRENDERED, Params
-from simulators.bidding.state import initial
 from simulators.bidding.step import terms
 from simulators.bidding.streams import Noise
 from simulators.bidding.traffic import draw, impressions
 
 Floats = NDArray[np.float64]
+LOG_PRICES = (-7.0, 12.0)  # ln of the price of a shared budget's micro, in micros at target: where it is sought
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,15 @@ class Offers:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Per lane and campaign [L, C]: `value` is V*, `score` the bound of the soft score, in expected conversions."""
+    """Per lane and campaign [L, C]: `value` is V*, `score` the bound of the soft score, in expected conversions.
+
+    `account_micros` [L] bounds the sum over campaigns of target CPA times score, shared budgets counted in. The other two
+    know of a campaign's own budget only; they hold all the same, since a shared budget can but take away.
+    """
 
     value: Floats
     score: Floats
+    account_micros: Floats
 
 
 def sorted_offers(values: Floats, costs_micros: Floats) -> Offers:
@@ -97,15 +106,46 @@ def score_bound(offers: Offers, budget_micros: float, target_cpa_micros: float) 
     Raising theta walks along the prefixes, so the maximum over theta is a maximum over prefixes. Between two whole
     prefixes the value is at most the longer one's and the CPA at least the shorter one's: together they bound both.
     """
+    return float(np.max(prefix_scores(offers, budget_micros, target_cpa_micros)[0], initial=0.0))
+
+
+def prefix_scores(offers: Offers, budget_micros: float, target_cpa_micros: float) -> tuple[Floats, Floats]:
+    """For every prefix within the budget, at most the score it can have and at least what it costs [n]."""
     inside = int(np.searchsorted(offers.cost_sums_micros, budget_micros, side="right"))
     n = min(inside + 1, len(offers.values))
     if n == 0:
-        return 0.0
+        return np.empty(0), np.empty(0)
     before_value = np.concatenate(([0.0], offers.value_sums[: n - 1]))
     before_cost = np.concatenate(([0.0], offers.cost_sums_micros[: n - 1]))
     cpa = np.where(before_value > 0, before_cost / np.maximum(before_value, 1e-300), 0.0)
     factor = (target_cpa_micros / np.maximum(cpa, target_cpa_micros)) ** 2
-    return float(np.max(offers.value_sums[:n] * factor))
+    return offers.value_sums[:n] * factor, before_cost
+
+
+Prefixes = tuple[Floats, Floats]
+
+
+def account_bound(prefixes: list[Prefixes], targets: list[float], shared: list[tuple[float, list[bool]]]) -> float:
+    """Upper bound of the sum of target times score [micros] of campaigns with these `prefix_scores`.
+
+    `shared` are budgets [micros] with their members. Each is priced alone, and any price gives a bound, so the least of
+    them is one too, and the search for the best price need not be exact.
+    """
+    worth = [(target * score, cost) for (score, cost), target in zip(prefixes, targets, strict=True)]
+
+    def at(price: float, budget: float, member: list[bool]) -> float:
+        gains = (float(np.max(w - price * c * m, initial=0.0)) for (w, c), m in zip(worth, member, strict=True))
+        return price * budget + sum(gains)
+
+    bounds = [at(0.0, 0.0, [False] * len(worth))]
+    for budget, member in shared:
+        found = optimize.minimize_scalar(
+            lambda log_price, b=budget, m=member: at(float(np.exp(log_price)), b, m),
+            bounds=LOG_PRICES,
+            method="bounded",
+        )
+        bounds.append(float(found.fun))
+    return min(bounds)
 
 
 def collect(params: Params, noise: Noise) -> list[Offers]:
@@ -114,11 +154,11 @@ def collect(params: Params, noise: Noise) -> list[Offers]:
         raise ValueError("rivals answer our bids here, so there is no hindsight bound: use a price-taking scenario")
     lanes, campaigns = params.shape
     pieces: list[list[tuple[Floats, Floats]]] = [[] for _ in range(lanes * campaigns)]
-    start, ones = initial(params), np.ones(params.shape)
+    ones = np.ones(params.shape)
     for tick in range(params.ticks):
         for draws in draw(noise, params, tick):
             traffic = impressions(draws, params, tick)
-            at = terms(start, ones, params, traffic.campaigns, tick)
+            at = terms(ones, params.budget_micros, params, traffic.campaigns, tick)
             value = at.click_rate[traffic.segment] * traffic.lift * at.conversion_rate[traffic.segment]
             cost = traffic.price_micros if params.slots == 1 else slot_prices(traffic)
             usable = ((traffic.event & EVENT_UNRENDERED) == 0) & (cost <= at.bid_cap_micros[traffic.owner])
@@ -132,14 +172,24 @@ def collect(params: Params, noise: Noise) -> list[Offers]:
 def bound(params: Params, noise: Noise) -> Bound:
     """V* and the bound of the soft score for every lane and campaign, one lane at a time to keep memory small."""
     rows = [_lane_bound(params.lanes([row]), noise.select([row])) for row in range(params.shape[0])]
-    return Bound(np.stack([r[0] for r in rows]), np.stack([r[1] for r in rows]))
+    return Bound(np.stack([r[0] for r in rows]), np.stack([r[1] for r in rows]), np.stack([r[2] for r in rows]))
 
 
-def _lane_bound(params: Params, noise: Noise) -> tuple[Floats, Floats]:
-    """Values and scores of one lane's campaigns [C]."""
+def _lane_bound(params: Params, noise: Noise) -> tuple[Floats, Floats, Floats]:
+    """Values and scores of one lane's campaigns [C], and the account's bound [].
+
+    Budgets that are open for a part of the flight only are left out: without them the bound is no lower.
+    """
     budgets, targets = params.budget_micros[0].tolist(), params.target_cpa_micros[0].tolist()
     cases = list(zip(collect(params, noise), budgets, targets, strict=True))
+    prefixes = [prefix_scores(o, float(b), float(k)) for o, b, k in cases]
+    shared = [
+        (float(params.shared_micros[0, p]), (params.shared_member[0, :, p] > 0).tolist())
+        for p, span in enumerate(params.shared_open)
+        if span == (0, params.ticks)
+    ]
     return (
         np.asarray([prefix_value(o, float(b), float(k)) for o, b, k in cases]),
-        np.asarray([score_bound(o, float(b), float(k)) for o, b, k in cases]),
+        np.asarray([np.max(scores, initial=0.0) for scores, _ in prefixes]),
+        np.asarray(account_bound(prefixes, [float(k) for k in targets], shared)),
     )

@@ -19,6 +19,8 @@ BILL_SLOTS = 5  # a bill arrives 0 .. 3 ticks after the win; slot 4 is where an 
 CONVERSION_SLOTS = 49
 SLOT_EXPOSURE = (1.0, 0.8, 0.6)
 
+LAG_MAX_TICKS = 6  # the longest a report may lag, a network gap included
+
 EVENT_SLOT_MASK = 0b111
 EVENT_UNRENDERED = 0b1000
 EVENT_LATE_NOTICE = 0b10000
@@ -49,7 +51,16 @@ class Params:
     differ the bidder's model is wrong. `winnable_rate` and `unwinnable_rate` are expected impressions of a tick
     [L, C, T]; `forecast` [L, C, T] is what the advertiser expects of the traffic, as shares of the flight.
     `code_row` [L, C, T] says which row of `code_table` mixes segments and atoms; `tracked_frac` [L, C, T] is the share
-    of conversion notices that arrive at all.
+    of conversion notices that arrive at all. `floor_micros` [L, C, T] is the least price there is, and a rival asks
+    `rival_micros` [L, C, T] times an impression's lift. `event_row` [L, T] picks a row of `event_table`.
+    `report_level` [L, C, T] multiplies the counts that are reported; `rendered_frac` [L, C] is the usual share shown.
+
+    A shared budget p of P holds for the campaigns `shared_member` [L, C, P] (0 or 1) from tick `shared_open[p][0]` to
+    before `shared_open[p][1]`: `shared_micros` [L, P].
+
+    Per tick, the same in all lanes: `bills_flow` and `notices_flow` say whether bills and conversion notices arrive,
+    `silent_ticks` for how long the bidder has been cut off, this tick included; and `report_lag` [T + 1] how old the
+    newest report is. A command not renewed holds for `command_ticks`.
     """
 
     budget_micros: Array
@@ -72,11 +83,23 @@ class Params:
     unwinnable_rate: Array
     tracked_frac: Array
     forecast: Array
+    floor_micros: Array
+    rival_micros: Array
     event_table: Array
-    rendered_frac: float = 0.9
+    event_row: Array
+    report_level: Array
+    rendered_frac: Array
+    adaptive_gain: Array
+    shared_micros: Array
+    shared_member: Array
+    shared_open: tuple[tuple[int, int], ...]
+    bills_flow: tuple[bool, ...]
+    notices_flow: tuple[bool, ...]
+    silent_ticks: tuple[int, ...]
+    report_lag: tuple[int, ...]
+    command_ticks: int = 2
     first_price: bool = False
     slots: int = 1
-    adaptive_gain: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -105,7 +128,7 @@ class Params:
     @property
     def price_taking(self) -> bool:
         """Whether market prices are the same whatever we bid; only then is there a hindsight bound."""
-        return self.adaptive_gain == 0.0
+        return not bool((self.adaptive_gain != 0).any())
 
 
 def event_table(notices: Notices) -> NDArray[np.uint8]:

@@ -7,21 +7,23 @@ over seeds. All seeds of a scenario fly as the lanes of one batch.
 """
 
 import argparse
+import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
+from simulators.bidding.build import build, yesterday
 from simulators.bidding.evaluate import Kpis, fly, kpis
 from simulators.bidding.hindsight import bound
 from simulators.bidding.incumbents import BidAtTarget, DualGradient, Incumbent, PidPacing, RecedingHorizon, survey
 from simulators.bidding.plot import bars
-from simulators.bidding.scenarios import SCENARIOS, Scenario, build, split_seed, yesterday
+from simulators.bidding.scenarios import SCENARIOS, Scenario, split_seed
 from simulators.bidding.streams import Noise
 
 NAMES = ("bid at target", "PID pacing", "dual gradient", "receding horizon")
-COLUMNS = ("score_frac", "score", "budget_use", "cpa_ratio", "pacing_error", "overspend_frac")
+COLUMNS = ("score_frac", "account_frac", "score", "budget_use", "cpa_ratio", "pacing_error", "overspend_frac")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +80,19 @@ figure is the mean over its campaigns. Values are expected conversions, not draw
 * **share of bound**: E[conv] · min(1, (K/CPA)²) over its hindsight bound. The bound knows every price and every value,
   which nobody can, so 1 is out of reach; in `first-price` it also pays the least that would have won, and in `slots` it
   knows which slots were shown. There is none where rivals answer our bids (`adaptive`).
+* **account**: the sum of target times score over all campaigns, over the account's bound, which knows the shared
+  budget too. In `shared`, `shared-week` and `hard` this is the figure to look at, and the plot's; a campaign's own bound
+  knows of its own budget only and is then far out of reach.
 * **score**: the same in expected conversions per campaign.
 * **CPA ratio**: cost per expected conversion over target; **above target**: share of campaigns above 1.
 * **pacing error**: root mean square, over ticks, of the spent share against the forecast's share of traffic.
-* **overspend**: the most ever spent and reserved, or owed for wins, beyond the budget; over the budget.
+* **overspend**: the most ever spent and reserved, or owed for wins, beyond the budget or a shared budget; over the
+  campaign's budget.
 
 ![share of the bound by scenario and incumbent](bidding-results.svg)
 
-| scenario | incumbent | share of bound | score | budget use | CPA ratio | above target | pacing error | overspend |
-|---|---|--:|--:|--:|--:|--:|--:|--:|
+| scenario | incumbent | share of bound | account | score | budget use | CPA ratio | above target | pacing error | overspend |
+|---|---|--:|--:|--:|--:|--:|--:|--:|--:|
 """
 
 
@@ -95,11 +101,15 @@ def page(rows: list[Row], seeds: int, campaigns: int) -> str:
     lines = []
     for row in rows:
         cells = [str(row.figures[name]) for name in COLUMNS]
-        cells.insert(4, f"{row.over_target_frac:.0%}")
+        cells.insert(5, f"{row.over_target_frac:.0%}")
         lines.append(f"| {row.scenario} | {row.incumbent} | " + " | ".join(cells) + " |")
-    worlds = "\n".join(f"* `{s.name}`: {s.description}." for s in SCENARIOS.values())
     head = HEAD.format(seeds=seeds, campaigns=campaigns)
-    return head + "\n".join(lines) + "\n\n## Scenarios\n\n" + worlds + "\n"
+    return head + "\n".join(lines) + "\n\nThe scenarios are described in [bidding.md](bidding.md).\n"
+
+
+def _plotted(row: Row) -> Interval:
+    """The share of the bound that counts: the account's where campaigns share a budget."""
+    return row.figures["account_frac" if SCENARIOS[row.scenario].shared else "score_frac"]
 
 
 def main() -> None:
@@ -111,10 +121,13 @@ def main() -> None:
     options = parser.parse_args()
     if options.seeds < 2:
         parser.error("`--seeds` must be at least 2: an interval needs two")
-    rows = [row for world in SCENARIOS.values() for row in measure(world, options.seeds, options.campaigns)]
+    rows = []
+    for world in SCENARIOS.values():
+        rows += measure(world, options.seeds, options.campaigns)
+        sys.stderr.write(f"{world.name}: {', '.join(str(_plotted(row)) for row in rows[-len(NAMES) :])}\n")
     options.into.mkdir(parents=True, exist_ok=True)
     (options.into / "bidding-results.md").write_text(page(rows, options.seeds, options.campaigns), encoding="utf-8")
-    groups = {s: [r.figures["score_frac"] for r in rows if r.scenario == s] for s in SCENARIOS}
+    groups = {s: [_plotted(r) for r in rows if r.scenario == s] for s in SCENARIOS}
     bounded = {s: [(i.mean, i.half) for i in g] for s, g in groups.items() if not np.isnan(g[0].mean)}
     (options.into / "bidding-results.svg").write_text(
         bars(bounded, NAMES, "share of the hindsight bound"), encoding="utf-8"

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from simulators.bidding.params import BILL_SLOTS, CONVERSION_SLOTS, Array, Params
+from simulators.bidding.params import BILL_SLOTS, CONVERSION_SLOTS, LAG_MAX_TICKS, Array, Params
 
 HISTORY_TICKS = 3
-HISTORY = ("impressions", "sampled", "bid_micros", "value_pico", "wins", "paid_micros", "conversions")
+HISTORY = (
+    *("impressions", "sampled", "bid_micros", "value_pico", "wins", "paid_micros", "conversions"),
+    *("clicks", "predicted_pico", "charged_micros", "held_micros"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +22,11 @@ class State:
     """Lanes L x campaigns C after `tick` ticks; integers throughout but for `pressure`.
 
     Ledger [micros]: `available` + `reserved` + `spent` = budget, always. `hold` [L, C, BILL_SLOTS] are reservations by
-    the tick that releases them, `due` the part of each that will then be charged. `incurred` counts charges at the
-    time of the win. `expected_pico` is what the won impressions are truly worth, `predicted_pico` what the bidder
-    believes they are [1e-12 conversions]. `conversions_due` [L, C, CONVERSION_SLOTS] are on their way. `recent`
-    [L, C, 3, 7] and `total` [L, C, 7] hold HISTORY as the bidder has seen it, latest tick first.
+    the tick that releases them, `due` the part of each that will then be charged; `shared_*` are the same of each
+    shared budget [L, P]. `incurred` counts charges at the time of the win. `expected_pico` is what the won impressions
+    are truly worth [1e-12 conversions]. `conversions_due` [L, C, CONVERSION_SLOTS] are on their way. `recent`
+    [L, C, HISTORY_TICKS + LAG_MAX_TICKS, 11] and `total` [L, C, 11] hold HISTORY as it is reported, latest tick first.
+    `standing` is the multiplier commanded last [L, C].
     """
 
     tick: int
@@ -36,7 +40,6 @@ class State:
     duplicates: Array
     throttled_ticks: Array
     expected_pico: Array
-    predicted_pico: Array
     clicks: Array
     conversions: Array
     conversions_due: Array
@@ -46,6 +49,12 @@ class State:
     recent: Array
     total: Array
     pressure: Array
+    standing: Array
+    shared_available_micros: Array
+    shared_reserved_micros: Array
+    shared_spent_micros: Array
+    shared_hold_micros: Array
+    shared_due_micros: Array
 
 
 def initial(params: Params) -> State:
@@ -55,6 +64,9 @@ def initial(params: Params) -> State:
 
     def zeros(*tail: int) -> Array:
         return xp.zeros((*shape, *tail), dtype=xp.int64, device=where)
+
+    def shared(*tail: int) -> Array:
+        return xp.zeros((*params.shared_micros.shape, *tail), dtype=xp.int64, device=where)
 
     return State(
         tick=0,
@@ -68,16 +80,21 @@ def initial(params: Params) -> State:
         duplicates=zeros(),
         throttled_ticks=zeros(),
         expected_pico=zeros(),
-        predicted_pico=zeros(),
         clicks=zeros(),
         conversions=zeros(),
         conversions_due=zeros(CONVERSION_SLOTS),
         late_wins=zeros(),
         late_paid_micros=zeros(),
         late_predicted_pico=zeros(),
-        recent=zeros(HISTORY_TICKS, len(HISTORY)),
+        recent=zeros(HISTORY_TICKS + LAG_MAX_TICKS, len(HISTORY)),
         total=zeros(len(HISTORY)),
         pressure=xp.zeros(shape, dtype=xp.float32, device=where),
+        standing=xp.zeros(shape, dtype=xp.float64, device=where),
+        shared_available_micros=xp.asarray(params.shared_micros, copy=True),
+        shared_reserved_micros=shared(),
+        shared_spent_micros=shared(),
+        shared_hold_micros=shared(BILL_SLOTS),
+        shared_due_micros=shared(BILL_SLOTS),
     )
 
 

@@ -1,11 +1,11 @@
 """One tick of half an hour for a batch of accounts: `step(state, action, params, noise) -> (state, outputs)`."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from array_api_compat import array_namespace, device
 
 from simulators.bidding.auction import Fills, Terms, Wins, settle
-from simulators.bidding.ledger import book
+from simulators.bidding.ledger import book, funds, joined, kept_back
 from simulators.bidding.params import CONVERSION_SLOTS, Array, Params
 from simulators.bidding.state import HISTORY, State
 from simulators.bidding.streams import Noise
@@ -38,23 +38,43 @@ def step(
 ) -> tuple[State, Outputs]:
     """Advance one tick. `multiplier` [L, C], >= 0: bid = multiplier * target CPA * predicted chance of a conversion.
 
-    Pure; `noise` only names the streams. `chunk` bounds memory and changes no bit. Raises `ValueError` when the
-    flight is over or the multiplier has another shape or is not a finite number >= 0.
+    Pure; `noise` only names the streams. `chunk` bounds memory and changes no bit. Where the bidder is cut off the
+    multiplier does not arrive: the last one that did is in force, and nothing is bid once it has expired. Raises
+    `ValueError` when the flight is over or the multiplier has another shape or is not a finite number >= 0.
     """
     _check(state, multiplier, params)
     xp = array_namespace(params.budget_micros)
+    multiplier = _in_force(state, multiplier, params)
+    money = funds(
+        state.available_micros, state.shared_available_micros, params.shared_member, _open(params, state.tick)
+    )
     fills: list[Fills] = []
     arrivals: list[Array] = []
     offered: list[Array] = []
     for draws in draw(noise, params, state.tick, chunk):
         traffic = _pressed(impressions(draws, params, state.tick), state)
-        fill, wins = settle(traffic, terms(state, multiplier, params, traffic.campaigns, state.tick))
+        fill, wins = settle(traffic, terms(multiplier, money, params, traffic.campaigns, state.tick))
         fills.append(fill)
         arrivals.append(_arrivals(traffic, wins, params, state.tick))
         offered.append(fill.sampled + traffic.unwinnable)
-    joined = Fills(*(_grid(xp.concat([getattr(f, n.name) for f in fills]), params) for n in fields(Fills)))
+    filled = Fills(*(_grid(xp.concat([getattr(f, n.name) for f in fills]), params) for n in fields(Fills)))
     coming = _grid(_counts(xp.concat(arrivals), params), params)
-    return _advance(state, joined, _grid(xp.concat(offered), params), coming, params)
+    after, outputs = _advance(state, filled, _grid(xp.concat(offered), params), coming, params)
+    return replace(after, standing=multiplier), outputs
+
+
+def _in_force(state: State, multiplier: Array, params: Params) -> Array:
+    """The multiplier that is bid with [L, C]: the one given, or the last one that arrived, until it expires."""
+    xp = array_namespace(params.budget_micros)
+    silent = params.silent_ticks[state.tick]
+    if silent == 0:
+        return xp.astype(multiplier, xp.float64)
+    return state.standing if silent < params.command_ticks else xp.zeros_like(state.standing)
+
+
+def _open(params: Params, tick: int) -> tuple[bool, ...]:
+    """Which shared budgets pay for what is won in this tick."""
+    return tuple(first <= tick < last for first, last in params.shared_open)
 
 
 def _check(state: State, multiplier: Array, params: Params) -> None:
@@ -68,8 +88,8 @@ def _check(state: State, multiplier: Array, params: Params) -> None:
         raise ValueError("`multiplier` must be finite and not negative")
 
 
-def terms(state: State, multiplier: Array, params: Params, campaigns: Array, tick: int) -> Terms:
-    """What some campaigns (flat indices [g]) bid with at `tick`."""
+def terms(multiplier: Array, money: Array, params: Params, campaigns: Array, tick: int) -> Terms:
+    """What some campaigns (flat indices [g]) bid with at `tick`, with `money` [L, C, micros] to reserve."""
     xp = array_namespace(params.budget_micros)
 
     def pick(values: Array) -> Array:
@@ -85,7 +105,7 @@ def terms(state: State, multiplier: Array, params: Params, campaigns: Array, tic
         click_rate=xp.reshape(click_rate, (-1,)),
         conversion_rate=xp.reshape(pick(params.conversions), (-1,)),
         bid_cap_micros=pick(params.bid_cap_micros),
-        available_micros=pick(state.available_micros),
+        available_micros=pick(money),
         over_bid=pick(params.over_bid),
         first_price=params.first_price,
         slots=params.slots,
@@ -145,11 +165,17 @@ def _advance(state: State, fills: Fills, offered: Array, coming: Array, params: 
         state.spent_micros,
         state.hold_micros + fills.hold_micros,
         state.due_micros + fills.charge_micros,
+        params.bills_flow[state.tick],
     )
     incurred = xp.sum(fills.charge_micros, axis=-1)
     waiting = state.conversions_due + coming
     seen = waiting[..., 0]
-    row = _history_row(state, fills, offered, seen)
+    flows = params.notices_flow[state.tick]
+    seen = seen if flows else xp.zeros_like(seen)
+    shifted = xp.concat([waiting[..., 1:], xp.zeros_like(waiting[..., :1])], axis=-1) if flows else kept_back(waiting)
+    row = _history_row(state, fills, offered, seen, params)
+    row = xp.concat([row, xp.stack([spent - state.spent_micros, reserved - state.reserved_micros], axis=-1)], axis=-1)
+    shared = _book_shared(state, fills, params)
     after = State(
         tick=state.tick + 1,
         available_micros=available,
@@ -162,19 +188,21 @@ def _advance(state: State, fills: Fills, offered: Array, coming: Array, params: 
         duplicates=state.duplicates + fills.duplicates,
         throttled_ticks=state.throttled_ticks + fills.throttled,
         expected_pico=state.expected_pico + fills.expected_pico,
-        predicted_pico=state.predicted_pico
-        + state.late_predicted_pico
-        + fills.predicted_pico
-        - fills.late_predicted_pico,
         clicks=state.clicks + fills.clicks,
         conversions=state.conversions + fills.conversions,
-        conversions_due=xp.concat([waiting[..., 1:], xp.zeros_like(waiting[..., :1])], axis=-1),
+        conversions_due=shifted,
         late_wins=fills.late_wins,
         late_paid_micros=fills.late_paid_micros,
         late_predicted_pico=fills.late_predicted_pico,
         recent=xp.concat([row[:, :, None, :], state.recent[:, :, :-1, :]], axis=2),
         total=state.total + row,
         pressure=_pressure(state, fills, params),
+        standing=state.standing,
+        shared_available_micros=shared[0],
+        shared_reserved_micros=shared[1],
+        shared_spent_micros=shared[2],
+        shared_hold_micros=shared[3],
+        shared_due_micros=shared[4],
     )
     outputs = Outputs(
         impressions=offered,
@@ -190,19 +218,42 @@ def _advance(state: State, fills: Fills, offered: Array, coming: Array, params: 
     return after, outputs
 
 
-def _history_row(state: State, fills: Fills, offered: Array, seen: Array) -> Array:
-    """The tick as the bidder sees it, in the order of HISTORY: [L, C, 7]."""
+def _book_shared(state: State, fills: Fills, params: Params) -> tuple[Array, Array, Array, Array, Array]:
+    """The tick in the shared budgets: each is booked with the sums of its campaigns."""
+    is_open, member = _open(params, state.tick), params.shared_member
+    return book(
+        state.shared_available_micros,
+        state.shared_reserved_micros,
+        state.shared_spent_micros,
+        state.shared_hold_micros + joined(fills.hold_micros, member, is_open),
+        state.shared_due_micros + joined(fills.charge_micros, member, is_open),
+        params.bills_flow[state.tick],
+    )
+
+
+def _history_row(state: State, fills: Fills, offered: Array, seen: Array, params: Params) -> Array:
+    """The tick as it is reported, in the order of HISTORY but for the ledger's two: [L, C, 9].
+
+    Counts of others are reported with an error; bids, charges and reservations are the bidder's own books.
+    """
     xp = array_namespace(offered)
+    level = xp.astype(params.report_level[:, :, state.tick], xp.float64)
+
+    def reported(count: Array) -> Array:
+        return xp.astype(xp.round(xp.astype(count, xp.float64) * level), xp.int64)
+
     columns = {
-        "impressions": offered,
+        "impressions": reported(offered),
         "sampled": fills.sampled,
         "bid_micros": fills.bid_micros,
         "value_pico": fills.value_pico,
-        "wins": state.late_wins + fills.wins - fills.late_wins,
-        "paid_micros": state.late_paid_micros + fills.paid_micros - fills.late_paid_micros,
+        "wins": reported(state.late_wins + fills.wins - fills.late_wins),
+        "paid_micros": reported(state.late_paid_micros + fills.paid_micros - fills.late_paid_micros),
         "conversions": seen,
+        "clicks": reported(fills.clicks),
+        "predicted_pico": reported(state.late_predicted_pico + fills.predicted_pico - fills.late_predicted_pico),
     }
-    return xp.stack([columns[name] for name in HISTORY], axis=-1)
+    return xp.stack([columns[name] for name in HISTORY[: len(columns)]], axis=-1)
 
 
 def _pressure(state: State, fills: Fills, params: Params) -> Array:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 PURPOSE_SEASON = 0
 PURPOSE_TRAFFIC = 1
+PURPOSE_NOTICES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,35 @@ def scenario_word(scenario: str) -> int:
 
 def generator(noise: Noise, row: int, purpose: int, step: int, block: int = 0) -> np.random.Generator:
     """The generator of one lane (`row` of the batch), purpose, step and block of campaigns."""
-    key = np.array([scenario_word(noise.scenario) ^ purpose, noise.seeds[row]], dtype=np.uint64)
-    counter = np.array([0, block, step, noise.lanes[row]], dtype=np.uint64)
+    key, counter = _words(noise, row, purpose, step, block)
     return np.random.Generator(np.random.Philox(key=key, counter=counter))
+
+
+def restart(held: np.random.Generator, noise: Noise, row: int, purpose: int, step: int, block: int = 0) -> None:
+    """Make a generator of `generator` the one of another lane, step and block: the same bits, in a tenth of the time.
+
+    (A new one asks the operating system for entropy that a key makes needless.)
+    """
+    key, counter = _words(noise, row, purpose, step, block)
+    held.bit_generator.state = {
+        "bit_generator": "Philox",
+        "state": {"counter": counter, "key": key},
+        "buffer": _EMPTY,
+        "buffer_pos": 4,
+        "has_uint32": 0,
+        "uinteger": 0,
+    }
+
+
+_EMPTY = np.zeros(4, dtype=np.uint64)
+
+
+def _words(
+    noise: Noise, row: int, purpose: int, step: int, block: int
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Key and counter."""
+    key = np.array([scenario_word(noise.scenario) ^ purpose, noise.seeds[row]], dtype=np.uint64)
+    return key, np.array([0, block, step, noise.lanes[row]], dtype=np.uint64)
 
 
 def streams(seed: int, lanes: int, scenario: str) -> Noise:

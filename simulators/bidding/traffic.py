@@ -13,8 +13,8 @@ from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from simulators.bidding.market import LEVEL_BITS, LEVELS, MICROS_PER_FEN, body_levels_fen, normal_levels
-from simulators.bidding.params import CODE_LEVELS, KIND_BODY, SEGMENTS, Array, Params
-from simulators.bidding.streams import PURPOSE_TRAFFIC, Noise, generator
+from simulators.bidding.params import CODE_LEVELS, EVENT_LEVELS, KIND_BODY, SEGMENTS, Array, Params
+from simulators.bidding.streams import PURPOSE_TRAFFIC, Noise, generator, restart
 
 CAMPAIGNS_PER_BLOCK = 16
 CHUNK_IMPRESSIONS = 1 << 16
@@ -62,16 +62,14 @@ class Traffic:
 def draw(noise: Noise, params: Params, tick: int, chunk: int = CHUNK_IMPRESSIONS) -> Iterator[Draws]:
     """Raw numbers of a tick in pieces of whole blocks of campaigns, about `chunk` winnable impressions each."""
     lanes, campaigns = params.shape
-    winnable = _host(params.winnable_rate[:, :, tick])
-    unwinnable = _host(params.unwinnable_rate[:, :, tick])
+    rates = np.stack([_host(params.winnable_rate[:, :, tick]), _host(params.unwinnable_rate[:, :, tick])])
     held: list[_Block] = []
-    size = 0
+    size, stream = 0, generator(noise, 0, PURPOSE_TRAFFIC, tick)
     for row in range(lanes):
         for block, first in enumerate(range(0, campaigns, CAMPAIGNS_PER_BLOCK)):
             last = min(first + CAMPAIGNS_PER_BLOCK, campaigns)
-            stream = generator(noise, row, PURPOSE_TRAFFIC, tick, block)
-            rates = winnable[row, first:last], unwinnable[row, first:last]
-            held.append(_draw_block(stream, row * campaigns + first, *rates, params.slots > 1))
+            restart(stream, noise, row, PURPOSE_TRAFFIC, tick, block)
+            held.append(_draw_block(stream, row * campaigns + first, rates[:, row, first:last], params.slots > 1))
             size += len(held[-1].uniform)
             if size >= chunk:
                 yield _join(held)
@@ -92,11 +90,10 @@ class _Block:
     spare: NDArray[np.float64]
 
 
-def _draw_block(
-    stream: np.random.Generator, first: int, winnable: NDArray[np.float64], unwinnable: NDArray[np.float64], spare: bool
-) -> _Block:
-    """All numbers of one block; two 64-bit words per impression, a third where slots need one."""
-    counts, lost = stream.poisson(winnable), stream.poisson(unwinnable)
+def _draw_block(stream: np.random.Generator, first: int, rates: NDArray[np.float64], spare: bool) -> _Block:
+    """All numbers of one block: counts at `rates` [2, campaigns] of what could be won and what could not; then two 64-bit
+    words per impression, a third where slots need one."""
+    counts, lost = stream.poisson(rates)
     n = int(counts.sum())
     words = stream.bit_generator.random_raw(n)
     return _Block(first, counts, lost, words, stream.random(n), stream.random(n) if spare else np.empty(0))
@@ -149,7 +146,6 @@ def impressions(draws: Draws, params: Params, tick: int) -> Traffic:
     kind = code & 15
     price_level = put(draws.price_level)
     body = xp.reshape(put(body_levels_fen()), (-1,))
-    price = _prices(params, tick, campaigns, owner, kind, price_level, body)
     scores = put(normal_levels())
     spread, corr = params.value_log_sd, params.price_corr
     lift = xp.exp(
@@ -158,6 +154,8 @@ def impressions(draws: Draws, params: Params, tick: int) -> Traffic:
         - each(spread**2 / 2)
     )
     zero = xp.zeros(1, dtype=counts.dtype, device=where)
+    price = _prices(params, tick, campaigns, owner, kind, price_level, body)
+    price = _rivalled(params, tick, price, lift, campaigns, owner)
     return Traffic(
         campaigns=campaigns,
         bounds=xp.concat([zero, xp.cumulative_sum(counts)]),
@@ -166,7 +164,7 @@ def impressions(draws: Draws, params: Params, tick: int) -> Traffic:
         segment=owner * SEGMENTS + (code >> 4),
         lift=lift,
         price_micros=price,
-        event=xp.astype(xp.take(params.event_table, put(draws.event_level)), xp.int32),
+        event=_events(params, tick, campaigns, owner, put(draws.event_level)),
         uniform=put(draws.uniform),
         spare=put(draws.spare),
     )
@@ -183,4 +181,27 @@ def _prices(params: Params, tick: int, campaigns: Array, owner: Array, kind: Arr
     at_floor = xp.nonzero(kind != KIND_BODY)[0]
     floors = xp.take(xp.reshape(table, (-1,)), xp.take(owner, at_floor) * atoms + xp.take(kind, at_floor) - 1)
     price[at_floor] = floors
+    least = params.floor_micros[:, :, tick]
+    if bool(xp.any(least > 1)):
+        price = xp.maximum(price, xp.take(xp.take(xp.reshape(least, (-1,)), campaigns), owner))
     return xp.clip(price, 1, None)
+
+
+def _rivalled(params: Params, tick: int, price: Array, lift: Array, campaigns: Array, owner: Array) -> Array:
+    """Prices [n, micros] where a rival values impressions as we do: he asks more for the better ones."""
+    xp = array_namespace(price)
+    rival = params.rival_micros[:, :, tick]
+    if not bool(xp.any(rival > 0)):
+        return price
+    asked = xp.take(xp.take(xp.reshape(rival, (-1,)), campaigns), owner) * lift
+    return xp.maximum(price, xp.astype(xp.clip(asked, None, 1e9), xp.int32))
+
+
+def _events(params: Params, tick: int, campaigns: Array, owner: Array, level: Array) -> Array:
+    """What befalls each impression if it is won [n, int32 bit field]: a level of its lane's table."""
+    xp = array_namespace(level)
+    table = xp.reshape(params.event_table, (-1,))
+    if params.event_table.shape[0] > 1:
+        row = xp.take(params.event_row[:, tick], campaigns // params.shape[1])
+        level = level + xp.take(row * EVENT_LEVELS, owner)
+    return xp.astype(xp.take(table, level), xp.int32)

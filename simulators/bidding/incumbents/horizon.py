@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from simulators.bidding.account import Account, column
 from simulators.bidding.auction import slot_prices
-from simulators.bidding.incumbents.base import MULTIPLIER_MAX, MULTIPLIER_MIN, Floats, Memory
+from simulators.bidding.incumbents.base import MULTIPLIER_MAX, MULTIPLIER_MIN, Floats, Memory, is_new, open_now
 from simulators.bidding.params import EVENT_UNRENDERED, Params
-from simulators.bidding.state import initial
 from simulators.bidding.step import terms
 from simulators.bidding.streams import Noise
 from simulators.bidding.traffic import draw, impressions
@@ -41,11 +40,11 @@ def survey(params: Params, noise: Noise) -> Landscape:
     lanes, campaigns = params.shape
     cost = np.zeros((lanes * campaigns, params.ticks, BINS + 1))
     value = np.zeros_like(cost)
-    start, ones = initial(params), np.ones(params.shape)
+    ones = np.ones(params.shape)
     for tick in range(params.ticks):
         for draws in draw(noise, params, tick):
             traffic = impressions(draws, params, tick)
-            at = terms(start, ones, params, traffic.campaigns, tick)
+            at = terms(ones, params.budget_micros, params, traffic.campaigns, tick)
             price = (traffic.price_micros if params.slots == 1 else slot_prices(traffic)).astype(np.float64)
             worth = at.value_rate[traffic.segment] * traffic.lift.astype(np.float64)
             needed = price / np.maximum(at.bid_scale[traffic.segment] * traffic.lift, 1e-9)
@@ -81,6 +80,26 @@ def best_multiplier(cost_micros: Floats, value_micros: Floats, money_micros: Flo
     return np.asarray(EDGES[start] * (EDGES[after] / EDGES[start]) ** part)
 
 
+def _common_multiplier(cost_micros: Floats, own: Floats, money_micros: Floats) -> Floats:
+    """The largest of EDGES, as a ceiling on the `own` multipliers [L, C], at which all cost at most `money` [L].
+
+    Found by halving; up to the next edge it is interpolated in the logarithm. No ceiling where none is needed.
+    """
+
+    def cost_at(place: NDArray[np.int64]) -> Floats:
+        return np.asarray(_interpolate(cost_micros, np.minimum(own, EDGES[place][:, None])).sum(axis=1))
+
+    low, high = np.zeros(len(own), dtype=np.int64), np.full(len(own), BINS)
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        fits = cost_at(middle) <= money_micros
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+    cheap, dear = cost_at(low), cost_at(high)
+    part = np.clip((money_micros - cheap) / np.maximum(dear - cheap, 1e-9), 0.0, 1.0)
+    ceiling = EDGES[low] * (EDGES[high] / EDGES[low]) ** part
+    return np.asarray(np.where((high == BINS) & (dear <= money_micros), np.inf, ceiling))
+
+
 def _at(sums: Floats, place: NDArray[np.int64]) -> Floats:
     """One entry of the last axis per campaign."""
     return np.asarray(np.take_along_axis(sums, place[..., None], axis=-1)[..., 0])
@@ -100,39 +119,59 @@ class RecedingHorizon:
     def start(self, view: Account) -> Memory:
         """No correction yet."""
         zero = np.zeros(view.budget_micros.shape)
-        return {"drift": zero, "expected": zero, "cost": zero}
+        return {"drift": zero, "expected": zero, "cost": zero, "reported": zero - 1.0, "asked": zero + 1.0}
 
     def propose(self, memory: Memory, view: Account) -> tuple[Memory, Floats]:
-        """Solve for the rest of the flight; remember what the next tick should cost."""
+        """Solve for the flight after the newest report; remember what the next tick should cost."""
+        if not is_new(memory, view):
+            return memory, memory["asked"]
         drift = self._drift(memory, view)
         volume = self._volume(view)
         target = view.target_cpa_micros * (1 - self.margin)
-        value = self.landscape.value[:, :, view.tick :].sum(axis=2) * (volume * target)[..., None]
-        cost = self._cost(view, value, volume * np.exp(drift))
+        value = self.landscape.value[:, :, view.reported :].sum(axis=2) * (volume * target)[..., None]
+        cost = self._cost(view, value, volume * np.exp(drift), view.ticks)
         surplus = target * view.predicted - view.cost_micros
         money = view.budget_micros - view.cost_micros
         multiplier = best_multiplier(cost, value, np.maximum(money, 0.0), surplus)
+        multiplier = self._shared(view, multiplier, volume, np.exp(drift))
         now = self.landscape.cost_micros[:, :, view.tick] * (volume * np.exp(drift))[..., None]
         if view.first_price:
             now = self.landscape.value[:, :, view.tick] * (volume * view.target_cpa_micros)[..., None] * EDGES
         after = {"drift": drift, "expected": _interpolate(now, multiplier), "cost": view.cost_micros}
-        return after, multiplier
+        return after | {"reported": np.full(multiplier.shape, float(view.reported)), "asked": multiplier}, multiplier
 
-    def _cost(self, view: Account, value: Floats, scale: Floats) -> Floats:
-        """Cost of the rest of the flight by multiplier: prices of a log, or in first price our own bids."""
+    def _cost(self, view: Account, value: Floats, scale: Floats, end: int) -> Floats:
+        """Cost by multiplier from the report to before tick `end`: prices of a log, or in first price our own bids."""
         if view.first_price:
             return np.asarray(value / (1 - self.margin) * EDGES)
-        return np.asarray(self.landscape.cost_micros[:, :, view.tick :].sum(axis=2) * scale[..., None])
+        return np.asarray(self.landscape.cost_micros[:, :, view.reported : end].sum(axis=2) * scale[..., None])
+
+    def _shared(self, view: Account, multiplier: Floats, volume: Floats, drift: Floats) -> Floats:
+        """The same multipliers, or one for all campaigns of a shared budget that would not hold those.
+
+        Bids are in worth at target, so the campaigns' impressions sorted together are bought up to one multiplier.
+        """
+        for p in open_now(view):
+            end, member = view.shared_open[p][1], view.shared_member[:, :, p]
+            value = (
+                self.landscape.value[:, :, view.reported : end].sum(axis=2)
+                * (volume * view.target_cpa_micros)[..., None]
+            )
+            cost = self._cost(view, value * (1 - self.margin), volume * drift, end) * member[..., None]
+            left = np.maximum(view.shared_micros[:, p] - view.shared_cost_micros[:, p], 0.0)
+            most = _common_multiplier(cost, multiplier, left)
+            multiplier = np.where(member > 0, np.minimum(multiplier, most[:, None]), multiplier)
+        return multiplier
 
     def _volume(self, view: Account) -> Floats:
         """Traffic so far over the log's, pulled towards one while there is little of it."""
-        before = self.landscape.traffic[:, :, : view.tick].sum(axis=2)
+        before = self.landscape.traffic[:, :, : view.reported].sum(axis=2)
         prior = self.landscape.traffic.sum(axis=2) * 0.1
         return np.asarray((column(view.total, "impressions") + prior) / (before + prior))
 
     def _drift(self, memory: Memory, view: Account) -> Floats:
         """ln of cost over expected cost, slowly followed: prices today against the log's."""
-        if view.tick == 0:
+        if view.reported == 0:
             return memory["drift"]
         spent = view.cost_micros - memory["cost"]
         floor = 0.002 * view.budget_micros

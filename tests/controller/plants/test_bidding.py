@@ -14,9 +14,10 @@ from safety.decide import decide, situation
 from safety.envelope import Envelope, fresh_memory, permitted
 from safety.spec import load_envelope
 from safety.values import Command, Observation, Proposal, Ruling, Rung, Signal, Source
+from simulators.bidding.build import another_flight
 from simulators.bidding.evaluate import fly, soft_score
 from simulators.bidding.incumbents import BidAtTarget
-from simulators.bidding.scenarios import another_flight, resized, scenario
+from simulators.bidding.scenarios import resized, scenario
 from simulators.bidding.streams import Noise
 
 SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "bidding-demo"
@@ -102,7 +103,7 @@ def test_a_days_score_is_that_of_the_simulators_own_evaluation() -> None:
     plant = account()
     told(plant, 1.0, until_us=plant.start_us + DAY_US)
     params, noise = another_flight(
-        resized(scenario("mixed"), 50_000.0), Noise("mixed", (7,), (0,)), 6, f"{plant.seed}/0"
+        resized(scenario("mixed"), 50_000.0), Noise("mixed", (3,), (0,)), 6, f"{plant.seed}/0"
     )
     end = fly(BidAtTarget(), params, noise).state
     target = params.target_cpa_micros.astype(np.float64)
@@ -153,6 +154,30 @@ def test_a_saved_account_of_another_seed_is_refused(tmp_path: Path) -> None:
 def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         account(**changes)
+
+
+def test_cut_off_it_refuses_commands_shows_old_reports_and_stops_bidding_when_the_last_one_expires() -> None:
+    plant = account(scenario="network-gap")  # from 12:00 to 14:00, and for half an hour at 07:00 and 18:00
+    told(plant, 1.0, until_us=plant.start_us + 23 * TICK_US)
+    plant.apply(Command(dict.fromkeys(NAMES, 1.0), Rung.INCUMBENT, 3 * TICK_US, 1), decision="d")
+    plant.advance(plant.start_us + 24 * TICK_US)
+    score = [plant.lanes()["score"]["applied"]]
+    receipt = plant.apply(Command(dict.fromkeys(NAMES, 8.0), Rung.INCUMBENT, 3 * TICK_US, 2), decision="e")
+    assert (receipt.accepted, receipt.detail) == (False, "the exchange cannot be reached")
+    assert plant.observe().signals["cost_micros_c0"].age_us == TICK_US
+    for tick in range(25, 29):
+        plant.advance(plant.start_us + tick * TICK_US)
+        score.append(plant.lanes()["score"]["applied"])
+    assert score[0] < score[1] < score[2]
+    assert score[2] == score[3] == score[4]
+    assert plant.observe().signals["cost_micros_c0"].age_us == 0
+    assert plant.apply(Command(dict.fromkeys(NAMES, 1.0), Rung.INCUMBENT, TICK_US, 2), decision="f").accepted
+
+
+def test_late_reports_say_how_old_they_are() -> None:
+    plant = account(scenario="late-reports")
+    told(plant, 1.0, until_us=plant.start_us + 10 * TICK_US)
+    assert {signal.age_us for signal in plant.observe().signals.values()} == {2 * TICK_US}
 
 
 # -- the account under its envelope

@@ -18,17 +18,18 @@ from controller.testing.policies import IncumbentContract
 from safety.spec import load_envelope
 from safety.values import Observation, Quality, Setpoints, Signal
 from simulators.bidding.account import account
+from simulators.bidding.build import build
 from simulators.bidding.exchange import observe
 from simulators.bidding.incumbents import PidPacing
 from simulators.bidding.params import Params
-from simulators.bidding.scenarios import build, resized, scenario
+from simulators.bidding.scenarios import resized, scenario
 from simulators.bidding.state import State, initial
 from simulators.bidding.step import step
 from simulators.bidding.streams import Noise
 
 SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "bidding-demo"
 SMALL = resized(scenario("mixed"), 5_000.0)
-NOISE = Noise("mixed", (3,), (0,))
+NOISE = Noise("mixed", (4,), (0,))
 
 
 def seen_at(state: State, params: Params) -> Observation:
@@ -43,9 +44,7 @@ class TestPacing(IncumbentContract):
     def observation(self, taken_at: int) -> Observation:
         values = {
             "time_left_frac": 0.9 - taken_at / 1e14,
-            "cost_micros": 2e5,
-            "budget_micros": 1e6,
-            "planned_frac": 0.25,
+            "left_ratio": 1.2,
             "cost_ratio": 0.8,
         }
         signals = {f"{name}_c{i}": Signal(value * (1 - 0.1 * i)) for name, value in values.items() for i in range(2)}
@@ -70,8 +69,7 @@ def test_behind_the_port_it_is_the_simulators_own_law() -> None:
 def test_a_new_flight_forgets_the_last_one() -> None:
     port = Pacing(1)
     memory = {**{name: [0.7] for name in LOOPS}, "asked": [2.0]}
-    fresh = {"time_left_frac_c0": 1.0, "cost_micros_c0": 0.0, "budget_micros_c0": 1e6}
-    fresh |= {"planned_frac_c0": 0.0, "cost_ratio_c0": 1.0}
+    fresh = {"time_left_frac_c0": 1.0, "left_ratio_c0": 1.0, "cost_ratio_c0": 1.0}
     proposal, after = port.propose(Observation("a", "", 0, {k: Signal(v) for k, v in fresh.items()}), memory)
     assert proposal.targets == {"multiplier_c0": 1.0}
     assert after == {**port.fresh, "asked": [1.0]}
@@ -123,7 +121,7 @@ def test_the_shipped_bundle_is_signed_for_this_site_and_better_than_the_incumben
     assert bundle.manifest.score["score_candidate"] > bundle.manifest.score["score_incumbent"]
 
 
-@pytest.mark.parametrize("blind", ["cost_micros_c0", "planned_frac_c1"])
+@pytest.mark.parametrize("blind", ["left_ratio_c0", "cost_ratio_c1"])
 def test_a_campaign_never_seen_is_not_bid_for(blind: str) -> None:
     tested, port = TestPacing(), Pacing(2)
     seen = tested.observation(0)

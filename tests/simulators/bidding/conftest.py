@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from simulators.bidding.build import build
 from simulators.bidding.params import Params
-from simulators.bidding.scenarios import build, resized, scenario
+from simulators.bidding.scenarios import resized, scenario
 from simulators.bidding.streams import Noise, streams
 
 World = tuple[Params, Noise]

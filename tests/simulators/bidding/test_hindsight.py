@@ -1,6 +1,7 @@
 """The hindsight programmes: three forms agree, and nobody beats them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,18 +10,21 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from simulators.bidding.account import Account
+from simulators.bidding.build import build, yesterday
 from simulators.bidding.evaluate import fly, kpis
 from simulators.bidding.hindsight import (
+    account_bound,
     bound,
     collect,
     dual_value,
     least_dual,
+    prefix_scores,
     prefix_value,
     score_bound,
     sorted_offers,
 )
 from simulators.bidding.incumbents import BidAtTarget, DualGradient, Memory, PidPacing, RecedingHorizon, survey
-from simulators.bidding.scenarios import SCENARIOS, build, resized, scenario, yesterday
+from simulators.bidding.scenarios import SCENARIOS, resized, scenario
 from simulators.bidding.streams import Noise
 
 CASES = st.tuples(st.integers(0, 10**6), st.integers(1, 40), st.floats(0.02, 1.5), st.floats(0.3, 3.0))
@@ -110,18 +114,35 @@ class Restless:
         return memory, np.exp(self.rng.uniform(-4, 4, view.budget_micros.shape))
 
 
-@pytest.mark.parametrize("name", sorted(n for n, s in SCENARIOS.items() if s.adaptive_gain == 0))
+class Spiteful:
+    """Bids nothing for cheap ticks and the cap in dear ones: as wrong as can be."""
+
+    def start(self, view: Account) -> Memory:
+        """Nothing to remember."""
+        return {}
+
+    def propose(self, memory: Memory, view: Account) -> tuple[Memory, np.ndarray]:
+        """Everything at noon, on every second campaign."""
+        busy = 0.0 if view.tick % 48 < 20 else 1e6
+        return memory, busy * (np.arange(view.budget_micros.shape[1]) % 2 == 0) + np.zeros(view.budget_micros.shape)
+
+
+@pytest.mark.parametrize("name", sorted(n for n, s in SCENARIOS.items() if s.price_taking))
 def test_no_policy_beats_the_bound_on_any_seed(name: str) -> None:
-    world = resized(scenario(name), 2000.0 if name == "week" else 6000.0)
-    noise = Noise(name, tuple(range(8)), (0,) * 8)
+    long = scenario(name).days > 1
+    world = resized(replace(scenario(name), days=2 if long else 1), 4000.0)
+    seeds = (0, 1) if long else (0, 1, 2_000_000, 2_000_001)
+    noise = Noise(name, seeds, (0,) * len(seeds))
     params = build(world, noise, 3)
     best = bound(params, noise)
     assert (best.score >= best.value * (1 - 1e-9)).all()
+    assert (best.account_micros <= (best.score * params.target_cpa_micros).sum(axis=1) * (1 + 1e-9)).all()
     log = survey(*yesterday(world, noise, 3))
-    policies = [BidAtTarget(m) for m in (0.2, 0.5, 1.0, 2.0, 4.0)]
-    for policy in (*policies, PidPacing(), DualGradient(), RecedingHorizon(log), Restless(1)):
+    rest = (PidPacing(), DualGradient(), RecedingHorizon(log), Restless(1), Spiteful())
+    for policy in (*(BidAtTarget(m) for m in (0.3, 1.0, 4.0)), *rest):
         result = kpis(fly(policy, params, noise), params, best)
         assert (result.score <= best.score * (1 + 1e-6)).all()
+        assert (result.account_frac <= 1 + 1e-6).all()
         assert (result.overspend_frac == 0).all()
 
 
@@ -135,3 +156,48 @@ def test_there_is_no_bound_where_rivals_answer(small_world: Callable[..., tuple]
     params, noise = small_world("adaptive")
     with pytest.raises(ValueError, match="price-taking"):
         collect(params, noise)
+
+
+@settings(derandomize=True, max_examples=40, deadline=None)
+@given(st.lists(CASES, min_size=2, max_size=4), st.floats(0.1, 1.2))
+def test_the_account_bound_is_above_the_joint_linear_programme(
+    cases: list[tuple[int, int, float, float]], shared_frac: float
+) -> None:
+    worlds = [offers_of(case) for case in cases]
+    shared = shared_frac * sum(budget for _, _, budget, _ in worlds)
+    prefixes = [prefix_scores(sorted_offers(v, c), b, k) for v, c, b, k in worlds]
+    limit = account_bound(prefixes, [k for *_, k in worlds], [(shared, [True] * len(worlds))])
+    assert limit >= joint_linprog(worlds, shared) * (1 - 1e-7)
+
+
+def joint_linprog(worlds: list[tuple[np.ndarray, np.ndarray, float, float]], shared: float) -> float:
+    """The worth at target of the best joint purchase, by HiGHS: own budgets, own targets, one shared budget."""
+    sizes = [len(v) for v, *_ in worlds]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    rows, limits = [np.concatenate([c for _, c, *_ in worlds])], [shared]
+    for i, (values, costs, budget, target) in enumerate(worlds):
+        for row, limit in ((costs, budget), (costs - target * values, 0.0)):
+            rows.append(np.zeros(starts[-1]))
+            rows[-1][starts[i] : starts[i + 1]] = row
+            limits.append(limit)
+    worth = np.concatenate([k * v for v, _, _, k in worlds])
+    scale = worth.max()
+    solved = optimize.linprog(
+        -worth / scale, A_ub=np.stack(rows) / scale, b_ub=np.asarray(limits) / scale, bounds=(0, 1)
+    )
+    return -float(solved.fun) * scale
+
+
+def test_the_account_bound_is_the_linear_programmes_value_where_targets_do_not_bind() -> None:
+    worlds = [offers_of((seed, 3000, 0.5, 50.0)) for seed in range(4)]
+    shared = 0.4 * sum(budget for _, _, budget, _ in worlds)
+    prefixes = [prefix_scores(sorted_offers(v, c), b, k) for v, c, b, k in worlds]
+    limit = account_bound(prefixes, [k for *_, k in worlds], [(shared, [True] * 4)])
+    assert limit == pytest.approx(joint_linprog(worlds, shared), rel=2e-3)
+
+
+def test_without_a_shared_budget_the_account_bound_is_the_sum_of_its_campaigns() -> None:
+    worlds = [offers_of((seed, 50, 0.5, 1.0)) for seed in range(3)]
+    prefixes = [prefix_scores(sorted_offers(v, c), b, k) for v, c, b, k in worlds]
+    alone = sum(k * score_bound(sorted_offers(v, c), b, k) for v, c, b, k in worlds)
+    assert account_bound(prefixes, [k for *_, k in worlds], []) == pytest.approx(alone)

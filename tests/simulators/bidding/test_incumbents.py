@@ -1,6 +1,7 @@
 """The incumbents: pure, batched, and each does what its name says."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from simulators.bidding.account import account
-from simulators.bidding.evaluate import Kpis, fly, kpis
+from simulators.bidding.build import build, yesterday
+from simulators.bidding.evaluate import Kpis, Run, fly, kpis
 from simulators.bidding.hindsight import bound
 from simulators.bidding.incumbents import (
     BidAtTarget,
@@ -19,11 +21,13 @@ from simulators.bidding.incumbents import (
     RecedingHorizon,
     survey,
 )
-from simulators.bidding.incumbents.horizon import BINS, EDGES, best_multiplier
-from simulators.bidding.scenarios import build, resized, scenario, yesterday
+from simulators.bidding.incumbents.base import left_ratio
+from simulators.bidding.incumbents.horizon import BINS, EDGES, _common_multiplier, _interpolate, best_multiplier
+from simulators.bidding.params import Params
+from simulators.bidding.scenarios import resized, scenario
 from simulators.bidding.state import initial
 from simulators.bidding.step import step
-from simulators.bidding.streams import streams
+from simulators.bidding.streams import Noise, streams
 
 PER_DAY = 40_000.0
 
@@ -109,8 +113,71 @@ def test_the_log_adds_up_to_what_a_multiplier_would_have_cost() -> None:
     world = resized(scenario("mixed"), 20_000.0)
     params, noise = yesterday(world, streams(4, 1, "mixed"), 2)
     log = survey(params, noise)
-    rich = params.moved(np.array)
+    rich = replace(params, over_bid=params.over_bid & False)  # charged at the bid, which no log of prices knows
     state = initial(rich)
     edge = 60
     state, outputs = step(state, np.full(params.shape, EDGES[edge]), rich, noise)
     assert outputs.incurred_micros == pytest.approx(log.cost_micros[:, :, 0, edge], rel=0.03)
+
+
+def test_campaigns_of_a_binding_shared_budget_are_paced_alike_and_far_better_than_none() -> None:
+    world = resized(scenario("shared"), PER_DAY)
+    noise = streams(5, 3, "shared")
+    params = build(world, noise, 6)
+    best, log = bound(params, noise), survey(*yesterday(world, noise, 6))
+    score = {}
+    for name, policy in (("pid", PidPacing()), ("dual", DualGradient()), ("horizon", RecedingHorizon(log))):
+        result = kpis(fly(policy, params, noise), params, best)
+        score[name] = result.account_frac.mean()
+        assert (result.overspend_frac == 0).all()
+    blind = replace(params, shared_micros=params.shared_micros[:, :0], shared_member=params.shared_member[:, :, :0])
+    unaware = _fly_unaware(PidPacing(), params, replace(blind, shared_open=()), noise)
+    assert min(score.values()) > kpis(unaware, params, best).account_frac.mean() + 0.05
+
+
+def _fly_unaware(policy: Incumbent, params: Params, view_params: Params, noise: Noise) -> Run:
+    """A flight of a policy that is not shown the shared budgets it flies under."""
+    state = initial(params)
+    memory, curve = policy.start(account(state, view_params)), []
+    for _ in range(params.ticks):
+        memory, multiplier = policy.propose(memory, account(state, view_params))
+        state, _ = step(state, multiplier, params, noise)
+        curve.append(state.incurred_micros.astype(np.float64))
+    return Run(state, np.stack(curve, axis=2), np.zeros(params.shape))
+
+
+@settings(derandomize=True, max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0.02, 1.5))
+def test_the_common_multiplier_spends_the_shared_budget_and_no_more(seed: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    cost = np.concatenate([np.zeros((2, 3, 1)), np.cumsum(rng.uniform(0, 1, (2, 3, BINS)), axis=2)], axis=2)
+    own = EDGES[rng.integers(BINS // 2, BINS, (2, 3))]
+    at_own = _interpolate(cost, own).sum(axis=1)
+    ceiling = _common_multiplier(cost, own, share * at_own)
+    spent = _interpolate(cost, np.minimum(own, ceiling[:, None])).sum(axis=1)
+    assert spent == pytest.approx(np.minimum(share, 1.0) * at_own, rel=1e-6, abs=0.02)
+
+
+def test_a_pacer_that_is_behind_bids_no_higher_while_its_money_waits_for_bills() -> None:
+    world = resized(scenario("mixed"), PER_DAY)
+    noise = streams(5, 1, "mixed")
+    params = build(world, noise, 3)
+    view = account(initial(params), params)
+    behind = replace(view, reported=20, tick=20)
+    waiting = replace(behind, reserved_micros=0.6 * view.budget_micros, available_micros=0.4 * view.budget_micros)
+    assert (left_ratio(behind) > 1.2).all()
+    assert (left_ratio(waiting) == 1.0).all()
+
+
+@pytest.mark.parametrize("policy", [PidPacing(), DualGradient()], ids=["pid", "dual"])
+def test_without_a_new_report_a_pacer_holds_what_it_asked_for(policy: Incumbent) -> None:
+    noise = streams(5, 1, "network-gap")
+    params = build(resized(scenario("network-gap"), PER_DAY), noise, 3)
+    state, memory, asked = initial(params), policy.start(account(initial(params), params)), []
+    for _ in range(30):
+        memory, multiplier = policy.propose(memory, account(state, params))
+        asked.append(multiplier)
+        state, _ = step(state, multiplier, params, noise)
+    assert all(np.array_equal(asked[23], asked[tick]) for tick in range(24, 28))
+    assert not np.array_equal(asked[22], asked[23])
+    assert not np.array_equal(asked[27], asked[28])

@@ -6,20 +6,22 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from simulators.bidding.build import build
 from simulators.bidding.market import FACTS, MIXTURES, price_cdf
 from simulators.bidding.params import SEGMENTS
-from simulators.bidding.randomisation import Ranges
-from simulators.bidding.scenarios import Scenario, build
+from simulators.bidding.randomisation import Range, Ranges
+from simulators.bidding.scenarios import Scenario
 from simulators.bidding.streams import Noise
 from simulators.bidding.traffic import Traffic, draw, impressions
 
 PLAIN = replace(
     Ranges(),
-    **dict.fromkeys(("price_scale", "win_scale", "click_scale", "conversion_scale", "volume_scale"), (1.0, 1.0)),
-    traffic_noise=(0.0, 0.0),
-    price_noise=(0.0, 0.0),
-    value_log_sd=(0.4, 0.4),
-    price_corr=(0.43, 0.43),
+    **dict.fromkeys(("price_scale", "win_scale", "click_scale", "conversion_scale", "volume_scale"), Range(1.0, 1.0)),
+    traffic_noise=Range(0.0, 0.0),
+    price_noise=Range(0.0, 0.0),
+    value_log_sd=Range(0.4, 0.4),
+    price_corr=Range(0.43, 0.43),
+    year_swing=Range(0.0, 0.0),
 )
 
 

@@ -1,13 +1,34 @@
-"""Domain randomisation: ranges of the real campaigns, and how they grow."""
+"""Domain randomisation: ranges of the real campaigns, their file, and how they grow."""
 
-from dataclasses import fields
+import tomllib
+from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.bidding.randomisation import Ranges, draw_season, grow
+from simulators.bidding.build import build
+from simulators.bidding.env import BiddingVectorEnv
+from simulators.bidding.randomisation import (
+    KINDS,
+    NOTICE_SETS,
+    NOTICES,
+    Kind,
+    Range,
+    Ranges,
+    draw_season,
+    grow,
+    notice_sets,
+    read_ranges,
+    sample,
+)
+from simulators.bidding.scenarios import resized, scenario
+from simulators.bidding.seasons import SEASONS
+from simulators.bidding.streams import streams
+
+SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "bidding-demo"
 
 
 @settings(derandomize=True, max_examples=30, deadline=None)
@@ -15,28 +36,39 @@ from simulators.bidding.randomisation import Ranges, draw_season, grow
 def test_a_narrower_range_lies_inside_a_wider_one(share: float) -> None:
     wide, narrow = Ranges(), Ranges().width(share)
     for field in fields(Ranges):
-        (low, high), (inner_low, inner_high) = getattr(wide, field.name), getattr(narrow, field.name)
-        assert low - 1e-9 <= inner_low <= inner_high <= high + 1e-9
-        assert inner_high - inner_low == pytest.approx(share * (high - low), abs=1e-9)
+        outer, inner = getattr(wide, field.name), getattr(narrow, field.name)
+        assert outer.low - 1e-9 <= inner.low <= inner.high <= outer.high + 1e-9
+        size = np.log if outer.kind == "log_uniform" else float
+        assert size(inner.high) - size(inner.low) == pytest.approx(
+            share * (size(outer.high) - size(outer.low)), abs=1e-9
+        )
 
 
-def test_draws_stay_in_their_ranges() -> None:
+def test_draws_stay_in_their_ranges_and_use_them() -> None:
     ranges = Ranges()
-    season = draw_season(ranges, np.random.default_rng(0), np.random.default_rng(1), 500, 1)
-    for name in (
-        "budget_frac",
-        "target_ratio",
-        "price_scale",
-        "peak_to_trough",
-        "value_log_sd",
-        "conversion_delay_ticks",
-    ):
-        low, high = getattr(ranges, name)
-        drawn = getattr(season, name)
-        assert low <= drawn.min() <= drawn.max() <= high
-        assert drawn.max() - drawn.min() > 0.9 * (high - low)
+    season = draw_season(ranges, SEASONS["train"], np.random.default_rng(0), np.random.default_rng(1), 500, 1, 3)
+    for field in fields(Ranges):
+        if field.name not in NOTICES:
+            given_range, drawn = getattr(ranges, field.name), season.values[field.name]
+            assert given_range.low - 1e-12 <= drawn.min() <= drawn.max() <= given_range.high + 1e-12
+            assert drawn.max() - drawn.min() >= 0.9 * (given_range.high - given_range.low) - 1e-12
     assert season.traffic_noise.shape == (500, 48)
     assert 0.6 <= season.traffic_noise.min() <= season.traffic_noise.max() <= 1.4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_stays_in_its_range_around_its_own_middle(kind: Kind) -> None:
+    drawn = sample(Range(1.0, 4.0, kind), np.random.default_rng(0), 20_000)
+    assert 1.0 <= drawn.min() < drawn.max() <= 4.0
+    assert np.median(drawn) == pytest.approx(2.0 if kind == "log_uniform" else 2.5, rel=0.03)
+
+
+def test_what_goes_wrong_is_drawn_from_a_few_sets_only_where_its_ranges_are_open() -> None:
+    rng = np.random.default_rng(0)
+    assert {len(values) for values in notice_sets(Ranges(), rng).values()} == {1}
+    slow = notice_sets(Ranges(bill_delay_s=Range(60.0, 1800.0)), rng)
+    assert len(slow["bill_delay_s"]) == NOTICE_SETS
+    assert len(set(slow["win_delay_s"])) == 1
 
 
 def test_a_range_grows_while_the_policy_copes_and_shrinks_when_it_does_not() -> None:
@@ -49,6 +81,61 @@ def test_a_range_grows_while_the_policy_copes_and_shrinks_when_it_does_not() -> 
 @pytest.mark.parametrize("pair", [(2.0, 1.0), (-0.1, 1.0), (0.0, float("nan")), (0.0, float("inf"))])
 def test_a_crooked_range_is_refused(pair: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="budget_frac"):
-        Ranges(budget_frac=pair)
+        Ranges(budget_frac=Range(*pair))
     with pytest.raises(ValueError, match="share"):
         Ranges().width(1.5)
+
+
+def test_logarithms_need_a_low_end_above_zero() -> None:
+    with pytest.raises(ValueError, match="log_uniform from 0"):
+        Ranges(price_scale=Range(0.0, 1.0, "log_uniform"))
+
+
+def written(path: Path, text: str) -> Path:
+    """A file of that text."""
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_training_file_replaces_the_ranges_it_names_and_no_others(tmp_path: Path) -> None:
+    text = 'other = 1\n[randomisation.budget_frac]\nkind = "normal"\nlow = 0.2\nhigh = 0.4\n'
+    read = read_ranges(written(tmp_path / "training.toml", text))
+    assert read == replace(Ranges(), budget_frac=Range(0.2, 0.4, "normal"))
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("[randomisation.speed]\nlow = 1\nhigh = 2", "randomises `speed`, which is no parameter"),
+        ("[randomisation.budget_frac]\nlow = 1", "wanted low, high"),
+        ("[randomisation.budget_frac]\nlow = 1\nhigh = 2\nmiddle = 1", "wanted low, high"),
+        ('[randomisation.budget_frac]\nlow = "a"\nhigh = 2', "must be numbers"),
+        ('[randomisation.budget_frac]\nlow = 1\nhigh = 2\nkind = "cauchy"', "of kind `cauchy`"),
+        ("[randomisation.budget_frac]\nlow = 3\nhigh = 2", "wanted finite"),
+    ],
+)
+def test_a_wrong_training_file_is_one_clear_error(table: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_ranges(written(tmp_path / "training.toml", table))
+
+
+def test_the_demos_training_file_gives_every_parameter_a_distribution() -> None:
+    with (SITE / "training.toml").open("rb") as file:
+        named = set(tomllib.load(file)["randomisation"])
+    assert named == {field.name for field in fields(Ranges)}
+    world = replace(resized(scenario("mixed"), 2000.0), ranges=read_ranges(SITE / "training.toml"))
+    env = BiddingVectorEnv(64, world, campaigns=2)
+    env.reset(seed=1)
+    env.step(np.zeros((64, 2), dtype=np.float32))
+    assert len(np.unique(env.params.rendered_frac)) > 5
+    assert (env.params.predicted != build(scenario("mixed"), env.noise, 2).predicted).any()
+
+
+def test_a_lane_draws_the_same_whatever_the_batch_is() -> None:
+    world = replace(resized(scenario("mixed"), 2000.0), ranges=read_ranges(SITE / "training.toml"))
+    noise = streams(3, 5, "mixed")
+    many, one = build(world, noise, 3), build(world, noise.select([4]), 3)
+    for field in fields(many):
+        whole, alone = getattr(many, field.name), getattr(one, field.name)
+        if isinstance(whole, np.ndarray) and field.name not in ("code_table", "event_table"):
+            assert np.array_equal(whole[[4]], alone), field.name

@@ -11,7 +11,7 @@ from math import inf, isfinite, nan
 from safety.command_rules import Bound
 from safety.compiled import Compiled
 from safety.conditions import Names
-from safety.envelope import Envelope, SetpointSpec
+from safety.envelope import Envelope
 from safety.inputs import managed
 from safety.memory import aged, latched, later, remembered
 from safety.ramp import Ramped, ramp
@@ -38,7 +38,6 @@ RUNG = {Source.CANDIDATE: Rung.CANDIDATE, Source.OPERATOR: Rung.OPERATOR, Source
 # The incumbent first: its step is what the policy's is compared with.
 _ASKED = (Source.INCUMBENT, Source.CANDIDATE, Source.OPERATOR)
 _NOTHING: frozenset[str] = frozenset()
-_NUMBER = (float, int)
 
 
 def decide(
@@ -326,15 +325,11 @@ def _malformed(proposal: Proposal, envelope: Envelope) -> Finding | None:
         wrong = sorted(map(str, proposal.targets.keys() ^ envelope.names))
         return _refused("T0-schema", f"setpoints missing or not known: {', '.join(wrong)}")
     unfit = [
-        f"`{s.name}` {proposal.targets[s.name]!r}" for s in envelope.setpoints if not _fits(proposal.targets[s.name], s)
+        f"`{s.name}` {proposal.targets[s.name]!r}" for s in envelope.setpoints if not s.fits(proposal.targets[s.name])
     ]
     if unfit:
         return _refused("T0-range", f"not a finite value of its range: {', '.join(unfit)}")
     return None
-
-
-def _fits(value: object, spec: SetpointSpec) -> bool:
-    return isinstance(value, _NUMBER) and spec.fits(value)
 
 
 def _refused(rule: str, detail: str) -> Finding:

@@ -27,6 +27,9 @@ BINDS: Mapping[Rung, tuple[Tier, ...]] = {
 }
 
 
+_NUMBER = (float, int)
+
+
 @dataclass(frozen=True, slots=True)
 class SetpointSpec:
     """A commanded value: its unit, its physical range, the values it may take if discrete, and its veto group."""
@@ -38,8 +41,10 @@ class SetpointSpec:
     values: tuple[float, ...] | None = None
     group: str = "plant"
 
-    def fits(self, value: float) -> bool:
+    def fits(self, value: object) -> bool:
         """Whether the value is a finite number of this setpoint's range and, if discrete, one of its values."""
+        if not isinstance(value, _NUMBER):
+            return False
         return self.low <= value <= self.high and (self.values is None or value in self.values)
 
 
@@ -75,6 +80,7 @@ class Envelope:
     stateful: tuple[tuple[Rule, RuleState], ...] = field(init=False)
     binding: Mapping[Rung, tuple[CommandRule, ...]] = field(init=False)
     compiled: Mapping[Rung, Compiled] = field(init=False, compare=False, repr=False)
+    noting: tuple[tuple[Rule, RuleState], ...] = field(init=False)
     failsafe_ids: frozenset[str] = field(init=False)
     watched: Watched = field(init=False, compare=False, repr=False)
     entered: Compiled = field(init=False, compare=False, repr=False)
@@ -85,6 +91,7 @@ class Envelope:
         object.__setattr__(self, "names", frozenset(spec.name for spec in self.setpoints))
         object.__setattr__(self, "rules", (*self.command_rules, *self.state_rules))
         object.__setattr__(self, "stateful", tuple((rule, rule.fresh()) for rule in self.rules if _remembers(rule)))
+        object.__setattr__(self, "noting", tuple((rule, fresh) for rule, fresh in self.stateful if _notes(rule)))
         object.__setattr__(self, "failsafe_ids", frozenset(entry.id for entry in self.failsafe))
         object.__setattr__(self, "binding", {rung: _binding(rung, self.command_rules) for rung in Rung})
         object.__setattr__(self, "compiled", {rung: Compiled(rules) for rung, rules in self.binding.items()})
@@ -98,6 +105,11 @@ class Envelope:
 def _remembers(rule: Rule) -> bool:
     """Whether a kind keeps anything from tick to tick."""
     return type(rule).aged is not Rule.aged or type(rule).applied is not Rule.applied
+
+
+def _notes(rule: Rule) -> bool:
+    """Whether a kind takes note of a command."""
+    return type(rule).applied is not Rule.applied
 
 
 def _binding(rung: Rung, rules: tuple[CommandRule, ...]) -> tuple[CommandRule, ...]:

@@ -64,9 +64,9 @@ def tripped(memory: Memory, rule_id: str, cause: str) -> Memory:
 def remembered(
     memory: Memory, envelope: Envelope, last: Setpoints | None, command: Command, failsafe: str | None
 ) -> Memory:
-    """The memory after a command: what is in force now, and what the stateful rules make of it."""
+    """The memory after a command: what is in force now, and what the rules that note commands make of it."""
     rules = dict(memory.rules)
-    for rule, fresh in envelope.stateful:
+    for rule, fresh in envelope.noting:
         rules[rule.id] = rule.applied(state_of(memory.rules, rule, fresh), last, command.setpoints)
     relinquished = command.rung is Rung.RELINQUISH
     return Memory(

@@ -103,9 +103,16 @@ def ramp(
     step = dict(now.last)
     waiting, waived, demanded = _discrete(target, step, now, plan, keep_discrete, standing)
     for group in plan.groups:
-        if any(target[name] != step[name] for name in group.setpoints):
+        if _moves(group, target, step):
             waived |= _move(group, target, step, now, demanded, standing)
     return Ramped({name: step[name] for name in target}, waiting, frozenset(waived))
+
+
+def _moves(group: RampGroup, target: Setpoints, step: Setpoints) -> bool:
+    for name in group.setpoints:  # noqa: SIM110 - most groups are of one setpoint, and a generator would be dearer
+        if target[name] != step[name]:
+            return True
+    return False
 
 
 def _discrete(

@@ -260,6 +260,8 @@ def authority_removed(
     """The sources that may not act: by a state rule, by a latch, or because the local system has the plant."""
     if observation.authority is Authority.LOCAL:
         return frozenset(Source)
+    if not state and not memory.latches:
+        return frozenset()
     unwell = {finding.rule for finding in state}
     removed = {source for rule in envelope.state_rules if rule.id in unwell for source in rule.removes}
     return frozenset(removed | ({Source.CANDIDATE} if memory.latches else set()))

@@ -70,8 +70,8 @@ class Writer:
         lines += map(_refused, sorted(whole, key=_shape))
         bounded = {rule.setpoint for rule in bounds}  # and therefore finite
         free = [say.on(side, name) for name in say.setpoints if name not in bounded for side in say.sides]
-        head = [*self._head(), *map(self._bounded, bounds), *finite([*free, *self._measured()])]
-        return self._function(head, lines, "True")
+        head = [*self._head(), *finite([*free, *self._measured()])]
+        return self._function(head, [*map(self._bounded, bounds), *lines], "True")
 
     def _function(self, head: Iterable[str], lines: Iterable[str], answer: str) -> str:
         body = self.say.settled("\n".join([*lines, f"return {answer}"]))
@@ -208,8 +208,8 @@ class Writer:
                 yield f"... or {say.affordable(at, rule)}", f"{say.ends(rule.setpoint)[1]} <= {rule.idle!r}"
 
     def _bounded(self, rule: Bound) -> str:
-        values = [self.say.on(side, rule.setpoint) for side in self.say.sides]
-        return _refused(" and ".join(f"{rule.low!r} <= {value} and {value} <= {rule.high!r}" for value in values))
+        a, b = self.say.ends(rule.setpoint)
+        return _refused(f"{rule.low!r} <= {a} and {b} <= {rule.high!r}")
 
     def _interlocked(self, rule: Interlock, side: str) -> str:
         own = self.say.on(side, rule.setpoint)

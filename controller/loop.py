@@ -149,7 +149,10 @@ class PlantLoop:
         memory = in_force(self.state.memory, seen)
         guarded = guard(seen, memory.last, self.parts.envelope, memory, elapsed_us=self._elapsed(seen))
         # A latch is set by the decision that makes it durable, not here.
-        self.state = self.state.remembering(replace(guarded.memory, latches=memory.latches))
+        kept = guarded.memory
+        self.state = self.state.remembering(
+            kept if kept.latches == memory.latches else replace(kept, latches=memory.latches)
+        )
         withdrawn = stopped or self.ledger.failing or (was_given and not is_driving(self.state))
         removed = guarded.removed | ({Source.CANDIDATE} if withdrawn else frozenset())
         driving = self.state.memory.rung is Rung.CANDIDATE

@@ -9,10 +9,11 @@ from dataclasses import replace
 from math import inf, isfinite, nan
 
 from safety.command_rules import Bound
+from safety.compiled import Compiled
 from safety.conditions import Names
-from safety.envelope import Envelope, SetpointSpec
+from safety.envelope import Envelope
 from safety.inputs import managed
-from safety.memory import aged, latched, remembered
+from safety.memory import aged, latched, later, remembered
 from safety.ramp import Ramped, ramp
 from safety.rules import US_PER_S, CommandRule, FailSafe, Situation
 from safety.values import (
@@ -37,7 +38,6 @@ RUNG = {Source.CANDIDATE: Rung.CANDIDATE, Source.OPERATOR: Rung.OPERATOR, Source
 # The incumbent first: its step is what the policy's is compared with.
 _ASKED = (Source.INCUMBENT, Source.CANDIDATE, Source.OPERATOR)
 _NOTHING: frozenset[str] = frozenset()
-_NUMBER = (float, int)
 
 
 def decide(
@@ -58,12 +58,13 @@ def decide(
     observation, memory, state = observe(observation, envelope, memory, elapsed_us)
     removed = authority_removed(observation, envelope, memory, state) | without
     now = situation(observation, memory, envelope)
+    standing = now.last is not None and is_permitted(envelope.entered, now.last, now)
     judged: dict[Source, Judgement] = {}
     for source in _ASKED:
         if source in proposals:
-            judged[source] = judge_proposal(proposals[source], RUNG[source], now, envelope)
+            judged[source] = judge_proposal(proposals[source], RUNG[source], now, envelope, standing=standing)
             if source is Source.INCUMBENT and judged[source].verdict.accepted:
-                now = replace(now, reference=judged[source].step)
+                now = Situation(now.signals, now.last, judged[source].step, now.dt_s, now.states)
     may_act = (judged[s] for s in (assigned, Source.INCUMBENT) if s in judged and s not in removed)
     chosen = next((judgement for judgement in may_act if judgement.verdict.accepted), None)
     failsafe = None
@@ -115,6 +116,14 @@ def judge(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelop
     return _asked(refusing, target, ramped, now, envelope, margins)
 
 
+def is_permitted(compiled: Compiled, command: Setpoints, now: Situation) -> bool:
+    """Whether a command in force is known to be accepted by a set of rules. False may also mean that it takes asking."""
+    try:
+        return compiled.stands(command, command, now) is True
+    except Exception:  # the rules will say what is wrong
+        return False
+
+
 def judge_plainly(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelope: Envelope) -> Verdict:
     """The meaning of `judge`: every rule that binds the rung is asked, one by one, about target and step."""
     return _asked(envelope.binding[rung], target, ramped, now, envelope, {})
@@ -152,18 +161,23 @@ def verdict_of(margins: Mapping[str, float], told: list[Finding], envelope: Enve
     return Verdict(not first, tuple(told), margins, first, envelope.digest)
 
 
-def judge_proposal(proposal: Proposal, rung: Rung, now: Situation, envelope: Envelope) -> Judgement:
-    """T0 first, for nothing else can be asked of a target that is not there; then ramp, then target and step."""
+def judge_proposal(
+    proposal: Proposal, rung: Rung, now: Situation, envelope: Envelope, *, standing: bool = False
+) -> Judgement:
+    """T0 first, for nothing else can be asked of a target that is not there; then ramp, then target and step.
+
+    `standing`: the last command is known to be permitted by T0-T2, so that no ramp has to enter anything.
+    """
     malformed = _malformed(proposal, envelope)
     if malformed is not None:
         return Judgement(rung, {}, {}, verdict_of({malformed.rule: nan}, [malformed], envelope))
     target = {name: float(value) for name, value in proposal.targets.items()}
     try:
-        ramped = ramp(target, now, envelope.ramp_plan)
+        ramped = ramp(target, now, envelope.ramp_plan, standing=standing)
         verdict = judge(target, ramped, rung, now, envelope)
         if _refuses_step(verdict) and envelope.ramp_plan.discrete:
             # No permitted step under the new discrete values: keep the old ones and wait.
-            kept = ramp(target, now, envelope.ramp_plan, keep_discrete=True)
+            kept = ramp(target, now, envelope.ramp_plan, keep_discrete=True, standing=standing)
             if kept.waiting != ramped.waiting:
                 ramped, verdict = kept, judge(target, kept, rung, now, envelope)
     except Exception as error:  # a rule that cannot answer the ramp has no answer for the judge either
@@ -199,11 +213,31 @@ def observe(
 ) -> tuple[Observation, Memory, tuple[Finding, ...]]:
     """Manage the inputs, age the memory, ask the state rules, and latch what latches.
 
-    Returns the observation as managed, the memory, and the findings that are not well.
+    Returns the observation as managed, the memory, and the findings that are not well. Where nothing is unwell the
+    written-out form says so; `observe_plainly` is the meaning.
     """
     if envelope.inputs:
         observation, states = managed(observation, envelope.inputs, memory.rules, elapsed_us)
         memory = replace(memory, rules={**memory.rules, **states})
+    quiet = _quiet(observation, envelope, memory, max(0, elapsed_us))
+    if quiet is not None:
+        return observation, quiet, ()
+    return observation, *observe_plainly(observation, envelope, memory, elapsed_us)
+
+
+def _quiet(observation: Observation, envelope: Envelope, memory: Memory, elapsed_us: int) -> Memory | None:
+    """The memory `elapsed_us` later where no state rule has anything to say; None: ask them."""
+    try:
+        states = envelope.watched.quiet(observation, memory.rules, elapsed_us)
+    except Exception:  # whose fault it was is for the rules to say
+        return None
+    return None if states is None else later(memory, states, elapsed_us)
+
+
+def observe_plainly(
+    observation: Observation, envelope: Envelope, memory: Memory, elapsed_us: int
+) -> tuple[Memory, tuple[Finding, ...]]:
+    """The meaning of `observe`, once the inputs are managed: every rule is aged and asked, one by one."""
     memory, faults = aged(memory, envelope, observation, elapsed_us)
     findings = [_fault(rule.id, rule.tier, "state", error) for rule, error in faults]
     for rule in envelope.state_rules:
@@ -217,7 +251,7 @@ def observe(
             finding = _fault(rule.id, rule.tier, "state", error)
         findings.append(finding)
     told = tuple(sorted(findings, key=lambda f: (f.tier, f.rule)))
-    return observation, latched(memory, envelope, told), told
+    return latched(memory, envelope, told), told
 
 
 def authority_removed(
@@ -226,6 +260,8 @@ def authority_removed(
     """The sources that may not act: by a state rule, by a latch, or because the local system has the plant."""
     if observation.authority is Authority.LOCAL:
         return frozenset(Source)
+    if not state and not memory.latches:
+        return frozenset()
     unwell = {finding.rule for finding in state}
     removed = {source for rule in envelope.state_rules if rule.id in unwell for source in rule.removes}
     return frozenset(removed | ({Source.CANDIDATE} if memory.latches else set()))
@@ -291,15 +327,11 @@ def _malformed(proposal: Proposal, envelope: Envelope) -> Finding | None:
         wrong = sorted(map(str, proposal.targets.keys() ^ envelope.names))
         return _refused("T0-schema", f"setpoints missing or not known: {', '.join(wrong)}")
     unfit = [
-        f"`{s.name}` {proposal.targets[s.name]!r}" for s in envelope.setpoints if not _fits(proposal.targets[s.name], s)
+        f"`{s.name}` {proposal.targets[s.name]!r}" for s in envelope.setpoints if not s.fits(proposal.targets[s.name])
     ]
     if unfit:
         return _refused("T0-range", f"not a finite value of its range: {', '.join(unfit)}")
     return None
-
-
-def _fits(value: object, spec: SetpointSpec) -> bool:
-    return isinstance(value, _NUMBER) and spec.fits(value)
 
 
 def _refused(rule: str, detail: str) -> Finding:

@@ -11,9 +11,10 @@ from safety.command_rules import Bound, Dwell, Interlock
 from safety.compiled import Compiled
 from safety.inputs import Input
 from safety.money_rules import Budget
-from safety.ramp import RampPlan, plan_ramp
+from safety.ramp import RampPlan, is_entered, plan_ramp
 from safety.rules import POLICY, CommandRule, FailSafe, Rule, Situation, StateRule
 from safety.values import Memory, Permitted, RuleState, Rung, Setpoints, Tier
+from safety.watched import Watched
 
 # Which tiers bind which rung. The fail-safe is bound by T0 and the static part of T1; the rest is recorded as waived.
 BINDS: Mapping[Rung, tuple[Tier, ...]] = {
@@ -24,6 +25,9 @@ BINDS: Mapping[Rung, tuple[Tier, ...]] = {
     Rung.FAILSAFE: (Tier.T0, Tier.T1),
     Rung.RELINQUISH: (),
 }
+
+
+_NUMBER = (float, int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,10 @@ class SetpointSpec:
     values: tuple[float, ...] | None = None
     group: str = "plant"
 
-    def fits(self, value: float) -> bool:
+    def fits(self, value: object) -> bool:
         """Whether the value is a finite number of this setpoint's range and, if discrete, one of its values."""
+        if not isinstance(value, _NUMBER):
+            return False
         return self.low <= value <= self.high and (self.values is None or value in self.values)
 
 
@@ -74,21 +80,36 @@ class Envelope:
     stateful: tuple[tuple[Rule, RuleState], ...] = field(init=False)
     binding: Mapping[Rung, tuple[CommandRule, ...]] = field(init=False)
     compiled: Mapping[Rung, Compiled] = field(init=False, compare=False, repr=False)
+    noting: tuple[tuple[Rule, RuleState], ...] = field(init=False)
     failsafe_ids: frozenset[str] = field(init=False)
+    watched: Watched = field(init=False, compare=False, repr=False)
+    entered: Compiled = field(init=False, compare=False, repr=False)
+    boxes: Mapping[str, "Box"] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ramp_plan", plan_ramp(self.setpoints, self.command_rules))
         object.__setattr__(self, "names", frozenset(spec.name for spec in self.setpoints))
         object.__setattr__(self, "rules", (*self.command_rules, *self.state_rules))
         object.__setattr__(self, "stateful", tuple((rule, rule.fresh()) for rule in self.rules if _remembers(rule)))
+        object.__setattr__(self, "noting", tuple((rule, fresh) for rule, fresh in self.stateful if _notes(rule)))
         object.__setattr__(self, "failsafe_ids", frozenset(entry.id for entry in self.failsafe))
         object.__setattr__(self, "binding", {rung: _binding(rung, self.command_rules) for rung in Rung})
         object.__setattr__(self, "compiled", {rung: Compiled(rules) for rung, rules in self.binding.items()})
+        object.__setattr__(
+            self, "boxes", {spec.name: _box(spec, self.ramp_plan.by_setpoint[spec.name]) for spec in self.setpoints}
+        )
+        object.__setattr__(self, "watched", Watched(self.state_rules, self.stateful))
+        object.__setattr__(self, "entered", Compiled(tuple(filter(is_entered, self.command_rules))))
 
 
 def _remembers(rule: Rule) -> bool:
     """Whether a kind keeps anything from tick to tick."""
     return type(rule).aged is not Rule.aged or type(rule).applied is not Rule.applied
+
+
+def _notes(rule: Rule) -> bool:
+    """Whether a kind takes note of a command."""
+    return type(rule).applied is not Rule.applied
 
 
 def _binding(rung: Rung, rules: tuple[CommandRule, ...]) -> tuple[CommandRule, ...]:
@@ -106,11 +127,29 @@ def permitted(envelope: Envelope, now: Situation) -> dict[str, Permitted]:
     return {spec.name: _permitted(spec, envelope, now) for spec in envelope.setpoints}
 
 
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What is permitted of a setpoint at all times, and the rules that narrow it for a time."""
+
+    always: Permitted
+    rules: tuple[CommandRule, ...]
+
+
+def _box(spec: SetpointSpec, rules: tuple[CommandRule, ...]) -> Box:
+    bounds = [rule for rule in rules if isinstance(rule, Bound)]
+    low, high = max([spec.low, *(rule.low for rule in bounds)]), min([spec.high, *(rule.high for rule in bounds)])
+    moving = tuple(rule for rule in rules if isinstance(rule, Interlock | Budget | Dwell))
+    return Box(Permitted(low, high, spec.values), moving)
+
+
 def _permitted(spec: SetpointSpec, envelope: Envelope, now: Situation) -> Permitted:
-    low, high, wait_us = spec.low, spec.high, 0.0
+    box = envelope.boxes[spec.name]
+    if not box.rules:
+        return box.always
+    low, high, wait_us = box.always.low, box.always.high, 0.0
     standing: Setpoints = now.last or {}
-    for rule in envelope.ramp_plan.by_setpoint[spec.name]:
-        if isinstance(rule, Bound | Interlock | Budget):
+    for rule in box.rules:
+        if isinstance(rule, Interlock | Budget):
             rule_low, rule_high = rule.box(standing, now)
             low, high = max(low, rule_low), min(high, rule_high)
         elif isinstance(rule, Dwell) and now.last is not None:

@@ -5,7 +5,7 @@ A five-minute loop alone cannot promise anything: with its fans lost a hall gain
 
 from dataclasses import dataclass
 
-from safety.decide import RUNG, authority_removed, judge, observe, situation
+from safety.decide import RUNG, authority_removed, is_permitted, judge, observe, situation
 from safety.envelope import Envelope
 from safety.ramp import Ramped
 from safety.values import Authority, Finding, Memory, Observation, Rung, Setpoints, Source
@@ -36,9 +36,10 @@ def guard(
     broken = memory.rung is Rung.HOLD and memory.held_us >= envelope.hold_max_us
     if standing_command and memory.rung is not Rung.FAILSAFE:  # a fail-safe may break T2: there is nothing better
         now = situation(observation, memory, envelope)
-        verdict = judge(standing_command, Ramped(standing_command), Rung.HOLD, now, envelope)
-        broken = broken or not verdict.accepted
-        findings += verdict.findings
+        if not is_permitted(envelope.compiled[Rung.HOLD], standing_command, now):
+            verdict = judge(standing_command, Ramped(standing_command), Rung.HOLD, now, envelope)
+            broken = broken or not verdict.accepted
+            findings += verdict.findings
     behind = _source_behind(memory.rung)
     if broken and behind is Source.CANDIDATE:
         removed |= {Source.CANDIDATE}
@@ -47,5 +48,8 @@ def guard(
     return Guarded(broken or taken_over or latched_now or behind in removed, removed, findings, memory)
 
 
+_BEHIND = {rung: source for source, rung in RUNG.items()}
+
+
 def _source_behind(rung: Rung | None) -> Source | None:
-    return next((source for source, of_source in RUNG.items() if of_source is rung), None)
+    return None if rung is None else _BEHIND.get(rung)

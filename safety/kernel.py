@@ -31,6 +31,7 @@ FILES = (
     "standing.py",
     "state_rules.py",
     "values.py",
+    "watched.py",
     "when.py",
     "written.py",
 )

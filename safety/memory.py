@@ -1,11 +1,12 @@
 """How the memory changes: it ages, it latches, it takes note of a command, and an operator may trip or reset."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from math import inf, isnan, nan
+from math import inf, nan
 
 from safety.envelope import Envelope
 from safety.inputs import managed
-from safety.rules import Rule
+from safety.rules import Rule, state_of
 from safety.values import (
     Command,
     Finding,
@@ -31,12 +32,17 @@ def aged(
     faults: list[Fault] = []
     for rule, fresh in envelope.stateful:
         try:
-            rules[rule.id] = rule.aged(_state(memory, rule, fresh), observation, elapsed_us)
+            rules[rule.id] = rule.aged(state_of(memory.rules, rule, fresh), observation, elapsed_us)
         except Exception as error:  # the judge is told, and nothing is remembered
             rules[rule.id] = fresh
             faults.append((rule, error))
-    held_us = memory.held_us + elapsed_us if memory.rung is Rung.HOLD else memory.held_us
-    return replace(memory, rules=rules, since_us=memory.since_us + elapsed_us, held_us=held_us), tuple(faults)
+    return later(memory, rules, elapsed_us), tuple(faults)
+
+
+def later(memory: Memory, rules: Mapping[str, RuleState], elapsed_us: int) -> Memory:
+    """The memory with its clocks moved on. Written out: `replace` takes three times as long."""
+    m, held_us = memory, memory.held_us + elapsed_us if memory.rung is Rung.HOLD else memory.held_us
+    return Memory(m.last, m.rung, m.since_us + elapsed_us, rules, held_us, m.failsafe, m.latches)
 
 
 def latched(memory: Memory, envelope: Envelope, findings: tuple[Finding, ...]) -> Memory:
@@ -58,19 +64,19 @@ def tripped(memory: Memory, rule_id: str, cause: str) -> Memory:
 def remembered(
     memory: Memory, envelope: Envelope, last: Setpoints | None, command: Command, failsafe: str | None
 ) -> Memory:
-    """The memory after a command: what is in force now, and what the stateful rules make of it."""
+    """The memory after a command: what is in force now, and what the rules that note commands make of it."""
     rules = dict(memory.rules)
-    for rule, fresh in envelope.stateful:
-        rules[rule.id] = rule.applied(_state(memory, rule, fresh), last, command.setpoints)
+    for rule, fresh in envelope.noting:
+        rules[rule.id] = rule.applied(state_of(memory.rules, rule, fresh), last, command.setpoints)
     relinquished = command.rung is Rung.RELINQUISH
-    return replace(
-        memory,
+    return Memory(
         last=None if relinquished else command.setpoints,
         rung=command.rung,
         since_us=0,
         rules=rules,
         held_us=memory.held_us if command.rung is Rung.HOLD else 0,
         failsafe=failsafe,
+        latches=memory.latches,
     )
 
 
@@ -88,9 +94,3 @@ def reset(memory: Memory, envelope: Envelope, observation: Observation, rule_id:
         if rule.id == rule_id and not rule.margin(observation, tuple(inf for _ in rule.fresh())) >= 0:
             raise ValueError(f"the cause of `{rule_id}` is still active: {rule.explain(observation, ())}")
     return replace(memory, latches=tuple(latch for latch in memory.latches if latch.rule != rule_id))
-
-
-def _state(memory: Memory, rule: Rule, fresh: RuleState) -> RuleState:
-    """What is remembered for a rule; nothing, where that is unknown or was remembered for a rule of another kind."""
-    state = memory.rules.get(rule.id, ())
-    return state if len(state) >= len(fresh) and not isnan(sum(state)) else fresh

@@ -65,11 +65,11 @@ class Phrases:
         return f"{side}{self.setpoints[name]}"
 
     def ends(self, name: str) -> tuple[str, str]:
-        """The smaller and the larger of target and step."""
+        """The smaller and the larger of target and step; where one of them is NaN, so is one of these."""
         t, s = self.on("t", name), self.on(self.step, name)
         if t == s:
             return t, t
-        return self.share(f"{s} if {s} < {t} else {t}"), self.share(f"{s} if {s} > {t} else {t}")
+        return self.share(f"{s} if {s} < {t} else {t}"), self.share(f"{t} if {t} >= {s} else {s}")
 
     def moved(self, name: str) -> str:
         return self.share(f"{self.on(self.step, name)} - {self.on('l', name)}")

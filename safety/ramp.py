@@ -83,24 +83,40 @@ def plan_ramp(setpoints: Sequence[Named], rules: Sequence[CommandRule]) -> RampP
 def _group(names: tuple[str, ...], rules: Sequence[CommandRule]) -> RampGroup:
     touching = [rule for rule in rules if set(names) & set(rule.setpoints)]
     slews = tuple(rule for rule in touching if isinstance(rule, Slew | RateWindow))
-    entered = tuple(rule for rule in touching if rule.tier <= Tier.T2 and not rule.step_only)
-    return RampGroup(names, slews, entered)
+    return RampGroup(names, slews, tuple(filter(is_entered, touching)))
 
 
-def ramp(target: Setpoints, now: Situation, plan: RampPlan, *, keep_discrete: bool = False) -> Ramped:
-    """The step from `now.last` towards `target` within `now.dt_s`. Without a last command the step is the target."""
+def is_entered(rule: CommandRule) -> bool:
+    """Whether a ramp must enter what a rule permits, where the last command has become forbidden by it."""
+    return rule.tier <= Tier.T2 and not rule.step_only
+
+
+def ramp(
+    target: Setpoints, now: Situation, plan: RampPlan, *, keep_discrete: bool = False, standing: bool = False
+) -> Ramped:
+    """The step from `now.last` towards `target` within `now.dt_s`. Without a last command the step is the target.
+
+    `standing`: every rule that would have to be entered is known to permit the last command, so none need be asked.
+    """
     if now.last is None:
         return Ramped(dict(target))
     step = dict(now.last)
-    waiting, waived, demanded = _discrete(target, step, now, plan, keep_discrete)
+    waiting, waived, demanded = _discrete(target, step, now, plan, keep_discrete, standing)
     for group in plan.groups:
-        if any(target[name] != step[name] for name in group.setpoints):
-            waived |= _move(group, target, step, now, demanded)
+        if _moves(group, target, step):
+            waived |= _move(group, target, step, now, demanded, standing)
     return Ramped({name: step[name] for name in target}, waiting, frozenset(waived))
 
 
+def _moves(group: RampGroup, target: Setpoints, step: Setpoints) -> bool:
+    for name in group.setpoints:  # noqa: SIM110 - most groups are of one setpoint, and a generator would be dearer
+        if target[name] != step[name]:
+            return True
+    return False
+
+
 def _discrete(
-    target: Setpoints, step: dict[str, float], now: Situation, plan: RampPlan, keep: bool
+    target: Setpoints, step: dict[str, float], now: Situation, plan: RampPlan, keep: bool, standing: bool
 ) -> tuple[tuple[str, ...], set[str], bool]:
     """Change in `step` the discrete values that may change now.
 
@@ -112,7 +128,7 @@ def _discrete(
         if target[name] == now.last[name]:
             continue
         timed = _timed(name, target[name], now, plan)
-        forbidden = _forbidden(name, now, plan)
+        forbidden = not standing and _forbidden(name, now, plan)
         if forbidden or not (keep or timed):
             step[name] = target[name]
             demanded = demanded or forbidden
@@ -133,14 +149,16 @@ def _timed(name: str, value: float, now: Situation, plan: RampPlan) -> bool:
 def _forbidden(name: str, now: Situation, plan: RampPlan) -> bool:
     """Whether the last value of a discrete setpoint violates a T0-T2 rule as of now."""
     assert now.last is not None
-    rules = (rule for rule in plan.by_setpoint[name] if rule.tier <= Tier.T2 and not rule.step_only)
-    return any(rule.margin(now.last, now) < 0 for rule in rules)
+    return any(rule.margin(now.last, now) < 0 for rule in plan.by_setpoint[name] if is_entered(rule))
 
 
-def _move(group: RampGroup, target: Setpoints, step: dict[str, float], now: Situation, demanded: bool) -> set[str]:
+def _move(
+    group: RampGroup, target: Setpoints, step: dict[str, float], now: Situation, demanded: bool, standing: bool
+) -> set[str]:
     """Move one group inside `step`; return the setpoints whose slew was waived."""
     slewed = min((_fraction(slew, target, now) for slew in group.slews), default=1.0)
-    entries = [(_entry(rule, group, target, step, now, demanded), rule) for rule in group.entered]
+    entered = () if standing and not demanded else group.entered
+    entries = [(_entry(rule, group, target, step, now, demanded), rule) for rule in entered]
     needed = max((fraction for fraction, _ in entries), default=0.0)
     if needed <= slewed:
         _along(group, target, step, now, slewed)

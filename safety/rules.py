@@ -8,6 +8,7 @@ numbers kept for it in `Memory.rules`, changed only by `aged` and `applied`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isnan
 
 from safety.conditions import Condition
 from safety.values import Observation, RuleState, Setpoints, Signal, Source, Tier
@@ -54,6 +55,12 @@ class Rule:
     def applied(self, state: RuleState, last: Setpoints | None, setpoints: Setpoints) -> RuleState:
         """The state after a command has been issued."""
         return state
+
+
+def state_of(states: Mapping[str, RuleState], rule: Rule, fresh: RuleState) -> RuleState:
+    """What is remembered for a rule; nothing, where that is unknown or was remembered for a rule of another kind."""
+    state = states.get(rule.id, ())
+    return state if len(state) >= len(fresh) and not isnan(sum(state)) else fresh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

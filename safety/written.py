@@ -51,7 +51,7 @@ class Writer:
             kept = "".join(f"margins[{name!r}] = " for name in alike[written])
             lines += [*written, f"{kept}m", "if not m >= 0.0: well = False"]
         setpoints = [f"{side}{at}" for at in self.say.setpoints.values() for side in self.say.sides]
-        return self._function([*self._head(), *_finite([*setpoints, *self._measured()])], lines, "margins, well")
+        return self._function([*self._head(), *finite([*setpoints, *self._measured()])], lines, "margins, well")
 
     def accepts(self) -> str:
         """(target, step, now) -> whether every margin is >= 0, or None."""
@@ -70,8 +70,8 @@ class Writer:
         lines += map(_refused, sorted(whole, key=_shape))
         bounded = {rule.setpoint for rule in bounds}  # and therefore finite
         free = [say.on(side, name) for name in say.setpoints if name not in bounded for side in say.sides]
-        head = [*self._head(), *map(self._bounded, bounds), *_finite([*free, *self._measured()])]
-        return self._function(head, lines, "True")
+        head = [*self._head(), *finite([*free, *self._measured()])]
+        return self._function(head, [*map(self._bounded, bounds), *lines], "True")
 
     def _function(self, head: Iterable[str], lines: Iterable[str], answer: str) -> str:
         body = self.say.settled("\n".join([*lines, f"return {answer}"]))
@@ -208,8 +208,8 @@ class Writer:
                 yield f"... or {say.affordable(at, rule)}", f"{say.ends(rule.setpoint)[1]} <= {rule.idle!r}"
 
     def _bounded(self, rule: Bound) -> str:
-        values = [self.say.on(side, rule.setpoint) for side in self.say.sides]
-        return _refused(" and ".join(f"{rule.low!r} <= {value} and {value} <= {rule.high!r}" for value in values))
+        a, b = self.say.ends(rule.setpoint)
+        return _refused(f"{rule.low!r} <= {a} and {b} <= {rule.high!r}")
 
     def _interlocked(self, rule: Interlock, side: str) -> str:
         own = self.say.on(side, rule.setpoint)
@@ -228,7 +228,7 @@ class Writer:
         return f"({' + '.join(parts)} <= {say.linear(rule.limit, 't')} or ({asked}))"
 
 
-def _finite(names: list[str]) -> list[str]:
+def finite(names: list[str]) -> list[str]:
     """None where a number is not finite, or so large that a sum of such numbers might not be."""
     parts = [", ".join(names[at : at + _ARGUMENTS]) for at in range(0, len(names), _ARGUMENTS)]
     return [f"if not {' + '.join(f'hypot({part})' for part in parts)} < {_LARGEST!r}: return None"] if parts else []

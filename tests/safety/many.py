@@ -150,7 +150,8 @@ def situation_of(batch: Batch, at: int, envelope: Envelope) -> tuple[dict[str, f
         if kind == "Dwell":
             states[rule.id] = _dwell_state(rule, batch.states[rule.id][at])
         elif kind == "RateWindow":
-            states[rule.id] = (0.0, float(batch.states[rule.id][at]))
+            moved = float(batch.states[rule.id][at])
+            states[rule.id] = (0.0, moved) if at % 2 else (0.0, moved / 2, 0.0, moved / 2)
     now = Situation(signals, _row(batch.last, at), _row(batch.reference, at), float(batch.dt_s[at]), states)
     return _row(batch.target, at), _row(batch.step, at), now
 

@@ -128,7 +128,7 @@ def test_target_and_step_may_have_different_limits_where_a_discrete_setpoint_dif
         assert compiled.accepts(target, step, now) == well
 
 
-ODD = (0.0, -0.0, 1.0, -1.0, 1e120, -1e120, 60.0, 5e-324)
+ODD = (0.0, -0.0, -1.0, 1e120, 5e-324)
 
 
 @pytest.mark.parametrize("low", ODD)

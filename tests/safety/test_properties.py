@@ -111,7 +111,7 @@ def calls(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "observation": draw(observations()),
         "proposals": proposals,
-        "assigned": draw(st.sampled_from([Source.CANDIDATE] * 3 + list(Source))),
+        "assigned": draw(st.sampled_from([Source.CANDIDATE, Source.OPERATOR] * 3 + [Source.INCUMBENT])),
         "memory": draw(memories()),
         "elapsed_us": draw(st.sampled_from([0, 1, -1, 30_000_000, 300_000_000, 10**11])),
         "epoch": 1,
@@ -337,7 +337,7 @@ def test_the_calls_above_reach_every_rung_and_every_outcome() -> None:
     rungs: dict[Rung, int] = dict.fromkeys(Rung, 0)
     outcomes: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
 
-    @seeded(400)
+    @seeded(800)
     @given(calls())
     def count(call: dict[str, Any]) -> None:
         ruling = ruled(call)

@@ -140,7 +140,7 @@ def _window(rule: RateWindow, envelope: Envelope) -> Obligation:
 
 
 def _slew(rule: Slew, envelope: Envelope) -> Obligation:
-    """A step is shortened by 1e-9 of what is allowed; where that is less than the last bit of the setpoint, one bit is taken back."""
+    """A step is shortened by 1e-9 of what is allowed; where that is less than its last bit, a bit is taken back."""
     largest = max(
         abs(edge)
         for r in envelope.command_rules

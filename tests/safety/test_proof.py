@@ -123,7 +123,7 @@ def test_a_last_resort_that_breaks_an_interlock_is_found_and_reproduced() -> Non
     found = [each for each in last_resorts_stand(SMALL) if each.fails]
     assert {each.name for each in found} == {"failsafe/COLD-HALL/DEW", "failsafe/FULL-COOLING/DEW"}
     assert all(each.answer is Answer.REFUTED and "signal that is not good" in each.detail for each in found)
-    assert all("signal.dew_point_c" in each.example for each in found)
+    assert all(each.example["known.dew_point_c"] is False for each in found)
 
 
 def test_rules_that_contradict_each_other_are_named() -> None:
@@ -223,7 +223,7 @@ def test_a_wider_limit_is_shown_with_an_example_and_needs_two() -> None:
     found = difference(SMALL, changed(**{"SUPPLY-BOUND": {"high": 31}}))
     assert found.looser
     assert not found.tighter
-    assert all(30 < change.example["step.supply_c"] <= 31 for change in found.looser)
+    assert all(30 < change.example["proposed.supply_c"] <= 31 for change in found.looser)
     assert found.approvals == 2
     assert any("`high` 30.0 -> 31.0" in line for line in found.lines())
 
@@ -245,7 +245,7 @@ def test_a_rule_deleted_or_a_setting_changed_is_shown() -> None:
     found = difference(SMALL, build_envelope(model_of({"remove": ["DEW"], "set": {"hold_max_s": 900}})))
     said = [change.says for change in found.rules]
     assert "rule `DEW` (T2) is gone" in said
-    assert "`hold_max_us` has changed" in said
+    assert "`hold_max_s` 600 s -> 900 s" in said
     assert found.approvals == 2
 
 

@@ -78,8 +78,12 @@ def ladder_of(envelope: Envelope) -> Ladder:
 
 
 def the_ladder(envelope: Envelope) -> Iterator[Obligation]:
-    """All that is proved of one step of the ladder."""
-    ladder = ladder_of(envelope)
+    """All that is proved of one step of an envelope's ladder."""
+    yield from obligations_of(ladder_of(envelope))
+
+
+def obligations_of(ladder: Ladder) -> Iterator[Obligation]:
+    """The same, of a ladder worked out already."""
     for source in (Source.CANDIDATE, Source.OPERATOR, Source.INCUMBENT):
         yield _emitted(ladder, source)
     yield _held(ladder)
@@ -87,7 +91,7 @@ def the_ladder(envelope: Envelope) -> Iterator[Obligation]:
     yield from _removed(ladder)
     yield from _latched(ladder)
     yield _holding_ends(ladder)
-    if envelope.failsafe:
+    if ladder.envelope.failsafe:
         yield _failsafe_is_kept(ladder)
 
 

@@ -67,7 +67,8 @@ class Drawing:
         if head in ("since_us", "held_us"):
             return float(self.draw.integers(0, 12 if odd else 2)) * _MINUTES_US
         if head == "age_us":
-            return float(self.draw.integers(-1 if odd else 0, 16 if odd else 2)) * _MINUTES_US
+            stale = self.draw.random() < odd * 2
+            return float(self.draw.integers(-1, 16) if stale else self.draw.integers(0, 2)) * _MINUTES_US
         if head == "failsafe":
             return (
                 float(self.draw.integers(-1, len(self.envelope.failsafe) + 1)) if self.draw.random() < odd * 4 else -1.0
@@ -98,6 +99,8 @@ class Drawing:
         before = given.get(f"{of}.{setpoint}")
         if spec.values is not None:
             stays = isinstance(before, float) and self.draw.random() < 0.7
+            if self.draw.random() < odd / 2:
+                return (spec.low + spec.high) / 2  # in its range, and none of its values
             return float(before) if stays and before is not None else float(self.draw.choice(spec.values))
         if isinstance(before, float) and of == "last" and name.startswith(("readback", "applied")):
             return before if self.draw.random() > odd * 3 else self._grid(spec.low, spec.high)
@@ -124,7 +127,7 @@ class Drawing:
         if last == "beat":
             return self._grid(0, 4)
         if last in ("outside", "disagreeing", "silent"):
-            return float(self.draw.integers(0, 12)) * _MINUTES_US * (1.0 if odd else 0.0)
+            return float(self.draw.integers(0, 12)) * _MINUTES_US if self.draw.random() < odd * 2 else 0.0
         return self._grid(0.0, 4.0)
 
     def _grid(self, low: float, high: float) -> float:

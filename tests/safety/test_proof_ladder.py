@@ -12,9 +12,12 @@ import pytest
 z3 = pytest.importorskip("z3")
 
 from safety.envelope import Envelope  # noqa: E402
+from safety.proof.about_ladder import Ladder, ladder_of, obligations_of, the_ladder  # noqa: E402
 from safety.proof.ladder import Decided, Mistake, decided  # noqa: E402
 from safety.proof.moment import RUNGS, moment  # noqa: E402
+from safety.proof.question import Answer, Ground  # noqa: E402
 from safety.proof.replay import call_of, without_inputs  # noqa: E402
+from safety.proof.showing import shown  # noqa: E402
 from safety.spec import build_envelope, load_envelope  # noqa: E402
 from safety.values import Ruling, Rung, Source  # noqa: E402
 from tests.safety.formulas import evaluator, symbols_of  # noqa: E402
@@ -115,7 +118,7 @@ def near(step: dict[str, Fraction], command: Any) -> bool:
 def test_the_ladder_in_symbols_is_the_kernels(name: str) -> None:
     of, drawing = both(name), drawing_of(name, 7)
     rungs: Counter[Rung] = Counter()
-    for _ in range(400):
+    for _ in range(250):
         given = drawing.moment(of.symbols)
         found = differences(of, given)
         assert not found, (found, given)
@@ -124,3 +127,78 @@ def test_the_ladder_in_symbols_is_the_kernels(name: str) -> None:
         min(rungs[Rung.CANDIDATE], rungs[Rung.INCUMBENT], rungs[Rung.HOLD], rungs[Rung.FAILSAFE]) > 5
         or not of.envelope.failsafe
     )
+
+
+# A step is within its rates by itself: that the judge looks at them again shows only if the ramp were wrong.
+@pytest.mark.parametrize("mistake", [each for each in Mistake if each is not Mistake.GIVES_WAY_ALWAYS])
+def test_a_ladder_with_a_mistake_is_not_the_kernels(mistake: Mistake) -> None:
+    """The comparison above would see it: some drawn moment tells the two apart."""
+    of, drawing = Both(ENVELOPES["small"](), mistake), drawing_of("small", 11)
+    assert any(differences(of, drawing.moment(both("small").symbols)) for _ in range(1000))
+
+
+@pytest.fixture(scope="module")
+def ladder() -> Ladder:
+    return ladder_of(both("small").envelope)
+
+
+def test_everything_about_the_ladder_is_proved_of_small(ladder: Ladder) -> None:
+    found = list(the_ladder(ladder.envelope))
+    assert all(each.answer is Answer.PROVED and each.seeded for each in found), [e for e in found if e.fails]
+    assert {"emitted/candidate", "available", "latch/stays", "induction/hold", "removed/local"} <= {
+        e.name for e in found
+    }
+
+
+@pytest.mark.parametrize(
+    ("mistake", "obligation"),
+    [
+        (Mistake.STEP_NOT_JUDGED, "emitted/candidate"),
+        (Mistake.TARGET_NOT_JUDGED, "emitted/candidate"),
+        (Mistake.RANGE_NOT_CHECKED, "emitted/candidate"),
+        (Mistake.GIVES_WAY_ALWAYS, "emitted/incumbent"),
+        (Mistake.HOLD_NOT_JUDGED, "emitted/hold"),
+        (Mistake.VERDICT_IGNORED, "available"),
+        (Mistake.VERDICT_IGNORED, "emitted/incumbent"),
+        (Mistake.STATE_RULES_IGNORED, "removed/INLET-TRIP"),
+        (Mistake.GUARD_IGNORED, "removed/guard/candidate"),
+        (Mistake.LOCAL_IGNORED, "removed/local"),
+        (Mistake.LATCH_FORGOTTEN, "latch/stays"),
+        (Mistake.LATCH_FORGOTTEN, "latch/keeps_out"),
+        (Mistake.ACTS_WHILE_LATCHED, "latch/keeps_out"),
+        (Mistake.HELD_TIME_RESET, "induction/hold"),
+        (Mistake.FAILSAFE_FLAPS, "induction/failsafe"),
+    ],
+)
+def test_a_ladder_with_a_mistake_is_refuted_and_the_kernel_does_not_show_it(
+    ladder: Ladder, mistake: Mistake, obligation: str
+) -> None:
+    """The counterexample is of the mistake: the kernel, asked about the same moment, does not reproduce it."""
+    wrong = Ladder(ladder.envelope, ladder.now, *wrong_of(ladder, mistake))
+    found = {each.name: each for each in obligations_of(wrong)}[obligation]
+    assert found.answer is Answer.UNKNOWN
+    assert "does not reproduce" in found.detail
+    assert list(shown(found.example, ladder.envelope))
+
+
+def wrong_of(ladder: Ladder, mistake: Mistake) -> tuple[Decided, Ground]:
+    found = decided(ladder.envelope, ladder.now, exact=False, mistake=mistake)
+    return found, Ground([*ladder.now.assumed, *found.facts])
+
+
+def test_what_the_formulas_say_is_what_z3_says() -> None:
+    """The evaluator of formulas is itself held against z3's own."""
+    of, drawing = both("tank"), drawing_of("tank", 3)
+    given = drawing.moment(of.symbols)
+    symbols = symbols_of(of.formulas)
+    pairs = [(symbols[name], constant(symbols[name], value)) for name, value in given.items() if name in symbols]
+    values = of.evaluate({k: v if isinstance(v, bool) else Fraction(v) for k, v in given.items()})
+    for formula, value in zip(of.formulas, values, strict=True):
+        said = z3.simplify(z3.substitute(formula, *pairs))
+        assert z3.is_true(said) == value if z3.is_bool(formula) else Fraction(str(said)) == value
+
+
+def constant(symbol: Any, value: float | bool) -> Any:
+    if isinstance(value, bool):
+        return z3.BoolVal(value)
+    return z3.IntVal(int(value)) if z3.is_int(symbol) else z3.RealVal(str(Fraction(value)))

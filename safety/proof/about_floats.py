@@ -6,6 +6,7 @@ Numerical Algorithms, 2nd ed., section 3.1 and 4.2).
 """
 
 from collections.abc import Iterator
+from functools import cache
 from math import inf
 
 import z3
@@ -23,13 +24,7 @@ _FORGIVEN = 2.0**-48
 
 def floats_behave(envelope: Envelope) -> Iterator[Obligation]:
     """Bound, margin, interlock, slew and trust region, money in QF_FP; relations, windows and timers analytically."""
-    yield _bound()
-    yield _margin()
-    yield _interlock()
-    yield _rates()
-    yield _distances()
-    yield _last_bit()
-    yield _money()
+    yield from _of_kinds()
     for rule in envelope.command_rules:
         if isinstance(rule, Relation):
             yield _relation(rule)
@@ -38,6 +33,12 @@ def floats_behave(envelope: Envelope) -> Iterator[Obligation]:
         elif isinstance(rule, Slew):
             yield _slew(rule, envelope)
     yield _timers(envelope)
+
+
+@cache
+def _of_kinds() -> tuple[Obligation, ...]:
+    """What is true of a kind whatever the envelope, asked once."""
+    return _bound(), _margin(), _interlock(), _rates(), _distances(), _last_bit(), _money()
 
 
 def _finite(*values: z3.FPRef) -> z3.BoolRef:

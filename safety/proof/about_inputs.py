@@ -7,6 +7,7 @@ that is not.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import z3
@@ -66,8 +67,12 @@ def _within(value: z3.ArithRef, middle: z3.ArithRef, deviation: z3.ArithRef) -> 
 
 def inputs_are_sound(envelope: Envelope) -> Iterator[Obligation]:
     """The theorems of both kinds. They hold of any deviation, range and rate, so the envelope's own are not asked."""
-    yield from _votes()
-    yield from _plausibilities()
+    yield from _of_kinds()
+
+
+@cache
+def _of_kinds() -> tuple[Obligation, ...]:
+    return (*_votes(), *_plausibilities())
 
 
 def _votes() -> Iterator[Obligation]:

@@ -11,7 +11,7 @@ from safety.envelope import Envelope, SignalSpec
 from safety.inputs import Input
 from safety.proof.lowering import in_range, satisfied, vector, world
 from safety.proof.moment import Moment, moment
-from safety.proof.question import Example, Ground
+from safety.proof.question import Example, Ground, narrowed, symbols_of
 from safety.proof.replay import call_of, situation_of, vector_of, without_inputs
 from safety.proof.showing import shown
 from safety.ramp import Ramped
@@ -188,7 +188,7 @@ def _accepted_only_by(one: Envelope, other: Envelope, rung: Rung, says: str) -> 
     confirmed = _accepts(one, rung, example) and not _accepts(other, rung, example)
     note = "" if confirmed else " (the example is on a rounding edge and was not confirmed by the judge)"
     looked_at = {name for rule in (*mine, *theirs) for name in _names_of(rule, at, proposed)}
-    yield Change(f"{says}, as here{note}:", example, tuple(shown(_narrowed(example, looked_at), one)))
+    yield Change(f"{says}, as here{note}:", example, tuple(shown(narrowed(example, looked_at), one)))
 
 
 def _only(rules: tuple[CommandRule, ...], others: tuple[CommandRule, ...]) -> list[CommandRule]:
@@ -197,26 +197,7 @@ def _only(rules: tuple[CommandRule, ...], others: tuple[CommandRule, ...]) -> li
 
 
 def _names_of(rule: CommandRule, at: Any, proposed: Mapping[str, z3.ArithRef]) -> set[str]:
-    return _symbols(satisfied(rule, proposed, at))
-
-
-def _symbols(formula: z3.ExprRef) -> set[str]:
-    found: set[str] = set()
-    stack, seen = [formula], set()
-    while stack:
-        node = stack.pop()
-        if node.get_id() in seen:
-            continue
-        seen.add(node.get_id())
-        if z3.is_const(node) and node.decl().kind() == z3.Z3_OP_UNINTERPRETED:
-            found.add(node.decl().name())
-        stack += node.children()
-    return found
-
-
-def _narrowed(example: Example, names: set[str]) -> dict[str, float | bool]:
-    """As much of an example as the rules that differ look at."""
-    return {name: value for name, value in example.items() if name in names}
+    return symbols_of(satisfied(rule, proposed, at))
 
 
 def _accepts(envelope: Envelope, rung: Rung, example: Example) -> bool:
@@ -242,8 +223,8 @@ def _removed_only_by(one: Envelope, other: Envelope, source: Source, says: str) 
     example = ground.rounder()
     confirmed = source in _unwell(one, example) and source not in _unwell(other, example)
     note = "" if confirmed else " (the example is on a rounding edge and was not confirmed by the kernel)"
-    names = {name for rule in changed for name in _symbols(mine.well[rule])}
-    yield Change(f"{says}, as here{note}:", example, tuple(shown(_narrowed(example, names), one)))
+    names = {name for rule in changed for name in symbols_of(mine.well[rule])}
+    yield Change(f"{says}, as here{note}:", example, tuple(shown(narrowed(example, names), one)))
 
 
 def _plain(now: Moment) -> list[z3.BoolRef]:

@@ -6,7 +6,7 @@ runs the plant; one that does not show the same there is a fault of the prover, 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 
@@ -154,11 +154,12 @@ def prove(
     result, example = ground.ask(z3.Not(claim))
     if result == z3.sat:
         example = ground.rounder(z3.Not(claim)) if by == EXACT else example
-        return _refuted(Obligation(name, says, Answer.REFUTED, "there is a counterexample", example, by), replay)
+        found = _refuted(Obligation(name, says, Answer.REFUTED, "there is a counterexample", example, by), replay)
+        return replace(found, example=narrowed(example, symbols_of(claim)))
     if result != z3.unsat:
         return Obligation(name, says, Answer.UNKNOWN, f"z3 did not decide it within {STEPS} of its steps", by=by)
-    found, _ = (ground if seeded.assumed is None else _ground(seeded.assumed, by)).ask(z3.Not(seeded.claim))
-    if found != z3.sat:
+    other, _ = (ground if seeded.assumed is None else _ground(seeded.assumed, by)).ask(z3.Not(seeded.claim))
+    if other != z3.sat:
         why = f"a seeded mistake was not found ({seeded.says}): the proof says nothing"
         return Obligation(name, says, Answer.REFUTED, why, by=by)
     return Obligation(name, says, Answer.PROVED, by=by, seeded=seeded.says)
@@ -184,6 +185,26 @@ def _refuted(found: Obligation, replay: Replay | None) -> Obligation:
 def ask(facts: Sequence[z3.BoolRef]) -> tuple[z3.CheckSatResult, dict[str, float | bool]]:
     """Whether the facts can hold together, and an example if they can."""
     return Ground(facts).ask()
+
+
+def symbols_of(formula: z3.ExprRef) -> set[str]:
+    """The names of the free symbols of a formula."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    stack = [formula]
+    while stack:
+        node = stack.pop()
+        if node.get_id() not in seen:
+            seen.add(node.get_id())
+            stack += node.children()
+            if z3.is_const(node) and node.decl().kind() == z3.Z3_OP_UNINTERPRETED:
+                found.add(node.decl().name())
+    return found
+
+
+def narrowed(example: Example, names: set[str]) -> dict[str, float | bool]:
+    """As much of an example as is looked at."""
+    return {name: value for name, value in example.items() if name in names}
 
 
 def example_of(model: z3.ModelRef) -> dict[str, float | bool]:

@@ -12,10 +12,10 @@ _WHOSE = {
     "proposed": "the command judged",
     "target": "the target",
     "step": "the step",
+    "kept": "the step with the old discrete values",
     "reference": "the incumbent's own step",
     "readback": "the read-back",
     "applied": "the command the plant reports",
-    "true_us": "in truth",
 }
 _FLAGS = {
     "has_readback": "a read-back is there",

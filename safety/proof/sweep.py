@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from safety.command_rules import Bound, Dwell
+from safety.command_rules import Bound, Dwell, Permissive
 from safety.decide import RUNG, judge_proposal, situation
 from safety.envelope import Envelope, fresh_memory
 from safety.memory import aged, remembered
@@ -113,7 +113,8 @@ def _inside(envelope: Envelope, draw: random.Random) -> dict[str, float]:
 def _target(envelope: Envelope, observation: Observation, memory: Memory, draw: random.Random) -> Setpoints | None:
     """A target that every rule on places permits the incumbent now, or None after some tries."""
     now = situation(observation, memory, envelope)
-    limits = [rule for rule in envelope.binding[Rung.INCUMBENT] if not rule.step_only]
+    rules = envelope.binding[Rung.INCUMBENT]
+    limits = [rule for rule in rules if not rule.step_only or isinstance(rule, Permissive)]
     for _ in range(_TRIES):
         target = _pulled_in(envelope, _inside(envelope, draw), now)
         if all(rule.margin(target, now) >= 0 for rule in limits):

@@ -128,7 +128,7 @@ def _relation(rule: Relation) -> Obligation:
         f"{roundings} roundings, at most {worst:.3g} of all magnitudes; the rule forgives {_FORGIVEN:.3g}, "
         f"so at most {worst + _FORGIVEN:.3g} is let through"
     )
-    holds = worst <= _FORGIVEN
+    holds = _U < worst <= _FORGIVEN  # one rounding would not be enough, what is forgiven is
     answer = Answer.PROVED if holds else Answer.REFUTED
     return Obligation(f"float/{rule.id}", says, answer, detail, by=ANALYTIC, seeded="an allowance of one rounding")
 

@@ -97,7 +97,7 @@ def decided(
     `judged` are judgements worked out already, for a ladder that differs only in what it makes of them.
     """
     assigned = z3.Int("assigned")
-    removed = _removed(envelope, now, mistake)
+    removed = removed_in_symbols(envelope, now, mistake)
     judged, world = dict(judged or {}), replace(now.at, has_reference=z3.BoolVal(False))
     proposals = {source: asked(envelope, source) for source in _ASKED}
     for source, proposal in proposals.items():
@@ -141,7 +141,7 @@ def _latched(now: Moment, mistake: Mistake | None) -> z3.BoolRef:
     return trips_only if mistake is Mistake.LATCH_FORGOTTEN else now.latched
 
 
-def _removed(envelope: Envelope, now: Moment, mistake: Mistake | None) -> dict[Source, z3.BoolRef]:
+def removed_in_symbols(envelope: Envelope, now: Moment, mistake: Mistake | None = None) -> dict[Source, z3.BoolRef]:
     """Who may not act: by a state rule, a latch, the guard, or because the local system has the plant."""
     removed = {}
     for source in SOURCES:

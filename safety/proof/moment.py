@@ -54,6 +54,7 @@ class Moment:
     well: Mapping[str, z3.BoolRef]
     latched_before: z3.BoolRef
     latched: z3.BoolRef
+    newly_latched: z3.BoolRef
     assumed: tuple[z3.BoolRef, ...]
 
 
@@ -96,7 +97,8 @@ def moment(envelope: Envelope) -> Moment:
     well = {rule.id: well_of(rule, aged[rule.id], seen) for rule in envelope.state_rules}
     set_before = {rule.id: z3.Bool(f"latch.{rule.id}") for rule in envelope.state_rules if rule.latching}
     latched_before = z3.Or(z3.Bool("latch_of_an_operator"), *set_before.values())
-    trips = [z3.And(z3.Not(well[r.id]), _measured(r, seen)) for r in envelope.state_rules if r.latching]
+    trips = {r.id: z3.And(z3.Not(well[r.id]), _measured(r, seen)) for r in envelope.state_rules if r.latching}
+    newly = [z3.And(tripped, z3.Not(set_before[name])) for name, tripped in trips.items()]
     rung, held_us, failsafe = z3.Int("rung"), z3.Real("held_us"), z3.Int("failsafe")
     holding = rung == RUNGS.index(Rung.HOLD)
     assumed = [
@@ -119,7 +121,8 @@ def moment(envelope: Envelope) -> Moment:
         after={**timers, **aged},
         well=well,
         latched_before=latched_before,
-        latched=z3.Or(latched_before, *trips),
+        latched=z3.Or(latched_before, *trips.values()),
+        newly_latched=z3.Or(newly),
         assumed=tuple(assumed),
     )
 

@@ -1,6 +1,7 @@
 """What is proved of every envelope: one function for each part, all of them asked by `prove_envelope`."""
 
 from safety.proof.about_floats import floats_behave
+from safety.proof.about_guard import the_guard
 from safety.proof.about_handover import the_incumbent_regains_the_plant
 from safety.proof.about_inputs import inputs_are_sound
 from safety.proof.about_ladder import the_ladder
@@ -10,6 +11,7 @@ from safety.proof.about_time import time_is_kept
 
 OBLIGATIONS = (
     the_ladder,
+    the_guard,
     last_resorts_stand,
     rules_are_neither_dead_nor_contradictory,
     the_ramp_stays_permitted,

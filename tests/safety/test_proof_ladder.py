@@ -12,6 +12,7 @@ import pytest
 z3 = pytest.importorskip("z3")
 
 from safety.envelope import Envelope  # noqa: E402
+from safety.proof.about_guard import guarded, the_guard, watched  # noqa: E402
 from safety.proof.about_ladder import Ladder, ladder_of, obligations_of, the_ladder  # noqa: E402
 from safety.proof.ladder import Decided, Mistake, decided  # noqa: E402
 from safety.proof.moment import RUNGS, moment  # noqa: E402
@@ -127,6 +128,30 @@ def test_the_ladder_in_symbols_is_the_kernels(name: str) -> None:
         min(rungs[Rung.CANDIDATE], rungs[Rung.INCUMBENT], rungs[Rung.HOLD], rungs[Rung.FAILSAFE]) > 5
         or not of.envelope.failsafe
     )
+
+
+@pytest.mark.parametrize("name", ENVELOPES)
+def test_the_guard_in_symbols_is_the_kernels(name: str) -> None:
+    envelope, drawing = both(name).envelope, drawing_of(name, 13)
+    now = moment(envelope)
+    found = watched(envelope, now)
+    formulas = [found.decide_now, *(found.removed[source] for source in SOURCES)]
+    evaluate, symbols = evaluator(formulas), {*symbols_of([*formulas, *now.assumed]), *both(name).symbols}
+    looks: Counter[bool] = Counter()
+    for _ in range(250):
+        given = drawing.moment(symbols) | {f"without.{source}": False for source in SOURCES}
+        told = guarded(given, envelope)
+        decide_now, *removed = evaluate({k: v if isinstance(v, bool) else Fraction(v) for k, v in given.items()})
+        assert decide_now == told.decide_now, given
+        assert {source for source, gone in zip(SOURCES, removed, strict=True) if gone} == told.removed, given
+        looks[told.decide_now] += 1
+    assert min(looks[True], looks[False]) > 5
+
+
+def test_what_is_proved_of_the_guard_is_refuted_with_a_mistake() -> None:
+    found = list(the_guard(both("small").envelope))
+    assert [each.name for each in found] == ["guard/limits", "guard/authority"]
+    assert all(each.answer is Answer.PROVED and each.seeded for each in found)
 
 
 # A step is within its rates by itself: that the judge looks at them again shows only if the ramp were wrong.

@@ -10,7 +10,7 @@ from pathlib import Path
 from safety.cases import Folder
 from safety.commission import LogError, commission, read_log
 from safety.page import page
-from safety.spec import SpecError, load_envelope
+from safety.spec import SpecError, load_envelope, parse_model
 from safety.values import Judgement, Outcome, Ruling
 
 
@@ -83,7 +83,9 @@ def make_page(path: Path, cases: Path, sites: Path) -> Said:
         return Said((str(error),), well=False)
     proof = prove_envelope(envelope)
     answers = {each.name: each.answer.value for each in proof.obligations}
-    return Said((), proof.holds, page(envelope, answers, Folder(cases, sites)).encode())
+    says = {each.name: each.says for each in proof.obligations}
+    model = parse_model(path.read_text(encoding="utf-8"), origin=str(path))
+    return Said((), proof.holds, page(envelope, answers, Folder(cases, sites), model=model, says=says).encode())
 
 
 def explain(ruling: Ruling) -> Said:

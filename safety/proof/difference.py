@@ -1,33 +1,43 @@
 """`understudy envelope diff OLD NEW`: what changes between two envelopes, with examples, and who must approve it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any
 
 import z3
 
-from safety.decide import judge_plainly
-from safety.envelope import Envelope
+from safety.decide import judge_plainly, observe
+from safety.envelope import Envelope, SignalSpec
+from safety.inputs import Input
 from safety.proof.lowering import in_range, satisfied, vector, world
-from safety.proof.question import ask
-from safety.proof.replay import situation_of, vector_of
+from safety.proof.moment import Moment, moment
+from safety.proof.question import Example, Ground, narrowed, symbols_of
+from safety.proof.replay import call_of, situation_of, vector_of, without_inputs
+from safety.proof.showing import shown
 from safety.ramp import Ramped
-from safety.rules import Rule
-from safety.values import Rung, Tier
+from safety.rules import CommandRule, FailSafe, Rule
+from safety.values import Rung, Source, Tier
 
-_SETTINGS = ("plant", "setpoints", "signals", "failsafe", "period_us", "guard_period_us", "valid_for_us", "hold_max_us")
+_SETTINGS = ("plant", "period_us", "guard_period_us", "valid_for_us", "hold_max_us")
+_STEP = "proposed"
+_RUNGS = (Rung.CANDIDATE, Rung.OPERATOR, Rung.INCUMBENT, Rung.HOLD)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference in words; with an example where one envelope accepts what the other refuses."""
+    """One difference in words; with an example, in units and as numbers by name, where a judge tells both apart."""
 
     says: str
-    example: Mapping[str, float | bool] = field(default_factory=dict)
+    example: Example = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`looser` and `tighter`: commands newly accepted and newly refused, by rung. `approvals` is how many people it takes."""
+    """`looser` and `tighter`: commands newly accepted and refused by rung, states that newly leave or take authority.
+
+    `approvals` is how many people it takes.
+    """
 
     rules: tuple[Change, ...]
     looser: tuple[Change, ...]
@@ -38,81 +48,208 @@ class Difference:
     def lines(self) -> Iterable[str]:
         for change in (*self.rules, *self.looser, *self.tighter):
             yield change.says
-            yield from (f"    {name} = {value:g}" for name, value in change.example.items())
+            yield from (f"    {line}" for line in change.shown)
         yield f"approvals: {self.approvals}: {self.why}"
 
 
 def difference(old: Envelope, new: Envelope, *, examples: bool = True) -> Difference:
-    """Compare two envelopes of one plant. Rules are compared by name, and what they accept together by z3.
+    """Compare two envelopes of one plant. What is written is compared by name, and what it means together by z3.
 
     Without `examples` z3 is not asked, and a change of the policy's rules is taken for looser.
     """
-    rules = tuple(_rule_changes(old, new))
+    rules = tuple(_written(old, new))
     looser: list[Change] = []
     tighter: list[Change] = []
-    if examples and old.names == new.names and old.setpoints == new.setpoints and old.signals == new.signals:
-        for rung in (Rung.CANDIDATE, Rung.INCUMBENT, Rung.HOLD):
-            looser += _accepted_only_by(new, old, rung, f"the rung `{rung}` may now command what it could not")
-            tighter += _accepted_only_by(old, new, rung, f"the rung `{rung}` can no longer command what it could")
+    comparable = {s.name: s.values for s in old.setpoints} == {s.name: s.values for s in new.setpoints}
+    if examples and rules and comparable:
+        one, other = _over_both_domains(old, new)
+        for rung in _RUNGS:
+            looser += _accepted_only_by(other, one, rung, f"the rung `{rung}` may now command what it could not")
+            tighter += _accepted_only_by(one, other, rung, f"the rung `{rung}` can no longer command what it could")
+        for source in Source:
+            looser += _removed_only_by(one, other, source, f"the {source} now keeps its authority where it lost it")
+            tighter += _removed_only_by(other, one, source, f"the {source} now loses its authority where it kept it")
     approvals, why = _who_approves(old, new, rules, bool(looser) or not examples)
     return Difference(rules, tuple(looser), tuple(tighter), approvals, why)
 
 
-def _rule_changes(old: Envelope, new: Envelope) -> Iterator[Change]:
-    before, after = {rule.id: rule for rule in old.rules}, {rule.id: rule for rule in new.rules}
-    for name in sorted(before.keys() | after.keys()):
-        if name not in after:
-            yield Change(f"rule `{name}` ({before[name].tier.name}) is gone")
-        elif name not in before:
-            yield Change(f"rule `{name}` ({after[name].tier.name}) is new")
-        elif before[name] != after[name]:
-            yield Change(f"rule `{name}` ({after[name].tier.name}): {_fields(before[name], after[name])}")
+def _written(old: Envelope, new: Envelope) -> Iterator[Change]:
+    """Everything that is written otherwise: settings, setpoints, signals, inputs, rules, last resorts, and who ramps together."""
     for name in _SETTINGS:
         if getattr(old, name) != getattr(new, name):
-            yield Change(f"`{name}` has changed")
+            yield Change(f"`{_setting(name)}` {_amount(name, old)} -> {_amount(name, new)}")
+    yield from _named("setpoint", {s.name: s for s in old.setpoints}, {s.name: s for s in new.setpoints})
+    yield from _named("signal", {s.name: s for s in old.signals}, {s.name: s for s in new.signals})
+    yield from _named("input", {i.id: i for i in old.inputs}, {i.id: i for i in new.inputs})
+    yield from _named("rule", {r.id: r for r in old.rules}, {r.id: r for r in new.rules})
+    yield from _named("failsafe", {f.id: f for f in old.failsafe}, {f.id: f for f in new.failsafe})
+    yield from _orders(old, new)
+    before, after = ({g.setpoints for g in each.ramp_plan.groups if len(g.setpoints) > 1} for each in (old, new))
+    yield from (Change(f"ramp: {' and '.join(group)} no longer share one line") for group in sorted(before - after))
+    yield from (Change(f"ramp: {' and '.join(group)} now share one line") for group in sorted(after - before))
 
 
-def _fields(before: Rule, after: Rule) -> str:
+def _orders(old: Envelope, new: Envelope) -> Iterator[Change]:
+    """The order of last resorts and of inputs means something; that of rules does not."""
+    for what, before, after in (
+        ("last resorts", [f.id for f in old.failsafe], [f.id for f in new.failsafe]),
+        ("inputs", [i.id for i in old.inputs], [i.id for i in new.inputs]),
+    ):
+        if before != after and sorted(before) == sorted(after):
+            yield Change(f"the order of {what}: {', '.join(before)} -> {', '.join(after)}")
+    if old.digest != new.digest and not _differ(old, new):
+        yield Change("the files differ in what nothing judges: the unit, hazard or basis of an input, or an order")
+
+
+def _differ(old: Envelope, new: Envelope) -> bool:
+    names = [each.name for each in fields(Envelope) if each.init and each.name != "digest"]
+    return any(getattr(old, name) != getattr(new, name) for name in names)
+
+
+Named = Rule | Input | FailSafe | SignalSpec | Any
+
+
+def _named(what: str, before: Mapping[str, Named], after: Mapping[str, Named]) -> Iterator[Change]:
+    for name in sorted(before.keys() | after.keys()):
+        if name not in after:
+            yield Change(f"{what} `{name}`{_tier(before[name])} is gone")
+        elif name not in before:
+            yield Change(f"{what} `{name}`{_tier(after[name])} is new")
+        elif before[name] != after[name]:
+            yield Change(f"{what} `{name}`{_tier(after[name])}: {_fields(before[name], after[name])}")
+
+
+def _tier(each: Named) -> str:
+    return f" ({each.tier.name})" if isinstance(each, Rule) else ""
+
+
+def _fields(before: Named, after: Named) -> str:
     if type(before) is not type(after):
         return f"was of kind {type(before).__name__}, is {type(after).__name__}"
+    unit = getattr(after, "unit", "")
     pairs = ((each.name, getattr(before, each.name), getattr(after, each.name)) for each in fields(before))
-    return ", ".join(f"`{name}` {was} -> {now}" for name, was, now in pairs if was != now)
+    return ", ".join(_field(name, was, now, unit) for name, was, now in pairs if was != now)
+
+
+def _field(name: str, was: Any, now: Any, unit: str) -> str:
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        changed = sorted(key for key in was.keys() | now.keys() if was.get(key) != now.get(key))
+        return ", ".join(f"`{key}` {was.get(key)} -> {now.get(key)}" for key in changed)
+    if name.endswith("_us") and isinstance(was, int) and isinstance(now, int):
+        return f"`{name.removesuffix('_us')}_s` {was / 1e6:g} s -> {now / 1e6:g} s"
+    plain = isinstance(was, int | float) and isinstance(now, int | float) and unit
+    return f"`{name}` {_said(was)} -> {_said(now)}" + (f" {unit}" if plain else "")
+
+
+def _said(value: Any) -> str:
+    """A value in words. What is of parts, as a condition, is written by its parts."""
+    if not is_dataclass(value):
+        return str(value)
+    return f"{type(value).__name__}({', '.join(_said(getattr(value, each.name)) for each in fields(value))})"
+
+
+def _setting(name: str) -> str:
+    return f"{name.removesuffix('_us')}_s" if name.endswith("_us") else name
+
+
+def _amount(name: str, envelope: Envelope) -> str:
+    value = getattr(envelope, name)
+    return f"{value / 1e6:g} s" if name.endswith("_us") else str(value)
+
+
+def _over_both_domains(old: Envelope, new: Envelope) -> tuple[Envelope, Envelope]:
+    """Both envelopes over all signals of either, each in the wider of its domains, so that one world holds both."""
+    wide: dict[str, SignalSpec] = {}
+    for spec in (*old.signals, *new.signals):
+        known = wide.get(spec.name, spec)
+        wide[spec.name] = replace(spec, low=min(spec.low, known.low), high=max(spec.high, known.high))
+    return tuple(replace(without_inputs(each), signals=tuple(wide.values())) for each in (old, new))  # type: ignore[return-value]
 
 
 def _accepted_only_by(one: Envelope, other: Envelope, rung: Rung, says: str) -> Iterator[Change]:
     """An example that `one` accepts on a rung and `other` does not, confirmed by the judges of both."""
-    at, proposed = world(one), vector(one, "step")
-    timers = {**world(other).timers, **at.timers}
-    at = type(at)(at.signals, at.known, at.last, at.reference, at.dt_s, timers, at.assumed)
+    mine, theirs = _only(one.binding[rung], other.binding[rung]), _only(other.binding[rung], one.binding[rung])
+    if not theirs:
+        return
+    at, proposed = world(one), vector(one, _STEP)
+    others = world(other)
+    timers = {**others.timers, **at.timers}
+    at = replace(at, timers=timers)
     accepted = [satisfied(rule, proposed, at) for rule in one.binding[rung]]
-    refused = z3.Not(z3.And([satisfied(rule, proposed, at) for rule in other.binding[rung]]))
-    possible = [*at.assumed, *in_range(one, proposed), *in_range(one, at.reference)]
-    result, example = ask([*possible, *accepted, refused])
+    refused = z3.Not(z3.And([satisfied(rule, proposed, at) for rule in theirs]))
+    ground = Ground([*at.assumed, *in_range(one, proposed), *in_range(one, at.reference), *accepted, refused])
+    result = ground.possible()
     if result == z3.unsat:
         return
     if result != z3.sat:
         yield Change(f"{says}: not decided in time, so take it for granted")
         return
+    example = ground.rounder()
     confirmed = _accepts(one, rung, example) and not _accepts(other, rung, example)
-    untimed = not any(name.startswith("timer.") and value for name, value in example.items())
-    note = "" if confirmed or not untimed else " (the example is on a rounding edge and was not confirmed by the judge)"
-    yield Change(f"{says}, as here{note}:", example)
+    note = "" if confirmed else " (the example is on a rounding edge and was not confirmed by the judge)"
+    looked_at = {name for rule in (*mine, *theirs) for name in _names_of(rule, at, proposed)}
+    yield Change(f"{says}, as here{note}:", example, tuple(shown(narrowed(example, looked_at), one)))
 
 
-def _accepts(envelope: Envelope, rung: Rung, example: Mapping[str, float | bool]) -> bool:
-    step = vector_of(example, "step", envelope)
+def _only(rules: tuple[CommandRule, ...], others: tuple[CommandRule, ...]) -> list[CommandRule]:
+    """The rules that are not among the others as they are."""
+    return [rule for rule in rules if rule not in others]
+
+
+def _names_of(rule: CommandRule, at: Any, proposed: Mapping[str, z3.ArithRef]) -> set[str]:
+    return symbols_of(satisfied(rule, proposed, at))
+
+
+def _accepts(envelope: Envelope, rung: Rung, example: Example) -> bool:
+    step = vector_of(example, _STEP, envelope)
     return judge_plainly(step, Ramped(step), rung, situation_of(example, envelope), envelope).accepted
+
+
+def _removed_only_by(one: Envelope, other: Envelope, source: Source, says: str) -> Iterator[Change]:
+    """A state in which `one` takes the authority of a source and `other` does not, confirmed by both kernels."""
+    changed = {r.id for r in one.state_rules if r not in other.state_rules and source in r.removes}
+    if not changed:
+        return
+    mine, theirs = moment(one), moment(other)
+    taken = z3.Or([z3.Not(mine.well[name]) for name in sorted(changed)])
+    well = [theirs.well[rule.id] for rule in other.state_rules if source in rule.removes]
+    ground = Ground([*mine.assumed, *theirs.assumed, taken, *well, *_plain(mine)])
+    result = ground.possible()
+    if result == z3.unsat:
+        return
+    if result != z3.sat:
+        yield Change(f"{says}: not decided in time, so take it for granted")
+        return
+    example = ground.rounder()
+    confirmed = source in _unwell(one, example) and source not in _unwell(other, example)
+    note = "" if confirmed else " (the example is on a rounding edge and was not confirmed by the kernel)"
+    names = {name for rule in changed for name in symbols_of(mine.well[rule])}
+    yield Change(f"{says}, as here{note}:", example, tuple(shown(narrowed(example, names), one)))
+
+
+def _plain(now: Moment) -> list[z3.BoolRef]:
+    """An example with nothing else in it: no latch, no local authority."""
+    return [z3.Not(now.latched_before), z3.Not(now.local)]
+
+
+def _unwell(envelope: Envelope, example: Example) -> set[Source]:
+    call = call_of(example, envelope)
+    _, _, told = observe(call.observation, envelope, call.memory, call.elapsed_us)
+    rules = {rule.id: rule for rule in envelope.state_rules}
+    return {source for finding in told for source in rules[finding.rule].removes}
 
 
 def _who_approves(old: Envelope, new: Envelope, rules: tuple[Change, ...], looser: bool) -> tuple[int, str]:
     """One person may tighten T5; anything else of T0-T4, tighter too, takes two and a replay on the incumbent's log."""
     if not rules:
         return 0, "nothing changes"
-    hard = {name: getattr(old, name) for name in _SETTINGS} != {name: getattr(new, name) for name in _SETTINGS}
+    settings = [*_SETTINGS, "setpoints", "signals", "failsafe", "inputs"]
+    hard = any(getattr(old, name) != getattr(new, name) for name in settings) or not _differ(old, new)
     if hard or _of_tiers(old) != _of_tiers(new):
         return (
             2,
-            "T0-T4 or a setting changes: a replay on the incumbent's log is needed too, a tighter limit can block a rescue",
+            "T0-T4, an input or a setting changes: a replay on the incumbent's log is needed too, "
+            "a tighter limit can block a rescue",
         )
     if looser or _state(old) - _state(new):
         return 2, "the policy may do more than before"

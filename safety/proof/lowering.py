@@ -7,6 +7,7 @@ of an unknown one. Money is integer. What is not linear in these does not occur:
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from math import inf
 
 import z3
@@ -16,13 +17,20 @@ from safety.conditions import AllOf, AnyOf, Comparison, Condition, Linear, Not
 from safety.envelope import Envelope
 from safety.money_rules import Budget, SpendRate
 from safety.rules import US_PER_S, CommandRule, FailSafe
+from safety.when import names_in
 
 Vector = Mapping[str, z3.ArithRef]
+# Stands for the missing side of a limit: more than any margin can be.
+_BOUNDLESS = z3.RealVal(10**30)
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One situation in symbols: signals with `known` flags, the last command, the incumbent's step, time, and timers."""
+    """One situation in symbols, as the judge sees it: what is measured, the command in force, and the timers as aged.
+
+    `reference` is the incumbent's own step. A `timers` entry of a dwell is (since the last raise, since the last
+    lowering, age of the youngest start, of the next, ...); of a rate window (age, distance, age, distance, ...).
+    """
 
     signals: Mapping[str, z3.ArithRef]
     known: Mapping[str, z3.BoolRef]
@@ -31,6 +39,8 @@ class World:
     dt_s: z3.ArithRef
     timers: Mapping[str, tuple[z3.ArithRef, ...]]
     assumed: tuple[z3.BoolRef, ...] = field(default=())
+    has_last: z3.BoolRef = field(default=z3.BoolVal(True))
+    has_reference: z3.BoolRef = field(default=z3.BoolVal(True))
 
 
 def number(value: float) -> z3.ArithRef:
@@ -55,23 +65,71 @@ def in_range(envelope: Envelope, proposed: Vector) -> list[z3.BoolRef]:
 
 def world(envelope: Envelope) -> World:
     """Any situation of the declared domain: known signals lie in their range, timers are not negative."""
-    signals = {spec.name: z3.Real(f"signal.{spec.name}") for spec in envelope.signals}
+    signals = measured(envelope)
     known = {name: z3.Bool(f"known.{name}") for name in signals}
     last, reference = vector(envelope, "last"), vector(envelope, "reference")
     dt_s = z3.Real("dt_s")
-    timers = {rule.id: _timers(rule) for rule in envelope.command_rules if isinstance(rule, Dwell | RateWindow)}
+    timers = {rule.id: slots(rule, envelope, "timer") for rule in envelope.command_rules if _remembers(rule)}
     assumed = [*in_range(envelope, last), dt_s >= 0, dt_s <= number(envelope.period_us / US_PER_S)]
-    for spec in envelope.signals:
-        inside = z3.And(signals[spec.name] >= number(spec.low), signals[spec.name] <= number(spec.high))
-        assumed.append(z3.Implies(known[spec.name], inside))
-    assumed += [timer >= 0 for group in timers.values() for timer in group]
+    assumed += in_domain(envelope, signals, known)
+    assumed += [fact for rule in envelope.command_rules if rule.id in timers for fact in sane(rule, timers[rule.id])]
     return World(signals, known, last, reference, dt_s, timers, tuple(assumed))
 
 
-def _timers(rule: CommandRule) -> tuple[z3.ArithRef, ...]:
-    """Of a dwell: since the last raise, since the last lowering, to wait for the starts. Of a window: moved in it."""
-    names = ("raise", "lowering", "starts") if isinstance(rule, Dwell) else ("moved",)
-    return tuple(z3.Real(f"timer.{rule.id}.{name}") for name in names)
+def measured(envelope: Envelope) -> dict[str, z3.ArithRef]:
+    """The symbols of the signals. Money is whole micros: what is not whole is not known."""
+    money = {name for rule in envelope.command_rules if isinstance(rule, Budget) for name in rule.looked_up}
+    return {
+        spec.name: z3.ToReal(z3.Int(f"signal.{spec.name}")) if spec.name in money else z3.Real(f"signal.{spec.name}")
+        for spec in envelope.signals
+    }
+
+
+def in_domain(
+    envelope: Envelope, signals: Mapping[str, z3.ArithRef], known: Mapping[str, z3.BoolRef]
+) -> list[z3.BoolRef]:
+    """What is known of a signal lies in its declared domain. Nothing is assumed of what is not known."""
+    return [
+        z3.Implies(
+            known[spec.name],
+            z3.And(signals[spec.name] >= number(spec.low), signals[spec.name] <= number(spec.high)),
+        )
+        for spec in envelope.signals
+    ]
+
+
+def slots(rule: CommandRule, envelope: Envelope, prefix: str) -> tuple[z3.ArithRef, ...]:
+    """The symbols of what a dwell or a rate window remembers, K slots of it."""
+    if isinstance(rule, Dwell):
+        names = ["raise", "lowering", *(f"start{at}" for at in range(rule.max_starts))]
+    elif isinstance(rule, RateWindow):
+        names = [f"{what}{at}" for at in range(window_slots(rule, envelope)) for what in ("age", "moved")]
+    else:
+        names = []
+    return tuple(z3.Real(f"{prefix}.{rule.id}.{name}") for name in names)
+
+
+def window_slots(rule: RateWindow, envelope: Envelope) -> int:
+    """How many moves of one a period a window can hold; more than twelve are proved of as twelve."""
+    return min(12, rule.window_us // envelope.period_us + 2)
+
+
+def sane(rule: CommandRule, timers: tuple[z3.ArithRef, ...]) -> list[z3.BoolRef]:
+    """No age is negative, no distance is; starts are kept youngest first. A slot at least as old as the window is free."""
+    facts = [timer >= 0 for timer in timers]
+    if isinstance(rule, Dwell):
+        facts += [younger <= older for younger, older in pairwise(timers[2:])]
+    return facts
+
+
+def _remembers(rule: CommandRule) -> bool:
+    return isinstance(rule, Dwell | RateWindow)
+
+
+def moved_in_window(rule: RateWindow, timers: tuple[z3.ArithRef, ...]) -> z3.ArithRef:
+    """All movement of the window together."""
+    pairs = zip(timers[::2], timers[1::2], strict=True)
+    return z3.Sum([z3.If(age < rule.window_us, distance, z3.RealVal(0)) for age, distance in pairs])
 
 
 def satisfied(rule: CommandRule, proposed: Vector, at: World) -> z3.BoolRef:
@@ -83,24 +141,23 @@ def satisfied(rule: CommandRule, proposed: Vector, at: World) -> z3.BoolRef:
         case Interlock():
             return _interlock(rule, proposed, at)
         case Relation():
-            total = z3.Sum([number(coefficient) * proposed[name] for name, coefficient in rule.terms])
-            measured, within = _known(rule.limit, at), total <= linear(rule.limit, proposed, at)
-            unsure = z3.BoolVal(False) if rule.if_unknown is None else total <= number(rule.if_unknown)
-            return z3.If(measured, within, unsure)
+            return z3.And(answers(rule, at), total(rule, proposed) <= _limit(rule, proposed, at))
         case Slew():
-            return _slew(rule, proposed, at)
+            return z3.Or(z3.Not(at.has_last), _slew(rule, proposed, at))
         case TrustRegion():
             away = proposed[rule.setpoint] - at.reference[rule.setpoint]
-            return z3.And(away <= number(rule.distance), -away <= number(rule.distance))
+            near = z3.And(away <= number(rule.distance), -away <= number(rule.distance))
+            return z3.And(at.has_reference, near)
         case Dwell():
-            return _dwell(rule, proposed, at)
+            return z3.Or(z3.Not(at.has_last), _dwell(rule, proposed, at))
         case RateWindow():
+            up, _ = reach(rule, at)
             moved = proposed[rule.setpoint] - at.last[rule.setpoint]
-            left = number(rule.most) - at.timers[rule.id][0]
-            return z3.Or(moved == 0, z3.And(moved <= left, -moved <= left))
+            assert up is not None
+            return z3.Or(z3.Not(at.has_last), moved == 0, z3.And(moved <= up, -moved <= up))
         case Permissive():
             stays = proposed[rule.setpoint] <= at.last[rule.setpoint]
-            return z3.Or(stays, z3.And(known(rule.require, at), holds(rule.require, proposed, at)))
+            return z3.Or(z3.And(at.has_last, stays), z3.And(known(rule.require, at), holds(rule.require, proposed, at)))
         case Budget():
             return z3.Or(affordable(rule, at), proposed[rule.setpoint] <= number(rule.idle))
         case _:
@@ -114,13 +171,14 @@ def affordable(rule: Budget, at: World) -> z3.BoolRef:
         enough = 1000 * (spent + reserved + charge) <= rule.most_per_mille * limit
     else:
         enough = spent + reserved + charge <= limit
-    return z3.And(*(at.known[name] for name in rule.looked_up), enough)
+    sure = [z3.And(at.known[name], at.signals[name] >= 0) for name in rule.looked_up]
+    return z3.And(*sure, enough)
 
 
 def _interlock(rule: Interlock, proposed: Vector, at: World) -> z3.BoolRef:
     value = proposed[rule.setpoint]
     limits = [limit for limit in (rule.low, rule.high) if limit is not None]
-    sure = z3.And([_known(limit, at) for limit in limits])
+    sure = z3.And([terms_known(limit, at) for limit in limits])
     above = z3.BoolVal(True) if rule.low is None else value >= linear(rule.low, proposed, at)
     below = z3.BoolVal(True) if rule.high is None else value <= linear(rule.high, proposed, at)
     unsure = z3.BoolVal(False)
@@ -130,30 +188,94 @@ def _interlock(rule: Interlock, proposed: Vector, at: World) -> z3.BoolRef:
     return within if rule.when is None else z3.Or(z3.Not(active(rule.when, proposed, at)), within)
 
 
+def reach(rule: Slew | RateWindow, at: World) -> tuple[z3.ArithRef | None, z3.ArithRef | None]:
+    """How far up and down a step may go; None where there is no limit."""
+    if isinstance(rule, RateWindow):
+        left = number(rule.most) - moved_in_window(rule, at.timers[rule.id])
+        left = z3.If(left > 0, left, z3.RealVal(0))
+        return left, left
+    up, down = (None if rate == inf else number(rate) * at.dt_s for rate in (rule.up_per_s, rule.down_per_s))
+    return up, down
+
+
 def _slew(rule: Slew, proposed: Vector, at: World) -> z3.BoolRef:
     moved = proposed[rule.setpoint] - at.last[rule.setpoint]
-    facts = []
-    if rule.up_per_s != inf:
-        facts.append(moved <= number(rule.up_per_s) * at.dt_s)
-    if rule.down_per_s != inf:
-        facts.append(-moved <= number(rule.down_per_s) * at.dt_s)
-    return z3.And(facts)
+    up, down = reach(rule, at)
+    facts = [] if up is None else [moved <= up]
+    return z3.And(facts if down is None else [*facts, -moved <= down])
 
 
 def _dwell(rule: Dwell, proposed: Vector, at: World) -> z3.BoolRef:
     value, last = proposed[rule.setpoint], at.last[rule.setpoint]
-    since_raise, since_lowering, starts = at.timers[rule.id]
+    since_raise, since_lowering, *starts = at.timers[rule.id]
     lowered = since_raise >= rule.min_on_us
-    raised = z3.And(since_lowering >= rule.min_off_us, starts <= 0)
+    raised = since_lowering >= rule.min_off_us
+    if starts:  # the oldest of the youngest `max_starts` must have left the window
+        raised = z3.And(raised, starts[-1] >= rule.window_us)
     return z3.If(value == last, z3.BoolVal(True), z3.If(value < last, lowered, raised))
 
 
+def answers(rule: CommandRule, at: World) -> z3.BoolRef:
+    """Whether the margin of a T0-T2 limit is a number at all: a limit on something unknown has none."""
+    if isinstance(rule, Interlock) and rule.if_unknown is None:
+        return z3.And([terms_known(limit, at) for limit in (rule.low, rule.high) if limit is not None])
+    if isinstance(rule, Relation) and rule.if_unknown is None:
+        return terms_known(rule.limit, at)
+    return z3.BoolVal(True)
+
+
+def violated(rule: CommandRule, proposed: Vector, at: World) -> z3.BoolRef:
+    """Whether the margin is a number below zero. An unknown limit is neither kept nor violated: it refuses."""
+    return z3.And(answers(rule, at), z3.Not(satisfied(rule, proposed, at)))
+
+
+def margin(rule: CommandRule, proposed: Vector, at: World) -> z3.ArithRef:
+    """The margin of a limit in force, as `CommandRule.margin` gives it: the smaller distance to its two sides."""
+    one, *others = _sides(rule, proposed, at)
+    for other in others:
+        one = z3.If(other < one, other, one)
+    return one
+
+
+def _sides(rule: CommandRule, proposed: Vector, at: World) -> list[z3.ArithRef]:
+    value = proposed[rule.setpoints[0]]
+    match rule:
+        case Bound():
+            return [value - number(rule.low), number(rule.high) - value]
+        case Budget():
+            return [number(rule.idle) - value]
+        case Relation():
+            return [_limit(rule, proposed, at) - total(rule, proposed)]
+        case Interlock():
+            above = _BOUNDLESS if rule.low is None else value - linear(rule.low, proposed, at)
+            below = _BOUNDLESS if rule.high is None else linear(rule.high, proposed, at) - value
+            if rule.if_unknown is None:
+                return [above, below]
+            sure = z3.And([terms_known(limit, at) for limit in (rule.low, rule.high) if limit is not None])
+            low, high = (number(edge) for edge in rule.if_unknown)
+            return [z3.If(sure, above, value - low), z3.If(sure, below, high - value)]
+        case _:
+            raise TypeError(f"rule `{rule.id}`: kind {type(rule).__name__} is no limit on where a setpoint may be")
+
+
+def _limit(rule: Relation, proposed: Vector, at: World) -> z3.ArithRef:
+    """The limit of a relation: as measured, or what the rule gives where it cannot be."""
+    as_measured = linear(rule.limit, proposed, at)
+    if rule.if_unknown is None:
+        return as_measured
+    return z3.If(terms_known(rule.limit, at), as_measured, number(rule.if_unknown))
+
+
+def total(rule: Relation, proposed: Vector) -> z3.ArithRef:
+    return z3.Sum([number(coefficient) * proposed[name] for name, coefficient in rule.terms])
+
+
 def linear(term: Linear, proposed: Vector, at: World) -> z3.ArithRef:
-    total = number(term.constant)
+    added = number(term.constant)
     for name, coefficient in term.terms:
         value = proposed[name] if name in proposed else at.signals[name]
-        total = total + number(coefficient) * value
-    return total
+        added = added + number(coefficient) * value
+    return added
 
 
 def active(condition: Condition, proposed: Vector, at: World) -> z3.BoolRef:
@@ -162,7 +284,12 @@ def active(condition: Condition, proposed: Vector, at: World) -> z3.BoolRef:
 
 
 def applies(entry: FailSafe, proposed: Vector, at: World) -> z3.BoolRef:
-    return z3.BoolVal(True) if entry.when is None else active(entry.when, proposed, at)
+    """Whether a fail-safe entry is for this situation; what cannot be told counts as active."""
+    if entry.when is None:
+        return z3.BoolVal(True)
+    of_command = any(name in proposed for name in names_in(entry.when))
+    unsure = z3.Not(at.has_last) if of_command else z3.BoolVal(False)
+    return z3.Or(unsure, active(entry.when, proposed, at))
 
 
 def holds(condition: Condition, proposed: Vector, at: World) -> z3.BoolRef:
@@ -189,10 +316,10 @@ _COMPARE: Mapping[str, Callable[[z3.ArithRef, z3.ArithRef], z3.BoolRef]] = {
 
 
 def known(condition: Condition, at: World) -> z3.BoolRef:
-    return z3.And([_known(term, at) for term in _terms(condition)])
+    return z3.And([terms_known(term, at) for term in _terms(condition)])
 
 
-def _known(term: Linear, at: World) -> z3.BoolRef:
+def terms_known(term: Linear, at: World) -> z3.BoolRef:
     return z3.And([at.known[name] for name, _ in term.terms if name in at.known])
 
 

@@ -1,17 +1,30 @@
 """One question to z3, and what is made of the answer. `unknown` is a failure, never a pass.
 
-Every proof is asked twice more: are its assumptions satisfiable at all (or anything would follow from them), and does a
-version with a known mistake in it fail (or the proof could not have found one).
+Every proof is asked twice more: are its assumptions satisfiable at all (or anything would follow from them), and is it
+refuted when a known mistake is put in (or the proof could not have found one). A counterexample is given to the code that
+runs the plant; one that does not show the same there is a fault of the prover, and fails as such.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from fractions import Fraction
 
 import z3
 
 # Steps of the solver, not seconds: a busy machine must not change what is proved.
-_STEPS = 20_000_000
+STEPS = 20_000_000
+
+Example = Mapping[str, float | bool]
+# What the production code says of an example, in words; None where it does not show the fault.
+Replay = Callable[[Example], str | None]
+
+# Round numbers first; all of them are floats.
+_GRAINS = (1, 8, 1024)
+
+EXACT = "exact numbers"
+QF_FP = "QF_FP, 64-bit floats"
+ANALYTIC = "analytic"
 
 
 class Answer(StrEnum):
@@ -24,52 +37,197 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """One thing that must hold: its sentence, the answer, and an example in engineering units where it does not."""
+    """One thing that must hold: its sentence, the answer, and an example in engineering units where it does not.
+
+    `by` is the theory it was decided in; `seeded` the known mistake with which it was refuted, as it must be.
+    """
 
     name: str
     says: str
     answer: Answer
     detail: str = ""
-    example: Mapping[str, float | bool] = field(default_factory=dict)
+    example: Example = field(default_factory=dict)
+    by: str = ""
+    seeded: str = ""
 
     @property
     def fails(self) -> bool:
         return self.answer in (Answer.REFUTED, Answer.UNKNOWN)
 
 
-def prove(name: str, says: str, assumed: Sequence[z3.BoolRef], claim: z3.BoolRef, mistaken: z3.BoolRef) -> Obligation:
-    """Whether `claim` follows from what is assumed. `mistaken` is the claim with a seeded mistake; it must not follow."""
-    vacuous, _ = ask(assumed)
+class Ground:
+    """Facts that several questions start from. The solver keeps them, and whether they can hold at all is asked once."""
+
+    def __init__(self, facts: Sequence[z3.BoolRef]) -> None:
+        self._solver = z3.Solver()
+        self._solver.set("rlimit", STEPS)
+        self._solver.add(*facts)
+        self._possible: z3.CheckSatResult | None = None
+
+    def possible(self) -> z3.CheckSatResult:
+        """Whether the facts can hold together."""
+        if self._possible is None:
+            self._possible = self._solver.check()
+        return self._possible
+
+    def ask(self, *more: z3.BoolRef) -> tuple[z3.CheckSatResult, dict[str, float | bool]]:
+        """Whether the facts and some more can hold together, and an example if they can."""
+        self._solver.push()
+        self._solver.add(*more)
+        result = self._solver.check()
+        example = example_of(self._solver.model()) if result == z3.sat else {}
+        self._solver.pop()
+        return result, example
+
+    def rounder(self, *more: z3.BoolRef) -> dict[str, float | bool]:
+        """An example in round numbers as far as there is one: easier to read, and the same in floats as in exact numbers."""
+        solver = self._solver
+        solver.push()
+        solver.add(*more)
+        solver.check()
+        model = solver.model()
+        for symbol in sorted(model.decls(), key=lambda each: str(each.name())):
+            value = model[symbol]
+            if z3.is_rational_value(value) and symbol.arity() == 0:
+                _fix_near(solver, symbol(), Fraction(str(value)))
+        solver.check()
+        example = example_of(solver.model())
+        solver.pop()
+        return example
+
+
+def _fix_near(solver: z3.Solver, symbol: z3.ExprRef, value: Fraction) -> None:
+    """Fix a symbol at the roundest number near a value that leaves the facts possible."""
+    for grain in _GRAINS:
+        near = symbol == z3.RealVal(str(Fraction(round(value * grain), grain)))
+        if solver.check(near) == z3.sat:
+            solver.add(near)
+            return
+
+
+class FloatGround(Ground):
+    """Facts about floats: every question is put afresh, for z3 decides them by bits, and not one on top of the other."""
+
+    def __init__(self, facts: Sequence[z3.BoolRef]) -> None:
+        self._facts = facts
+        super().__init__([])
+
+    def possible(self) -> z3.CheckSatResult:
+        return self.ask()[0]
+
+    def ask(self, *more: z3.BoolRef) -> tuple[z3.CheckSatResult, dict[str, float | bool]]:
+        solver = z3.SolverFor("QF_BVFP")
+        solver.set("rlimit", STEPS)
+        solver.add(*self._facts, *more)
+        result = solver.check()
+        return result, example_of(solver.model()) if result == z3.sat else {}
+
+
+Facts = Ground | Sequence[z3.BoolRef]
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """A known mistake: what it is, and the claim (and the facts, where the mistake is in them) as it would have it."""
+
+    says: str
+    claim: z3.BoolRef
+    assumed: Facts | None = None
+
+
+def prove(
+    name: str,
+    says: str,
+    assumed: Facts,
+    claim: z3.BoolRef,
+    seeded: Seeded,
+    *,
+    replay: Replay | None = None,
+    by: str = EXACT,
+) -> Obligation:
+    """Whether `claim` follows from what is assumed; `replay` judges a counterexample by the code that runs the plant."""
+    ground = _ground(assumed, by)
+    vacuous = ground.possible()
     if vacuous != z3.sat:
-        return Obligation(name, says, Answer.REFUTED, f"its assumptions are {vacuous}: anything would follow from them")
-    result, example = ask([*assumed, z3.Not(claim)])
+        why = f"its assumptions are {vacuous}: anything would follow from them"
+        return Obligation(name, says, Answer.REFUTED if vacuous == z3.unsat else Answer.UNKNOWN, why, by=by)
+    result, example = ground.ask(z3.Not(claim))
     if result == z3.sat:
-        return Obligation(name, says, Answer.REFUTED, "there is a counterexample", example)
+        example = ground.rounder(z3.Not(claim)) if by == EXACT else example
+        found = _refuted(Obligation(name, says, Answer.REFUTED, "there is a counterexample", example, by), replay)
+        return replace(found, example=narrowed(example, symbols_of(claim)))
     if result != z3.unsat:
-        return Obligation(name, says, Answer.UNKNOWN, f"z3 did not decide it within {_STEPS} of its steps")
-    seeded, _ = ask([*assumed, z3.Not(mistaken)])
-    if seeded != z3.sat:
-        return Obligation(name, says, Answer.REFUTED, "a seeded mistake was not found: the proof says nothing")
-    return Obligation(name, says, Answer.PROVED)
+        return Obligation(name, says, Answer.UNKNOWN, f"z3 did not decide it within {STEPS} of its steps", by=by)
+    other, _ = (ground if seeded.assumed is None else _ground(seeded.assumed, by)).ask(z3.Not(seeded.claim))
+    if other != z3.sat:
+        why = f"a seeded mistake was not found ({seeded.says}): the proof says nothing"
+        return Obligation(name, says, Answer.REFUTED, why, by=by)
+    return Obligation(name, says, Answer.PROVED, by=by, seeded=seeded.says)
+
+
+def _ground(facts: Facts, by: str) -> Ground:
+    if isinstance(facts, Ground):
+        return facts
+    return FloatGround(facts) if by == QF_FP else Ground(facts)
+
+
+def _refuted(found: Obligation, replay: Replay | None) -> Obligation:
+    """The obligation with what the production code says of its counterexample."""
+    if replay is None:
+        return found
+    told = replay(found.example)
+    if told is None:
+        why = "the counterexample does not reproduce in the code that runs the plant: mend the prover"
+        return Obligation(found.name, found.says, Answer.UNKNOWN, why, found.example, found.by)
+    return Obligation(found.name, found.says, Answer.REFUTED, told, found.example, found.by)
 
 
 def ask(facts: Sequence[z3.BoolRef]) -> tuple[z3.CheckSatResult, dict[str, float | bool]]:
     """Whether the facts can hold together, and an example if they can."""
-    solver = z3.Solver()
-    solver.set("rlimit", _STEPS)
-    solver.add(*facts)
-    result = solver.check()
-    return result, _example(solver.model()) if result == z3.sat else {}
+    return Ground(facts).ask()
 
 
-def _example(model: z3.ModelRef) -> dict[str, float | bool]:
+def symbols_of(formula: z3.ExprRef) -> set[str]:
+    """The names of the free symbols of a formula."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    stack = [formula]
+    while stack:
+        node = stack.pop()
+        if node.get_id() not in seen:
+            seen.add(node.get_id())
+            stack += node.children()
+            if z3.is_const(node) and node.decl().kind() == z3.Z3_OP_UNINTERPRETED:
+                found.add(node.decl().name())
+    return found
+
+
+def narrowed(example: Example, names: set[str]) -> dict[str, float | bool]:
+    """As much of an example as is looked at."""
+    return {name: value for name, value in example.items() if name in names}
+
+
+def example_of(model: z3.ModelRef) -> dict[str, float | bool]:
+    """The numbers of a model by name. Exact ones become the nearest floats."""
     found: dict[str, float | bool] = {}
     for symbol in model.decls():
         value = model[symbol]
         if z3.is_bool(value):
             found[symbol.name()] = z3.is_true(value)
-        elif z3.is_rational_value(value) or z3.is_int_value(value):
+        elif z3.is_int_value(value):
+            found[symbol.name()] = float(value.as_long())
+        elif z3.is_rational_value(value):
             found[symbol.name()] = float(value.as_fraction())
         elif z3.is_algebraic_value(value):
             found[symbol.name()] = float(value.approx(20).as_fraction())
+        elif z3.is_fp_value(value):
+            found[symbol.name()] = _float_of(value)
     return dict(sorted(found.items()))
+
+
+def _float_of(value: z3.FPNumRef) -> float:
+    if value.isNaN():
+        return float("nan")
+    if value.isInf():
+        return float("-inf") if value.isNegative() else float("inf")
+    return float(z3.simplify(z3.fpToReal(value)).as_fraction())

@@ -13,12 +13,13 @@ z3 = pytest.importorskip("z3")
 from safety.command_rules import Bound, Dwell, RateWindow  # noqa: E402
 from safety.envelope import Envelope  # noqa: E402
 from safety.kernel import kernel_digest  # noqa: E402
+from safety.proof import replay as replayed  # noqa: E402
+from safety.proof.about_rules import last_resorts_stand, rules_are_neither_dead_nor_contradictory  # noqa: E402
 from safety.proof.certificate import Certificate, CertificateError, verify_certificate  # noqa: E402
 from safety.proof.difference import difference  # noqa: E402
-from safety.proof.lowering import satisfied, vector, world  # noqa: E402
-from safety.proof.obligations import last_resorts_stand, rules_are_neither_dead_nor_contradictory  # noqa: E402
+from safety.proof.lowering import satisfied, slots, vector, world  # noqa: E402
 from safety.proof.prove import Proof, prove_envelope  # noqa: E402
-from safety.proof.question import Answer, Obligation, prove  # noqa: E402
+from safety.proof.question import Answer, Obligation, Seeded, prove  # noqa: E402
 from safety.rules import CommandRule, Situation  # noqa: E402
 from safety.spec import build_envelope, load_envelope  # noqa: E402
 from safety.values import Quality, Signal, Tier  # noqa: E402
@@ -84,17 +85,25 @@ def drawn(envelope: Envelope, draw: np.random.Generator) -> tuple[list[Any], Sit
     for spec in envelope.signals:
         known = bool(draw.random() < 0.9)
         values.append((z3.Bool(f"known.{spec.name}"), z3.BoolVal(known)))
-        value = real(f"signal.{spec.name}", float(draw.integers(0, 900)) if spec.unit == "micros" else eighth(40))
+        money = spec.unit == "micros"
+        value = float(draw.integers(0, 900)) if money else eighth(40)
+        if money:
+            values.append((z3.Int(f"signal.{spec.name}"), z3.IntVal(int(value))))
+        else:
+            real(f"signal.{spec.name}", value)
         signals[spec.name] = Signal(value, Quality.GOOD if known else Quality.BAD)
     states: dict[str, tuple[float, ...]] = {}
     for rule in envelope.command_rules:
-        if isinstance(rule, Dwell):
-            since = (float(draw.integers(0, 10**9)), float(draw.integers(0, 10**9)))
-            states[rule.id] = since
-            for name, value in zip(("raise", "lowering", "starts"), (*since, 0.0), strict=True):
-                real(f"timer.{rule.id}.{name}", value)
-        elif isinstance(rule, RateWindow):
-            states[rule.id] = (0.0, real(f"timer.{rule.id}.moved", abs(eighth(8))))
+        if isinstance(rule, Dwell | RateWindow):
+            drawn_of = [float(draw.integers(0, 80)) * 6e7 for _ in slots(rule, envelope, "timer")]
+            if isinstance(rule, RateWindow):
+                drawn_of[1::2] = [abs(eighth(4)) for _ in drawn_of[1::2]]
+            else:
+                drawn_of[2:] = sorted(drawn_of[2:])
+            kept = {str(symbol): value for symbol, value in zip(slots(rule, envelope, "timer"), drawn_of, strict=True)}
+            for name, value in kept.items():
+                real(name, value)
+            states[rule.id] = replayed.remembered(rule, kept, "timer", envelope)
     now = Situation(signals, vector_of("last"), vector_of("reference"), real("dt_s", 256.0), states)
     return values, now, vector_of("step")
 
@@ -114,7 +123,7 @@ def test_a_last_resort_that_breaks_an_interlock_is_found_and_reproduced() -> Non
     found = [each for each in last_resorts_stand(SMALL) if each.fails]
     assert {each.name for each in found} == {"failsafe/COLD-HALL/DEW", "failsafe/FULL-COOLING/DEW"}
     assert all(each.answer is Answer.REFUTED and "signal that is not good" in each.detail for each in found)
-    assert all("signal.dew_point_c" in each.example for each in found)
+    assert all(each.example["known.dew_point_c"] is False for each in found)
 
 
 def test_rules_that_contradict_each_other_are_named() -> None:
@@ -140,13 +149,22 @@ def test_a_dead_rule_is_refused_and_a_shadowed_one_is_warned_of() -> None:
 
 def test_a_claim_that_anything_would_follow_from_is_not_proved() -> None:
     x = z3.Real("x")
-    assert prove("n", "s", [x > 1, x < 0], x == 7, x == 8).answer is Answer.REFUTED
+    assert prove("n", "s", [x > 1, x < 0], x == 7, Seeded("eight", x == 8)).answer is Answer.REFUTED
 
 
 def test_a_proof_that_could_not_find_a_mistake_is_not_one() -> None:
     x = z3.Real("x")
-    assert prove("n", "s", [x > 1], x > 0, x > 0).answer is Answer.REFUTED
-    assert prove("n", "s", [x > 1], x > 0, x > 2).answer is Answer.PROVED
+    assert prove("n", "s", [x > 1], x > 0, Seeded("nothing wrong", x > 0)).answer is Answer.REFUTED
+    found = prove("n", "s", [x > 1], x > 0, Seeded("two", x > 2))
+    assert (found.answer, found.seeded) == (Answer.PROVED, "two")
+
+
+def test_a_counterexample_that_does_not_reproduce_fails_as_a_fault_of_the_prover() -> None:
+    x = z3.Real("x")
+    seeded = Seeded("two", x > 2)
+    assert prove("n", "s", [x > 1], x > 3, seeded, replay=lambda example: None).answer is Answer.UNKNOWN
+    found = prove("n", "s", [x > 1], x > 3, seeded, replay=lambda example: f"it is {example['x']:g}")
+    assert (found.answer, found.detail) == (Answer.REFUTED, "it is 2")
 
 
 def test_a_kind_without_a_formula_is_an_error_and_not_a_pass() -> None:
@@ -205,7 +223,7 @@ def test_a_wider_limit_is_shown_with_an_example_and_needs_two() -> None:
     found = difference(SMALL, changed(**{"SUPPLY-BOUND": {"high": 31}}))
     assert found.looser
     assert not found.tighter
-    assert all(30 < change.example["step.supply_c"] <= 31 for change in found.looser)
+    assert all(30 < change.example["proposed.supply_c"] <= 31 for change in found.looser)
     assert found.approvals == 2
     assert any("`high` 30.0 -> 31.0" in line for line in found.lines())
 
@@ -227,7 +245,7 @@ def test_a_rule_deleted_or_a_setting_changed_is_shown() -> None:
     found = difference(SMALL, build_envelope(model_of({"remove": ["DEW"], "set": {"hold_max_s": 900}})))
     said = [change.says for change in found.rules]
     assert "rule `DEW` (T2) is gone" in said
-    assert "`hold_max_us` has changed" in said
+    assert "`hold_max_s` 600 s -> 900 s" in said
     assert found.approvals == 2
 
 

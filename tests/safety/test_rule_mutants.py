@@ -35,12 +35,39 @@ def mutants(raw: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return made
 
 
-@pytest.mark.parametrize("site", ["demo", "bidding"])
+def elsewhere(raw: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Every number and every text outside of the rules, once changed; every table but a setpoint once left out."""
+    made = [(f"{key} moved", {**raw, key: value + 60}) for key, value in raw.items() if isinstance(value, int | float)]
+    for table in ("setpoint", "signal", "plausibility", "vote", "failsafe"):
+        for at, entry in enumerate(raw.get(table, [])):
+            for key, value in entry.items():
+                changed = _changed(key, value)
+                if changed is not None:
+                    entries = [*raw[table]]
+                    entries[at] = {**entry, key: changed}
+                    made.append((f"{table} {at} {key}", {**raw, table: entries}))
+            if table != "setpoint":
+                made.append((f"{table} {at} deleted", {**raw, table: raw[table][:at] + raw[table][at + 1 :]}))
+    return made
+
+
+def _changed(key: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        name = next(iter(value))
+        return {**value, name: value[name] + 0.5}
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value + 0.5
+    if key in ("hazard", "basis"):
+        return value + " and more"
+    return {"high": "low", "low": "high"}.get(value) if key == "safe_side" else None
+
+
+@pytest.mark.parametrize("site", ["demo", "bidding", "bidding-demo"])
 def test_every_mutant_of_a_shipped_rule_file_is_caught(site: str) -> None:
     raw = tomllib.loads((SITES / site / "envelope.toml").read_text())
     shipped = build_envelope(EnvelopeModel.model_validate(raw))
     missed = []
-    every = mutants(raw)
+    every = mutants(raw) + elsewhere(raw)
     for name, mutant in every:
         try:
             envelope = build_envelope(EnvelopeModel.model_validate(mutant))

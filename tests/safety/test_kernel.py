@@ -15,8 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    for name in (*kernel.FILES, kernel.RECORD):
+    """The kernel in another place, with a record of its own."""
+    for name in kernel.FILES:
         shutil.copy(kernel.FOLDER / name, tmp_path / name)
+    (tmp_path / kernel.RECORD).write_text(kernel.listing(tmp_path))
     return tmp_path
 
 

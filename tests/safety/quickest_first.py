@@ -1,0 +1,27 @@
+"""A pytest plugin for `make mutate`: the files most likely to notice a mutant run first, the long ones last."""
+
+from pathlib import Path
+
+import pytest
+
+# Unit tests by kind first; then the golden decisions, which build every envelope anew; then what draws examples.
+ORDER = (
+    "test_rules.py",
+    "test_when.py",
+    "test_memory.py",
+    "test_standing.py",
+    "test_guard.py",
+    "test_inputs.py",
+    "test_spec.py",
+    "test_kernel.py",
+    "test_decide.py",
+    "test_ramp.py",
+    "test_machine.py",
+    "test_forms.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort what was collected; a file that is not listed comes last."""
+    ranks = {name: rank for rank, name in enumerate(ORDER)}
+    items.sort(key=lambda item: ranks.get(Path(item.path).name, len(ORDER)))

@@ -33,6 +33,10 @@ from safety.values import (
     Tier,
 )
 
+class CaseError(ValueError):
+    """A file that is not a golden decision."""
+
+
 _PARTS = {"description", "envelope", "observation", "incumbent", "candidate", "operator", "memory", "call", "expect"}
 
 
@@ -81,12 +85,15 @@ class Folder:
         return sorted((self.cases / "decisions").glob("*.toml"))
 
     def read(self, path: Path) -> Case:
-        """The case of a file. Raises ValueError or KeyError on one that is not a case."""
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        if raw.keys() - _PARTS:
-            raise ValueError(f"`{path.name}`: unknown parts {sorted(raw.keys() - _PARTS)}")
-        base = raw.get("envelope", {}).get("base", "small")
-        return _case(raw, build_envelope(self.model(raw.get("envelope", {}))), self.usual(base))
+        """The case of a file. Raises CaseError on one that is not a case."""
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+            if raw.keys() - _PARTS:
+                raise ValueError(f"unknown parts {sorted(raw.keys() - _PARTS)}")
+            base = raw.get("envelope", {}).get("base", "small")
+            return _case(raw, build_envelope(self.model(raw.get("envelope", {}))), self.usual(base))
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError) as error:
+            raise CaseError(f"`{path.name}` is no golden decision: {type(error).__name__}: {error}") from error
 
     def usual(self, base: str) -> Mapping[str, Any]:
         """Signals, targets and timers [s] of a plain tick under an envelope."""
@@ -129,7 +136,7 @@ def _case(raw: Mapping[str, Any], envelope: Envelope, usual: Mapping[str, Any]) 
         elapsed_us=round(call.get("elapsed_s", envelope.period_us / US_PER_S) * US_PER_S),
         epoch=call.get("epoch", 1),
         without=frozenset(Source(name) for name in call.get("without", [])),
-        expect=raw["expect"],
+        expect=dict(raw["expect"]),
     )
 
 
@@ -220,4 +227,6 @@ def _judged(judgement: Judgement) -> dict[str, Any]:
 
 
 def _narrowed(value: Any, wanted: Any) -> Any:
-    return {name: value[name] for name in wanted} if isinstance(wanted, dict) and wanted and value else value
+    if isinstance(wanted, dict) and wanted and isinstance(value, dict) and value:
+        return {name: value.get(name) for name in wanted}
+    return value

@@ -7,9 +7,13 @@ import pytest
 # Unit tests by kind first; then the golden decisions, which build every envelope anew; then what draws examples.
 ORDER = (
     "test_rules.py",
+    "test_timers.py",
+    "test_words.py",
     "test_when.py",
     "test_memory.py",
     "test_standing.py",
+    "test_ramp_exactly.py",
+    "test_envelope.py",
     "test_guard.py",
     "test_inputs.py",
     "test_spec.py",
@@ -19,6 +23,13 @@ ORDER = (
     "test_machine.py",
     "test_forms.py",
 )
+MANY = 30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name files rather than hundreds of single tests: to look those up takes longer than to run them."""
+    if len(config.args) > MANY:
+        config.args[:] = sorted({argument.split("::", 1)[0] for argument in config.args})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -101,15 +101,18 @@ class Folder:
 
     def model(self, changes: Mapping[str, Any]) -> EnvelopeModel:
         """The base envelope with a case's changes: keys `set`, rules `remove`d, `change`d by id, and `add`ed."""
-        name = changes.get("base", "small")
-        own = self.cases / "envelopes" / f"{name}.toml"
-        base = _toml(own if own.exists() else self.sites / name / "envelope.toml")
+        base = self.base(changes.get("base", "small"))
         base.update(changes.get("set", {}))
         base["rule"] = [rule for rule in base["rule"] if rule["id"] not in changes.get("remove", [])]
         for rule in base["rule"]:
             rule.update(changes.get("change", {}).get(rule["id"], {}))
         base["rule"] += changes.get("add", [])
         return EnvelopeModel.model_validate(base)
+
+    def base(self, name: str) -> dict[str, Any]:
+        """An envelope as it is written: the one beside the cases, or a site's."""
+        own = self.cases / "envelopes" / f"{name}.toml"
+        return _toml(own if own.exists() else self.sites / name / "envelope.toml")
 
     def failures(self) -> Iterator[str]:
         """One line for each case that does not come out as it says."""

@@ -36,7 +36,10 @@ COMMAND = (
     made(Dwell, "D", Tier.T3, "s", setpoint="n", min_on_us=300 * S, min_off_us=600 * S, max_starts=2, window_us=3600 * S),
     made(
         Interlock, "I", Tier.T2, "C", setpoint="a",
-        when=AllOf((Comparison(Linear((("v", 1.0),)), ">", Linear((), 1.5)), Comparison(Linear((("n", 1.0),)), ">=", Linear((), 1.0)))),
+        when=AllOf((
+            Comparison(Linear((("v", 1.0),)), ">", Linear((), 1.5)),
+            Comparison(Linear((("n", 1.0),)), ">=", Linear((), 1.0)),
+        )),
         low=Linear((("v", 0.5),), 2.0), high=None, if_unknown=(10.0, 30.0),
     ),
     made(Budget, "M", Tier.T1, "C", setpoint="b", **LEDGER, idle=6.0),

@@ -86,7 +86,8 @@ def test_an_edge_is_met_but_for_rounding_and_never_missed(last: float, edge: flo
 @seeded(300)
 @given(last=st.floats(-50, 50), target=st.floats(-50, 50))
 def test_a_target_in_reach_is_met_to_the_bit(last: float, target: float) -> None:
-    assert moved([X], [made(Slew, "FAST", Tier.T4, setpoint="x", up_per_s=99, down_per_s=99)], {"x": last}, {"x": target}).step == {"x": target}  # fmt: skip
+    fast = made(Slew, "FAST", Tier.T4, setpoint="x", up_per_s=99, down_per_s=99)
+    assert moved([X], [fast], {"x": last}, {"x": target}).step == {"x": target}
 
 
 def test_a_relation_is_entered_for_both_and_no_further_than_rounding_needs() -> None:

@@ -263,7 +263,6 @@ def refusal(changes: dict[str, Any]) -> str:
 
 
 NEW = {"unit": "C", "hazard": "h", "basis": "b"}
-FLOW = {"unit": "kg_s", "hazard": "h", "basis": "b"}
 
 
 def added(**rule: Any) -> dict[str, Any]:
@@ -346,7 +345,7 @@ VECTOR = {"supply_c": 20, "fan_frac": 1, "chillers_on": 1, "flow_a_kg_s": 5, "fl
         ({"change": {"DEW": {"low": "a b"}}}, "rule `DEW`: `a b`: `b` is left over"),
         ({"change": {"DEW": {"when": "a"}}}, "rule `DEW`: `when`: `a`: a comparison is wanted, one of <= < >= > == !="),
         (
-            {"add": [{"id": "NEW", **NEW, "unit": "count", "kind": "permissive", "tier": "T3", "setpoint": "chillers_on", "require": "a"}]},
+            added(kind="permissive", tier="T3", unit="count", setpoint="chillers_on", require="a"),
             "rule `NEW`: `when`: `a`: a comparison is wanted, one of <= < >= > == !=",
         ),
         (
@@ -354,12 +353,15 @@ VECTOR = {"supply_c": 20, "fan_frac": 1, "chillers_on": 1, "flow_a_kg_s": 5, "fl
             "rule `NEW`: `a b`: `b` is left over",
         ),
         ({"change": {"PUMP-SHARE": {"limit": "a b"}}}, "rule `PUMP-SHARE`: `a b`: `b` is left over"),
-        (failsafe(vector={"supply_c": 20, "odd": 1}), "failsafe `F`: setpoints missing or not known: chillers_on, fan_frac, flow_a_kg_s, flow_b_kg_s, odd"),
+        (failsafe(vector={"supply_c": 20, "odd": 1}), f"failsafe `F`: setpoints missing or not known: {', '.join(sorted({*VECTOR, 'odd'} - {'supply_c'}))}"),
         (failsafe(vector={**VECTOR, "supply_c": 99}), "failsafe `F`: `supply_c` 99 is outside its range"),
         (failsafe(vector={**VECTOR, "chillers_on": 1.5}), "failsafe `F`: `chillers_on` 1.5 is outside its range"),
         (failsafe(vector={**VECTOR, "fan_frac": 0.1}), "failsafe `F`: `fan_frac` breaks rule `FAN-BOUND`: a last resort keeps T1"),
         (failsafe(when="a", relinquish=True), "rule `F`: `when`: `a`: a comparison is wanted, one of <= < >= > == !="),
-        (failsafe(when="a > 1", relinquish=True), "rule `F`: `a` is no declared signal or discrete setpoint: declare it or mend the name"),
+        (
+            failsafe(when="a > 1", relinquish=True),
+            "rule `F`: `a` is no declared signal or discrete setpoint: declare it or mend the name",
+        ),
         (failsafe(when="inlet_c > chillers_on", relinquish=True), "rule `F`: units `C` and `count` are added or compared"),
         (
             {"set": {"failsafe": [{"id": "A", "relinquish": True}, {"id": "B", "relinquish": True}]}},

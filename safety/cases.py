@@ -33,6 +33,7 @@ from safety.values import (
     Tier,
 )
 
+
 class CaseError(ValueError):
     """A file that is not a golden decision."""
 

@@ -104,9 +104,7 @@ def _rows(file: TextIO, path: Path, envelope: Envelope) -> Iterator[Row]:
     columns = set(reader.fieldnames or ())
     missing = sorted(({"time_s"} | envelope.names | {spec.name for spec in envelope.signals}) - columns)
     if missing:
-        raise LogError(
-            f"log `{path}` has no column {', '.join(f'`{name}`' for name in missing)}: add what is missing"
-        )
+        raise LogError(f"log `{path}` has no column {', '.join(f'`{name}`' for name in missing)}: add what is missing")
     for row in reader:
         yield _row(row, envelope, f"{path}:{reader.line_num}")
 

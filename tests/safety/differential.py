@@ -150,6 +150,10 @@ def _plainly(
             continue
         plain = judge_plainly(target, Ramped(step), rung, now, envelope)
         fast = judge(target, Ramped(step), rung, now, envelope) if at % 8 == 0 else plain
+        forms = envelope.compiled[rung]
+        quick = {forms.accepts(target, step, now), forms.stands(step, step, now) if step == target else None}
+        if not quick <= {None, plain.accepted}:
+            wrong.append(f"{where}, case {at}: an accept-only form differs from rule by rule")
         rows.append([plain.margins[rule.id] for rule in envelope.binding[rung]])
         if plain.accepted != well[at]:
             wrong.append(f"{where}, case {at}: rule by rule and vectorised verdicts differ")

@@ -16,12 +16,11 @@ ORDER = (
     "test_envelope.py",
     "test_guard.py",
     "test_inputs.py",
+    "test_handful.py",
     "test_spec.py",
     "test_kernel.py",
     "test_decide.py",
     "test_ramp.py",
-    "test_machine.py",
-    "test_forms.py",
 )
 MANY = 30
 

@@ -12,7 +12,7 @@ from safety.inputs import Plausibility, Vote
 from safety.money_rules import Budget, SpendRate
 from safety.ramp import RampGroup
 from safety.rules import FailSafe, Situation
-from safety.spec import build_envelope, envelope_digest, load_envelope, parse_model
+from safety.spec import SpecError, build_envelope, envelope_digest, load_envelope, parse_model
 from safety.state_rules import Novelty, Readback, Recoverability, Staleness, Trip, Watchdog
 from safety.values import Permitted, Rung, Signal, Tier
 from safety.when import names_in, parse_when
@@ -62,22 +62,23 @@ STATE = (
 
 
 def test_every_kind_is_loaded_as_it_is_written() -> None:
-    assert EVERY.command_rules == COMMAND
-    assert EVERY.state_rules == STATE
-    assert EVERY.inputs == (
+    every = load_envelope(PATH)  # anew, for it is the loading that is looked at
+    assert every.command_rules == COMMAND
+    assert every.state_rules == STATE
+    assert every.inputs == (
         Plausibility(id="P", signal="x", low=0, high=40, rate_per_s=1, stuck_us=60 * S, agrees=parse_when("x <= y")),
         Vote(id="V", signal="v", sensors=("x", "y", "z"), deviation=1, safe_side="high"),
     )
-    assert EVERY.failsafe == (
+    assert every.failsafe == (
         FailSafe("F", parse_when("v > 30"), {"a": 20, "b": 20, "n": 1}),
         FailSafe("G", None, None),
     )
-    assert EVERY.setpoints[0] == SetpointSpec("a", "C", 0, 40, None, "plant")
-    assert EVERY.setpoints[2] == SetpointSpec("n", "count", 0, 2, (0, 1, 2), "plant")
-    assert EVERY.signals[0] == SignalSpec("x", "C", -10, 50)
-    assert (EVERY.plant, EVERY.period_us, EVERY.guard_period_us) == ("p", 300 * S, 30 * S)
-    assert (EVERY.valid_for_us, EVERY.hold_max_us) == (600 * S, 600 * S)
-    assert EVERY.digest == envelope_digest(parse_model(PATH.read_text()))
+    assert every.setpoints[0] == SetpointSpec("a", "C", 0, 40, None, "plant")
+    assert every.setpoints[2] == SetpointSpec("n", "count", 0, 2, (0, 1, 2), "plant")
+    assert every.signals[0] == SignalSpec("x", "C", -10, 50)
+    assert (every.plant, every.period_us, every.guard_period_us) == ("p", 300 * S, 30 * S)
+    assert (every.valid_for_us, every.hold_max_us) == (600 * S, 600 * S)
+    assert every.digest == envelope_digest(parse_model(PATH.read_text()))
 
 
 def test_what_may_be_left_out_has_its_plain_meaning() -> None:
@@ -87,21 +88,22 @@ def test_what_may_be_left_out_has_its_plain_meaning() -> None:
 
 
 def test_what_is_worked_out_once_is_the_same_for_every_decision() -> None:
-    assert EVERY.names == {"a", "b", "n"}
-    assert EVERY.rules == (*COMMAND, *STATE)
-    assert [rule.id for rule, _ in EVERY.stateful] == ["D", "W", "H", "U", "Y"]
-    assert fresh_memory(EVERY).rules == {"D": (0.0, 0.0), "W": (), "H": (0.0, 0.0), "U": (0.0, 0.0), "Y": (0.0, 0.0)}
-    assert EVERY.failsafe_ids == {"F", "G"}
+    every = load_envelope(PATH)
+    assert every.names == {"a", "b", "n"}
+    assert every.rules == (*COMMAND, *STATE)
+    assert [rule.id for rule, _ in every.stateful] == ["D", "W", "H", "U", "Y"]
+    assert fresh_memory(every).rules == {"D": (0.0, 0.0), "W": (), "H": (0.0, 0.0), "U": (0.0, 0.0), "Y": (0.0, 0.0)}
+    assert every.failsafe_ids == {"F", "G"}
     named = {rule.id: rule for rule in COMMAND}
-    assert EVERY.ramp_plan.discrete == ("n",)
-    assert EVERY.ramp_plan.groups == (
+    assert every.ramp_plan.discrete == ("n",)
+    assert every.ramp_plan.groups == (
         RampGroup(("a", "b"), (named["S"], named["W"]), tuple(named[each] for each in "ABIMOR")),
     )
-    assert EVERY.ramp_plan.by_setpoint["n"] == tuple(named[each] for each in "DNQ")
+    assert every.ramp_plan.by_setpoint["n"] == tuple(named[each] for each in "DNQ")
 
 
 def test_the_matrix_of_tiers_and_rungs_is_this_one() -> None:
-    ids = {rung: "".join(rule.id for rule in rules) for rung, rules in EVERY.binding.items()}
+    ids = {rung: "".join(rule.id for rule in rules) for rung, rules in load_envelope(PATH).binding.items()}
     assert ids == {
         Rung.CANDIDATE: "ABDIMNOQRSTW",
         Rung.OPERATOR: "ABDIMNOQRSW",
@@ -171,3 +173,41 @@ def test_the_small_plant_is_told_too() -> None:
 
 def test_every_name_of_a_condition_is_found() -> None:
     assert names_in(parse_when("a > b || !(c + d < e && f == 1)")) == set("abcdef")
+
+
+def test_a_discrete_setpoint_of_one_value_has_nothing_to_wait_for() -> None:
+    text = (
+        PATH.read_text().replace("values = [0, 1, 2]", "values = [1]").replace("vector = {a = 20", "vector = {a = 20")
+    )
+    one = build_envelope(parse_model(text))
+    told = permitted(one, now({"a": 20.0, "b": 20.0, "n": 1.0}, {"D": (0.0, 0.0)}, v=20.0, **LEDGER_NOW))
+    assert told["n"] == Permitted(0.0, 2.0, (1.0,), 0)
+
+
+def every_with(was: str, becomes: str) -> Any:
+    text = PATH.read_text()
+    assert was in text
+    return build_envelope(parse_model(text.replace(was, becomes, 1)))
+
+
+def test_starts_are_counted_where_they_are_limited_and_nowhere_else() -> None:
+    limits = ", max_starts = 2, window_s = 3600"
+    free = next(rule for rule in every_with(limits, "").command_rules if isinstance(rule, Dwell))
+    assert (free.max_starts, free.window_us) == (0, 0)
+    short = next(r for r in every_with(limits, ", max_starts = 1, window_s = 1").command_rules if isinstance(r, Dwell))
+    assert (short.max_starts, short.window_us) == (1, S)
+
+
+def test_a_range_of_one_value_is_a_range() -> None:
+    one = every_with("low = 0, high = 40, rate", "low = 40, high = 40, rate").inputs[0]
+    assert isinstance(one, Plausibility)
+    assert (one.low, one.high) == (40.0, 40.0)
+    with pytest.raises(SpecError) as caught:
+        every_with("low = 0, high = 40, rate", "low = 41, high = 40, rate")
+    assert str(caught.value) == "plausibility `P`: `low` 41 is above `high` 40: swap them"
+
+
+@pytest.mark.parametrize("given", ["3", '"ab"', "[1]", "[1, 2, 3]", "{}"])
+def test_a_pair_is_a_list_of_two_numbers(given: str) -> None:
+    with pytest.raises(SpecError, match="if_unknown"):
+        every_with("if_unknown = [10, 30]", f"if_unknown = {given}")

@@ -1,5 +1,6 @@
 """Which code judges: the recorded digest, a changed file, a foreign package."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -128,8 +129,9 @@ def test_what_is_verified_is_what_is_named(copied: Path) -> None:
     (copied / "ramp.py").write_text("# nothing")
     (copied / kernel.RECORD).write_text(kernel.listing(copied))
     assert verify_kernel(copied) == kernel_digest(copied)
-    first, *_ = kernel.listing(copied).splitlines()
-    assert first.endswith("  __init__.py")
+    lines = kernel.listing(copied).splitlines()
+    assert [line.split("  ")[1] for line in lines] == list(kernel.FILES)
+    assert all(re.fullmatch(r"[0-9a-f]{64}  \S+\.py", line) for line in lines)
     (copied / "guard.py").unlink()
     with pytest.raises(ForeignKernelError) as caught:
         verify_kernel(copied)

@@ -10,6 +10,7 @@ from safety.envelope import fresh_memory
 from safety.inputs import Plausibility
 from safety.memory import aged, latched, remembered, reset, tripped
 from safety.spec import build_envelope
+from safety.state_rules import Trip
 from safety.values import (
     Command,
     Finding,
@@ -18,6 +19,7 @@ from safety.values import (
     Observation,
     Outcome,
     Quality,
+    RuleState,
     Rung,
     Signal,
     Tier,
@@ -167,3 +169,29 @@ def test_a_reset_believes_its_sensors_no_more_than_a_decision_does() -> None:
         reset(memory, envelope, seen(24.0), "INLET-TRIP")
     near = tripped(Memory(rules={"INLET-OK": (24.0, 0.0, 0.0)}), "INLET-TRIP", "hot")
     assert reset(near, envelope, seen(24.0), "INLET-TRIP").latches == ()
+
+
+def test_a_reset_takes_no_time() -> None:
+    plausible = Plausibility(id="INLET-OK", signal="inlet_c", low=0, high=60, stuck_us=10)
+    memory = tripped(Memory(rules={"INLET-OK": (24.0, 0.0, 10.0)}), "INLET-TRIP", "hot")
+    assert reset(memory, replace(ENVELOPE, inputs=(plausible,)), seen(24.0), "INLET-TRIP").latches == ()
+
+
+class Odd(Trip):
+    """A trip that cannot age, and that tells the state it is asked with."""
+
+    def aged(self, state: RuleState, observation: Observation, elapsed_us: int) -> RuleState:
+        raise ZeroDivisionError("made to fail")
+
+    def explain(self, observation: Observation, state: RuleState) -> str:
+        return f"asked with {state!r}"
+
+
+def test_a_rule_that_cannot_age_is_told_of_and_remembers_nothing() -> None:
+    odd = Odd(id="ODD", tier=Tier.T1, hazard="h", basis="b", signal="inlet_c", low=0, high=10)
+    envelope = replace(ENVELOPE, state_rules=(odd,))
+    memory, faults = aged(Memory(rules={"ODD": (5.0, 1.0)}), envelope, seen(24.0), 5)
+    assert memory.rules["ODD"] == odd.fresh() == (0.0, 0.0)
+    assert [(rule.id, str(error)) for rule, error in faults] == [("ODD", "made to fail")]
+    with pytest.raises(ValueError, match=r"still active: asked with \(\)$"):
+        reset(tripped(Memory(), "ODD", "x"), envelope, seen(24.0), "ODD")

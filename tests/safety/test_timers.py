@@ -32,6 +32,11 @@ def now(last: dict[str, float] | None, *state: float) -> Situation:
     return Situation({}, last, None, 300.0, {"R": state})
 
 
+def test_what_is_not_remembered_has_just_changed() -> None:
+    assert DWELL.fresh() == (0.0, 0.0)
+    assert WINDOW.fresh() == ()
+
+
 def test_a_start_leaves_its_window_to_the_microsecond() -> None:
     assert DWELL.aged((0.0, 0.0, 899.0), seen(), 100) == (100.0, 100.0, 999.0)
     assert DWELL.aged((0.0, 0.0, 900.0), seen(), 100) == (100.0, 100.0)

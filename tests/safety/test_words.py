@@ -225,6 +225,11 @@ def test_the_loader_names_the_file_the_place_and_what_was_given() -> None:
     )
     assert refused(TEXT.replace("hold_max_s = ", "surprise = 1\nhold_max_s = ", 1)).startswith("`o.toml`: `surprise`: ")
     assert refused(TEXT.replace("low = 0.2", "low = nan", 1)) == "`o.toml` is not understood: `nan` is no finite number"
+    assert refused(TEXT.replace("low = 5", 'low = "5"', 1)) == (
+        "`o.toml`: `setpoint.0.low`: input should be a valid number, given `5`"
+    )
+    two = TEXT.replace("period_s = 300", 'period_s = "x"', 1).replace("low = 5", 'low = "5"', 1)
+    assert refused(two) == "`o.toml`: `period_s`: input should be a valid number, given `x` (and 1 more)"
     assert refused("a = [") == "`o.toml` is not understood: Invalid value (at end of document)"
     assert refused("a = " + "[" * 9000) == "`o.toml` is nested too deeply to be an envelope"
     assert refused("x" * 1_000_001) == "`o.toml` has 1000001 characters: at most 1000000 are read"
@@ -254,6 +259,19 @@ def test_a_file_is_named_by_its_path(tmp_path: Path) -> None:
         with pytest.raises(SpecError) as caught:
             load(path)
         assert str(caught.value).startswith(f"`{path}`: `period_s`: field required")
+
+
+class Written(type(Path())):  # type: ignore[misc]
+    """A path that minds how it is read."""
+
+    def read_text(self, encoding: str | None = None, errors: str | None = None) -> str:
+        assert (encoding or "the machine's own").lower() == "utf-8"
+        return str(super().read_text(encoding, errors))
+
+
+def test_a_file_is_read_as_utf_8_on_every_machine() -> None:
+    assert load_envelope(Written(SMALL)).digest == load_envelope(SMALL).digest
+    assert canonical_of(Written(SMALL)) == canonical_of(SMALL)
 
 
 def refusal(changes: dict[str, Any]) -> str:

@@ -200,6 +200,7 @@ def _of_interest() -> Iterator[FunctionType]:
             continue
         for each in list(vars(module).values()):
             members = vars(each).values() if isinstance(each, type) and each.__module__ == name else (each,)
+            members = (getattr(member, "__func__", member) for member in members)  # also class methods
             yield from (f for f in members if isinstance(f, FunctionType) and f.__module__ == name)
 
 

@@ -199,9 +199,9 @@ def _of_interest() -> Iterator[FunctionType]:
         if not name.startswith(("safety.", "tomllib", "controller.record", "controller.policies.manifest")):
             continue
         for each in list(vars(module).values()):
-            members = vars(each).values() if isinstance(each, type) and each.__module__ == name else (each,)
-            members = (getattr(member, "__func__", member) for member in members)  # also class methods
-            yield from (f for f in members if isinstance(f, FunctionType) and f.__module__ == name)
+            members = [*vars(each).values()] if isinstance(each, type) and each.__module__ == name else [each]
+            functions = (getattr(member, "__func__", member) for member in members)  # also class methods
+            yield from (f for f in functions if isinstance(f, FunctionType) and f.__module__ == name)
 
 
 def void(_: str) -> None:

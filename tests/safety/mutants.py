@@ -60,8 +60,8 @@ def _plain(stem: str) -> str:
 
 
 def _difference(one: ast.FunctionDef, other: ast.FunctionDef) -> tuple[str, str]:
-    texts = [ast.unparse(node).replace(node.name, "f").splitlines() for node in (one, other)]
-    lines = list(ndiff(*texts))
+    before, after = (ast.unparse(node).replace(node.name, "f").splitlines() for node in (one, other))
+    lines = list(ndiff(before, after))
     was, becomes = ([line[2:].strip() for line in lines if line.startswith(sign)] for sign in "-+")
     return " / ".join(was), " / ".join(becomes)
 

@@ -52,7 +52,9 @@ PROPOSED = st.fixed_dictionaries(
 ) | st.fixed_dictionaries(
     {"supply_c": st.floats(8, 32), "fan_frac": st.floats(0.1, 1), "chillers_on": st.sampled_from([1.0, 2.0])}
 )
-STEADY = st.just({}) | st.fixed_dictionaries({"supply_c": st.floats(15, 26), "flow_a_kg_s": st.floats(1, 10)})
+STEADY: st.SearchStrategy[dict[str, float]] = st.just({}) | st.fixed_dictionaries(
+    {"supply_c": st.floats(15, 26), "flow_a_kg_s": st.floats(1, 10)}
+)
 DEAD = [Status.LATE, Status.FAILED, Status.NOT_FINITE, Status.WRONG_SHAPE, Status.ABSENT]
 # Half of the sources are well; those that are not say so, say nothing, or say nonsense.
 FATES = st.sampled_from(["well"] * 8 + [each.value for each in DEAD] + ["gone", "nan", "short", "word"])
@@ -351,7 +353,7 @@ LIVES = settings(derandomize=True, max_examples=120, stateful_step_count=30, dea
 
 def test_many_lives_of_a_plant() -> None:
     PlantLife.lived.clear()
-    run_state_machine_as_test(PlantLife, settings=LIVES)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(PlantLife, settings=LIVES)
     wanted = {*(rung.value for rung in Rung), "waived", "clock went back", "guard asked", "reset", "reloaded"}
     assert {what: PlantLife.lived[what] for what in wanted if PlantLife.lived[what] < 5} == {}
 
@@ -373,6 +375,4 @@ def forgetful(*given: Any) -> Memory:
 def test_a_memory_that_lies_is_found_out(monkeypatch: pytest.MonkeyPatch, lying: Any) -> None:
     monkeypatch.setattr("safety.decide.remembered", lying)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
-            PlantLife, settings=settings(LIVES, phases=(Phase.generate,), print_blob=False)
-        )
+        run_state_machine_as_test(PlantLife, settings=settings(LIVES, phases=(Phase.generate,), print_blob=False))

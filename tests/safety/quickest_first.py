@@ -1,5 +1,6 @@
 """A pytest plugin for `make mutate`: the files most likely to notice a mutant run first, the long ones last."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,10 @@ MANY = 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name files rather than hundreds of single tests: to look those up takes longer than to run them."""
+    """Name files rather than hundreds of single tests: to look those up takes longer than to run them. And what a mutant's
+    process has inherited is not to be searched for rubbish, which takes half of its time.
+    """
+    gc.freeze()
     if len(config.args) > MANY:
         config.args[:] = sorted({argument.split("::", 1)[0] for argument in config.args})
 

@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SITE   ?= deploy/sites/demo
 ARGS   ?=
 
-.PHONY: run test check docs certify soak clean
+.PHONY: run test check docs certify differential mutate fuzz soak clean
 
 run: $(VENV)/.service ## install the service (no torch) and run the demo site
 	@$(BIN)/understudy run --site $(SITE) $(ARGS)
@@ -33,8 +33,18 @@ docs: $(VENV)/.test ## write the generated reference pages anew (ten minutes, fo
 certify: $(VENV)/.test ## prove the shipped envelopes anew, after a change of one or of the kernel; the key is forgotten at once
 	@$(BIN)/python -m controller.certificates deploy/sites/demo deploy/sites/bidding-demo examples/third_plant/site
 
+differential: $(VENV)/.test ## the forms of the envelope against each other on ten million cases, a million of them rule by rule
+	@$(BIN)/python -m tests.safety.differential --cases 10000000 --plain-least 1000000
+
+mutate: $(VENV)/.dev ## mutants of the kernel: 98 of 100 must die, and every survivor be justified (an hour or more)
+	@$(BIN)/python -m tests.safety.mutants
+
+fuzz: $(VENV)/.test ## a minute of bytes against each thing that reads a file (ARGS="--seconds 600" for longer)
+	@$(PIP) install -c constraints.txt -e '.[fuzz]' || echo "atheris cannot be installed here: it has wheels for Linux on x86-64"
+	@$(BIN)/python -m tests.safety.fuzzing all $(ARGS)
+
 soak: $(VENV)/.test ## the long campaigns; their tables are committed under docs/reference
-	@$(BIN)/python -m tests.safety.differential --cases 100000000
+	@$(BIN)/python -m tests.safety.differential --cases 100000000 --envelopes 200 --plain-every 100
 	@$(BIN)/python -m benchmarks.campaigns
 
 $(VENV)/bin/python:

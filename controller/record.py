@@ -140,7 +140,7 @@ def decode(record: bytes) -> Decision:
         if wire.version == SCHEMA_VERSION:
             return _decision(wire)
         raise ValueError("of another version")
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         version = _version(record)
         if version not in (None, SCHEMA_VERSION):
             raise RecordError(
@@ -165,7 +165,7 @@ def _version(record: bytes) -> int | None:
         match msgspec.msgpack.decode(record):
             case [int(version), *_]:
                 return version
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         pass
     return None
 

@@ -33,6 +33,11 @@ from safety.values import (
     Tier,
 )
 
+
+class CaseError(ValueError):
+    """A file that is not a golden decision."""
+
+
 _PARTS = {"description", "envelope", "observation", "incumbent", "candidate", "operator", "memory", "call", "expect"}
 
 
@@ -81,12 +86,15 @@ class Folder:
         return sorted((self.cases / "decisions").glob("*.toml"))
 
     def read(self, path: Path) -> Case:
-        """The case of a file. Raises ValueError or KeyError on one that is not a case."""
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        if raw.keys() - _PARTS:
-            raise ValueError(f"`{path.name}`: unknown parts {sorted(raw.keys() - _PARTS)}")
-        base = raw.get("envelope", {}).get("base", "small")
-        return _case(raw, build_envelope(self.model(raw.get("envelope", {}))), self.usual(base))
+        """The case of a file. Raises CaseError on one that is not a case."""
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+            if raw.keys() - _PARTS:
+                raise ValueError(f"unknown parts {sorted(raw.keys() - _PARTS)}")
+            base = raw.get("envelope", {}).get("base", "small")
+            return _case(raw, build_envelope(self.model(raw.get("envelope", {}))), self.usual(base))
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError) as error:
+            raise CaseError(f"`{path.name}` is no golden decision: {type(error).__name__}: {error}") from error
 
     def usual(self, base: str) -> Mapping[str, Any]:
         """Signals, targets and timers [s] of a plain tick under an envelope."""
@@ -94,15 +102,18 @@ class Folder:
 
     def model(self, changes: Mapping[str, Any]) -> EnvelopeModel:
         """The base envelope with a case's changes: keys `set`, rules `remove`d, `change`d by id, and `add`ed."""
-        name = changes.get("base", "small")
-        own = self.cases / "envelopes" / f"{name}.toml"
-        base = _toml(own if own.exists() else self.sites / name / "envelope.toml")
+        base = self.base(changes.get("base", "small"))
         base.update(changes.get("set", {}))
         base["rule"] = [rule for rule in base["rule"] if rule["id"] not in changes.get("remove", [])]
         for rule in base["rule"]:
             rule.update(changes.get("change", {}).get(rule["id"], {}))
         base["rule"] += changes.get("add", [])
         return EnvelopeModel.model_validate(base)
+
+    def base(self, name: str) -> dict[str, Any]:
+        """An envelope as it is written: the one beside the cases, or a site's."""
+        own = self.cases / "envelopes" / f"{name}.toml"
+        return _toml(own if own.exists() else self.sites / name / "envelope.toml")
 
     def failures(self) -> Iterator[str]:
         """One line for each case that does not come out as it says."""
@@ -129,7 +140,7 @@ def _case(raw: Mapping[str, Any], envelope: Envelope, usual: Mapping[str, Any]) 
         elapsed_us=round(call.get("elapsed_s", envelope.period_us / US_PER_S) * US_PER_S),
         epoch=call.get("epoch", 1),
         without=frozenset(Source(name) for name in call.get("without", [])),
-        expect=raw["expect"],
+        expect=dict(raw["expect"]),
     )
 
 
@@ -220,4 +231,6 @@ def _judged(judgement: Judgement) -> dict[str, Any]:
 
 
 def _narrowed(value: Any, wanted: Any) -> Any:
-    return {name: value[name] for name in wanted} if isinstance(wanted, dict) and wanted and value else value
+    if isinstance(wanted, dict) and wanted and isinstance(value, dict) and value:
+        return {name: value.get(name) for name in wanted}
+    return value

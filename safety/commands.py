@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from safety.cases import Folder
+from safety.cases import CaseError, Folder
 from safety.commission import LogError, commission, read_log
 from safety.page import page
 from safety.spec import SpecError, load_envelope, parse_model
@@ -57,7 +57,10 @@ def diff(old: Path, new: Path) -> Said:
 def test(cases: Path, sites: Path) -> Said:
     """Judge every golden decision of a folder anew."""
     folder = Folder(cases, sites)
-    failures = tuple(folder.failures())
+    try:
+        failures = tuple(folder.failures())
+    except CaseError as error:
+        return Said((str(error),), well=False)
     return Said((*failures, f"{len(folder.paths())} golden decisions, {len(failures)} differences"), well=not failures)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite, nan
 from pathlib import Path
+from typing import TextIO
 
 from safety.decide import decide
 from safety.envelope import Envelope, fresh_memory
@@ -90,17 +91,22 @@ def _count(counts: dict[str, int], findings: Iterable[Finding]) -> None:
 
 
 def read_log(path: Path, envelope: Envelope) -> Iterator[Row]:
-    """The rows of a CSV. Raises LogError where a column is missing or a command is no number."""
+    """The rows of a CSV. Raises LogError where it is none, a column is missing, or a command is no number."""
     with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        columns = set(reader.fieldnames or ())
-        missing = sorted(({"time_s"} | envelope.names | {spec.name for spec in envelope.signals}) - columns)
-        if missing:
-            raise LogError(
-                f"log `{path}` has no column {', '.join(f'`{name}`' for name in missing)}: add what is missing"
-            )
-        for row in reader:
-            yield _row(row, envelope, f"{path}:{reader.line_num}")
+        try:
+            yield from _rows(file, path, envelope)
+        except csv.Error as error:
+            raise LogError(f"log `{path}` is no CSV: {error}") from error
+
+
+def _rows(file: TextIO, path: Path, envelope: Envelope) -> Iterator[Row]:
+    reader = csv.DictReader(file)
+    columns = set(reader.fieldnames or ())
+    missing = sorted(({"time_s"} | envelope.names | {spec.name for spec in envelope.signals}) - columns)
+    if missing:
+        raise LogError(f"log `{path}` has no column {', '.join(f'`{name}`' for name in missing)}: add what is missing")
+    for row in reader:
+        yield _row(row, envelope, f"{path}:{reader.line_num}")
 
 
 def _row(row: Mapping[str, str], envelope: Envelope, where: str) -> Row:

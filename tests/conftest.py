@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 
 PRESENT = {
+    "cel": lambda: importlib.util.find_spec("cel_expr_python") is not None,
     "chromium": lambda: shutil.which(os.environ.get("UNDERSTUDY_CHROMIUM", "chromium")) is not None,
     "prometheus": lambda: shutil.which("prometheus") is not None and shutil.which("promtool") is not None,
     "shared": SHARED.is_dir,

@@ -113,7 +113,7 @@ def read_manifest(path: Path, content: bytes) -> Manifest:
         return Manifest.model_validate(json.loads(content))
     except ValidationError as error:
         raise BundleError(f"bundle manifest `{path}`: {_first(error)}: mend the file and sign it again") from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(
             f"bundle manifest `{path}` is not JSON ({error}): restore it from where it was made"
         ) from error

@@ -60,7 +60,7 @@ class Certificate:
                 str(content["solver"]),
                 {str(name): str(answer) for name, answer in content["answers"].items()},
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             if isinstance(error, CertificateError):
                 raise
             raise CertificateError("not a certificate: make one with `understudy envelope prove`") from error

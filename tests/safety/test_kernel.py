@@ -1,5 +1,6 @@
 """Which code judges: the recorded digest, a changed file, a foreign package."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    for name in (*kernel.FILES, kernel.RECORD):
+    """The kernel in another place, with a record of its own."""
+    for name in kernel.FILES:
         shutil.copy(kernel.FOLDER / name, tmp_path / name)
+    (tmp_path / kernel.RECORD).write_text(kernel.listing(tmp_path))
     return tmp_path
 
 
@@ -72,12 +75,18 @@ def test_a_foreign_package_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "foreign_safety").mkdir()
     (tmp_path / "foreign_safety" / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ForeignKernelError, match="packages come from different places"):
+    with pytest.raises(ForeignKernelError) as caught:
         verify_packages(("controller", "foreign_safety"))
+    assert str(caught.value) == (
+        f"packages come from different places (`controller` in {ROOT}, `foreign_safety` in {tmp_path}): a package index "
+        "has another `safety`; install understudy into an environment of its own"
+    )
 
 
 def test_a_package_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ForeignKernelError, match="`nowhere_at_all` is not installed"):
+    with pytest.raises(
+        ForeignKernelError, match=r"^package `nowhere_at_all` is not installed: install understudy anew$"
+    ):
         verify_packages(("controller", "nowhere_at_all"))
 
 
@@ -87,6 +96,49 @@ def test_the_command_checks_and_records() -> None:
     )
     assert (done.returncode, done.stdout.strip()) == (0, kernel_digest()), kernel.HOW
     assert kernel.main(["--nonsense"]) == 2
+
+
+def test_the_command_says_the_digest_and_says_what_is_wrong(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(kernel, "FOLDER", copied)
+    for name in ("listing", "kernel_digest", "verify_kernel"):
+        at_home = getattr(kernel, name)
+        monkeypatch.setattr(kernel, name, lambda folder=copied, at_home=at_home: at_home(folder))
+    before = kernel_digest(copied)
+    assert kernel.main([]) == 0
+    assert capsys.readouterr().out == f"{before}\n"
+    (copied / "ramp.py").write_text("# ä", encoding="utf-8")
+    (copied / "when.py").write_text("# nothing")
+    assert kernel.main([]) == 1
+    assert capsys.readouterr().err == (
+        "kernel files differ from the recorded ones: ramp.py, when.py: install understudy anew or, if you changed them, "
+        "run `python -m safety.kernel --record` and commit `safety/kernel.sha256` with the change\n"
+    )
+    assert kernel.main(["--record"]) == 0
+    assert capsys.readouterr().out == f"{kernel_digest(copied)}\n"
+    assert kernel_digest(copied) != before
+    assert (copied / kernel.RECORD).read_text() == kernel.listing(copied)
+    assert kernel.main(["--nonsense"]) == 2
+    assert kernel.main(["--record", "twice"]) == 2
+    assert capsys.readouterr().err == 2 * "usage: python -m safety.kernel [--record]\n"
+
+
+def test_what_is_verified_is_what_is_named(copied: Path) -> None:
+    assert verify_kernel(copied) == kernel_digest(copied)
+    (copied / "ramp.py").write_text("# nothing")
+    (copied / kernel.RECORD).write_text(kernel.listing(copied))
+    assert verify_kernel(copied) == kernel_digest(copied)
+    lines = kernel.listing(copied).splitlines()
+    assert [line.split("  ")[1] for line in lines] == list(kernel.FILES)
+    assert all(re.fullmatch(r"[0-9a-f]{64}  \S+\.py", line) for line in lines)
+    (copied / "guard.py").unlink()
+    with pytest.raises(ForeignKernelError) as caught:
+        verify_kernel(copied)
+    assert str(caught.value) == (
+        f"kernel file `{copied / 'guard.py'}` cannot be read: install understudy anew; another package named `safety` "
+        "may have replaced it"
+    )
 
 
 def test_the_kernel_imports_the_standard_library_only() -> None:

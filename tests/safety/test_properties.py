@@ -259,6 +259,26 @@ def test_the_explanation_is_complete(call: dict[str, Any]) -> None:
         )
         again = judge(judgement.target, Ramped(judgement.step, (), waived), judgement.rung, now, lifted)
         assert again.accepted
+        for left in causes:
+            others = tuple(r for r in ENVELOPE.command_rules if r.id == left or r.id not in causes)
+            ramped = Ramped(judgement.step, (), waived)
+            still = judge(judgement.target, ramped, judgement.rung, now, replace(ENVELOPE, command_rules=others))
+            assert (still.accepted, still.first_out) == (False, left)
+
+
+@usual
+@given(calls())
+def test_what_took_authority_away_is_named_whole(call: dict[str, Any]) -> None:
+    """Lift every named state rule, latch, guard and local system, and every source may act; leave one, and some may not."""
+    ruling = ruled(call)
+    named = {finding.rule for finding in ruling.state}
+    well = replace(call["observation"], authority=Authority.OURS)
+    lifted = replace(ENVELOPE, state_rules=tuple(r for r in ENVELOPE.state_rules if r.id not in named))
+    free = {**call, "observation": well, "without": frozenset(), "memory": replace(call["memory"], latches=())}
+    assert ruled(free, lifted).removed == ()
+    for left in named:
+        kept = tuple(r for r in ENVELOPE.state_rules if r.id == left or r.id not in named)
+        assert ruled(free, replace(ENVELOPE, state_rules=kept)).removed != ()
 
 
 def waives(rule_id: str) -> tuple[str, ...]:

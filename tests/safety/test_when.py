@@ -103,3 +103,11 @@ def test_a_number_is_kept_or_refused() -> None:
         exact("0.30000000000000004441")
     with pytest.raises(WhenError, match="finite"):
         exact("inf")
+
+
+def test_what_is_not_finite_is_unknown_by_itself() -> None:
+    for odd in (float("nan"), float("inf"), -float("inf")):
+        assert Names({"a": Signal(odd)}, {}).value("a") is None
+        assert Names({"a": Signal(1.0)}, {"a": odd}).value("a") is None
+    assert Names({"a": Signal(1.0)}, {"a": 2.0}).value("a") == 2.0
+    assert Names({}, {}).value("a") is None

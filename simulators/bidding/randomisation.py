@@ -3,9 +3,9 @@
 Basis: facts, section 3.3 ("spread of the real campaigns") for prices, click rates, curves and correlation, and the
 real logs' rates for what goes wrong; an assumption says so in its comment. A `training.toml` may replace any of them:
 
-    [randomisation.budget_frac]
-    kind = "uniform"      # or "log_uniform", "normal"
-    low = 0.1
+    [randomisation.parameter.budget_frac]
+    kind = "uniform"  # `low`, `high`; or "log_uniform" with these, "fixed" with `value`,
+    low = 0.1         # "normal" with `mean`, `sd`, "lognormal" with `median`, `relative_sd`, both cut at three of them
     high = 0.7
 """
 
@@ -20,12 +20,20 @@ from numpy.typing import NDArray
 from simulators.bidding.curves import TICKS_PER_DAY
 from simulators.bidding.seasons import SplitSeason
 
-Kind = Literal["uniform", "log_uniform", "normal"]
+Kind = Literal["uniform", "log_uniform", "normal", "lognormal"]
 KINDS: tuple[str, ...] = get_args(Kind)
+LOGARITHMIC = ("log_uniform", "lognormal")
 NOTICES = ("bill_delay_s", "win_delay_s", "unrendered_frac", "duplicate_frac", "over_bid_frac")
 NOTICE_SETS = 16
 NOISE_BLOCK_TICKS = 4
-NORMAL_SD_IN_RANGE = 4.0  # a normal range spans two standard deviations to either side and is cut there
+CUT_SD = 3.0  # a normal range spans three standard deviations to either side and is cut there
+KEYS = {
+    "fixed": ("value",),
+    "uniform": ("low", "high"),
+    "log_uniform": ("low", "high"),
+    "normal": ("mean", "sd"),
+    "lognormal": ("median", "relative_sd"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +99,14 @@ def _check(name: str, given: Range) -> None:
         raise ValueError(f"range `{name}` is of kind `{kind}`: choose one of {list(KINDS)}")
     if not (np.isfinite(low) and np.isfinite(high) and 0 <= low <= high):
         raise ValueError(f"range `{name}` is ({low}, {high}): wanted finite 0 <= low <= high")
-    if kind == "log_uniform" and low == 0:
-        raise ValueError(f"range `{name}` is log_uniform from 0: give a `low` above 0, or kind `uniform`")
+    if kind in LOGARITHMIC and low == 0:
+        raise ValueError(f"range `{name}` is {kind} from 0: give a `low` above 0, or kind `uniform`")
 
 
 def _narrow(given: Range, share: float) -> Range:
     """The middle `share` of a range; the middle of factors is their geometric mean."""
     low, high, kind = given.low, given.high, given.kind
-    if kind == "log_uniform":
+    if kind in LOGARITHMIC:
         middle, half = (np.log(low) + np.log(high)) / 2, (np.log(high) - np.log(low)) / 2 * share
         return Range(float(np.exp(middle - half)), float(np.exp(middle + half)), kind)
     middle, half = (low + high) / 2, (high - low) / 2 * share
@@ -112,17 +120,24 @@ def sample(given: Range, stream: np.random.Generator, size: int) -> NDArray[np.f
         return stream.uniform(low, high, size)
     if kind == "log_uniform":
         return np.asarray(np.exp(stream.uniform(np.log(low), np.log(high), size)))
-    drawn = (low + high) / 2 + stream.standard_normal(size) * (high - low) / NORMAL_SD_IN_RANGE
+    if kind == "lognormal":
+        return np.exp(_normal(float(np.log(low)), float(np.log(high)), stream, size))
+    return _normal(low, high, stream, size)
+
+
+def _normal(low: float, high: float, stream: np.random.Generator, size: int) -> NDArray[np.float64]:
+    """Normal draws around the middle, cut at both ends."""
+    drawn = (low + high) / 2 + stream.standard_normal(size) * (high - low) / (2 * CUT_SD)
     return np.clip(drawn, low, high)
 
 
 def read_ranges(path: Path, base: Ranges | None = None) -> Ranges:
-    """`base` with the ranges that the `[randomisation.<name>]` tables of a training.toml give.
+    """`base` with the ranges that the `[randomisation.parameter.<name>]` tables of a training.toml give.
 
     Raises `ValueError` for an unknown name, a missing or unknown key, or a crooked range.
     """
     with path.open("rb") as file:
-        tables = tomllib.load(file).get("randomisation", {})
+        tables = tomllib.load(file).get("randomisation", {}).get("parameter", {})
     known = {field.name for field in fields(Ranges)}
     if strange := sorted(set(tables) - known):
         raise ValueError(f"`{path.name}` randomises `{strange[0]}`, which is no parameter: choose of {sorted(known)}")
@@ -131,13 +146,30 @@ def read_ranges(path: Path, base: Ranges | None = None) -> Ranges:
 
 def _read(file: str, name: str, table: dict[str, Any]) -> Range:
     """One table."""
-    if {"low", "high"} - set(table) or set(table) - {"kind", "low", "high"}:
-        raise ValueError(f"`{file}` range `{name}` has keys {sorted(table)}: wanted low, high and perhaps kind")
+    kind = table.get("kind")
+    if kind not in KEYS:
+        raise ValueError(f"`{file}` range `{name}` is of kind `{kind}`: choose one of {list(KEYS)}")
+    if set(table) != {"kind", *KEYS[kind]}:
+        raise ValueError(
+            f"`{file}` range `{name}` has keys {sorted(table)}: a {kind} one has kind, {', '.join(KEYS[kind])}"
+        )
     try:
-        low, high = float(table["low"]), float(table["high"])
+        numbers = [float(table[key]) for key in KEYS[kind]]
     except (TypeError, ValueError) as error:
-        raise ValueError(f"`{file}` range `{name}`: `low` and `high` must be numbers") from error
-    return Range(low, high, cast(Kind, table.get("kind", "uniform")))
+        raise ValueError(f"`{file}` range `{name}`: {' and '.join(KEYS[kind])} must be numbers") from error
+    return _range(kind, numbers)
+
+
+def _range(kind: str, numbers: list[float]) -> Range:
+    """A range from what its kind is given by."""
+    if kind == "fixed":
+        return Range(numbers[0], numbers[0])
+    low, high = numbers
+    if kind == "normal":
+        low, high = low - CUT_SD * high, low + CUT_SD * high
+    if kind == "lognormal":
+        low, high = low * float(np.exp(-CUT_SD * high)), low * float(np.exp(CUT_SD * high))
+    return Range(low, high, cast(Kind, kind))
 
 
 def grow(share: float, score_frac: float, wanted_frac: float = 0.8, by: float = 0.1) -> float:

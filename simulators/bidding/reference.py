@@ -173,8 +173,9 @@ def _ranges() -> str:
     return (
         "## Randomisation ranges\n\n"
         "`Ranges` in `simulators/bidding/randomisation.py`; a scenario may have its own, and `read_ranges(path)` reads\n"
-        "them from the `[randomisation.<name>]` tables of a `training.toml` (keys `kind`, `low`, `high`; kinds `uniform`,\n"
-        "`log_uniform`, `normal`), as `deploy/sites/bidding-demo/training.toml` does for all of them. `Ranges.width(share)`\n"
+        "them from the `[randomisation.parameter.<name>]` tables of a `training.toml` (kinds `uniform` and `log_uniform` with\n"
+        "`low` and `high`, `normal` with `mean` and `sd`, `lognormal` with `median` and `relative_sd`, `fixed` with `value`),\n"
+        "as `deploy/sites/bidding-demo/training.toml` does for all of them. `Ranges.width(share)`\n"
         "narrows all around their middles and `grow(share, score_frac)` widens them while a policy copes. Scales multiply\n"
         "one of the nine real campaigns.\n\n" + table("parameter | kind | low: | high: | what it is", rows)
     )

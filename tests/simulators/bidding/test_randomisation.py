@@ -13,6 +13,7 @@ from simulators.bidding.build import build
 from simulators.bidding.env import BiddingVectorEnv
 from simulators.bidding.randomisation import (
     KINDS,
+    LOGARITHMIC,
     NOTICE_SETS,
     NOTICES,
     Kind,
@@ -38,7 +39,7 @@ def test_a_narrower_range_lies_inside_a_wider_one(share: float) -> None:
     for field in fields(Ranges):
         outer, inner = getattr(wide, field.name), getattr(narrow, field.name)
         assert outer.low - 1e-9 <= inner.low <= inner.high <= outer.high + 1e-9
-        size = np.log if outer.kind == "log_uniform" else float
+        size = np.log if outer.kind in LOGARITHMIC else float
         assert size(inner.high) - size(inner.low) == pytest.approx(
             share * (size(outer.high) - size(outer.low)), abs=1e-9
         )
@@ -60,7 +61,7 @@ def test_draws_stay_in_their_ranges_and_use_them() -> None:
 def test_every_kind_stays_in_its_range_around_its_own_middle(kind: Kind) -> None:
     drawn = sample(Range(1.0, 4.0, kind), np.random.default_rng(0), 20_000)
     assert 1.0 <= drawn.min() < drawn.max() <= 4.0
-    assert np.median(drawn) == pytest.approx(2.0 if kind == "log_uniform" else 2.5, rel=0.03)
+    assert np.median(drawn) == pytest.approx(2.0 if kind in LOGARITHMIC else 2.5, rel=0.03)
 
 
 def test_what_goes_wrong_is_drawn_from_a_few_sets_only_where_its_ranges_are_open() -> None:
@@ -98,20 +99,34 @@ def written(path: Path, text: str) -> Path:
 
 
 def test_a_training_file_replaces_the_ranges_it_names_and_no_others(tmp_path: Path) -> None:
-    text = 'other = 1\n[randomisation.budget_frac]\nkind = "normal"\nlow = 0.2\nhigh = 0.4\n'
+    text = 'other = 1\n[randomisation.parameter.budget_frac]\nkind = "normal"\nmean = 0.3\nsd = 0.05\n'
     read = read_ranges(written(tmp_path / "training.toml", text))
-    assert read == replace(Ranges(), budget_frac=Range(0.2, 0.4, "normal"))
+    assert (read.budget_frac.low, read.budget_frac.high) == pytest.approx((0.15, 0.45))
+    assert replace(read, budget_frac=Ranges().budget_frac) == Ranges()
+
+
+@pytest.mark.parametrize(
+    ("table", "low", "high"),
+    [
+        ('kind = "fixed"\nvalue = 0.3', 0.3, 0.3),
+        ('kind = "log_uniform"\nlow = 0.1\nhigh = 0.4', 0.1, 0.4),
+        ('kind = "lognormal"\nmedian = 0.2\nrelative_sd = 0.1', 0.2 * np.exp(-0.3), 0.2 * np.exp(0.3)),
+    ],
+)
+def test_every_kind_can_be_written_down(table: str, low: float, high: float, tmp_path: Path) -> None:
+    path = written(tmp_path / "training.toml", f"[randomisation.parameter.budget_frac]\n{table}\n")
+    assert (read_ranges(path).budget_frac.low, read_ranges(path).budget_frac.high) == pytest.approx((low, high))
 
 
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("[randomisation.speed]\nlow = 1\nhigh = 2", "randomises `speed`, which is no parameter"),
-        ("[randomisation.budget_frac]\nlow = 1", "wanted low, high"),
-        ("[randomisation.budget_frac]\nlow = 1\nhigh = 2\nmiddle = 1", "wanted low, high"),
-        ('[randomisation.budget_frac]\nlow = "a"\nhigh = 2', "must be numbers"),
-        ('[randomisation.budget_frac]\nlow = 1\nhigh = 2\nkind = "cauchy"', "of kind `cauchy`"),
-        ("[randomisation.budget_frac]\nlow = 3\nhigh = 2", "wanted finite"),
+        ("[randomisation.parameter.speed]\nlow = 1\nhigh = 2", "randomises `speed`, which is no parameter"),
+        ('[randomisation.parameter.budget_frac]\nkind = "uniform"\nlow = 1', "has keys"),
+        ("[randomisation.parameter.budget_frac]\nlow = 1\nhigh = 2", "of kind `None`"),
+        ('[randomisation.parameter.budget_frac]\nkind = "uniform"\nlow = "a"\nhigh = 2', "must be numbers"),
+        ('[randomisation.parameter.budget_frac]\nlow = 1\nhigh = 2\nkind = "cauchy"', "of kind `cauchy`"),
+        ('[randomisation.parameter.budget_frac]\nkind = "uniform"\nlow = 3\nhigh = 2', "wanted finite"),
     ],
 )
 def test_a_wrong_training_file_is_one_clear_error(table: str, message: str, tmp_path: Path) -> None:
@@ -121,7 +136,7 @@ def test_a_wrong_training_file_is_one_clear_error(table: str, message: str, tmp_
 
 def test_the_demos_training_file_gives_every_parameter_a_distribution() -> None:
     with (SITE / "training.toml").open("rb") as file:
-        named = set(tomllib.load(file)["randomisation"])
+        named = set(tomllib.load(file)["randomisation"]["parameter"])
     assert named == {field.name for field in fields(Ranges)}
     world = replace(resized(scenario("mixed"), 2000.0), ranges=read_ranges(SITE / "training.toml"))
     env = BiddingVectorEnv(64, world, campaigns=2)

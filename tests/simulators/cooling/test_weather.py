@@ -1,11 +1,13 @@
 """EPW files are read as what they are."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from simulators.cooling.weather import NODES_PER_HOUR, load_weather
+from simulators.cooling.scenario import SCENARIOS
+from simulators.cooling.weather import ENERGYPLUS_SITES, NODES_PER_HOUR, SITES, WeatherError, load_weather
 
 HEADER = [
     "LOCATION,Testville,TS,USA,TMY3,123456,36.10,-79.95,-5.0,273.0",
@@ -46,3 +48,30 @@ def test_an_epw_file_becomes_a_year_of_weather(epw: Path) -> None:
     assert dew == pytest.approx(5.0)
     assert dew < wet < dry
     assert ratio == pytest.approx(0.00559, abs=1e-4)  # at 98 kPa
+
+
+def test_the_sites_of_the_optional_wheel_are_found_where_it_keeps_them(
+    epw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "site/pyenergyplus/data/weather"
+    folder.mkdir(parents=True)
+    (tmp_path / "site/pyenergyplus/__init__.py").write_text("")
+    epw.rename(folder / ENERGYPLUS_SITES["chicago"])
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    load_weather.cache_clear()
+    assert load_weather("chicago").nodes[0, 0] == pytest.approx(10.0)
+    load_weather.cache_clear()
+
+
+@pytest.mark.skipif(find_spec("pyenergyplus") is not None, reason="the wheel is installed")
+def test_a_site_whose_wheel_is_missing_says_what_to_install() -> None:
+    with pytest.raises(WeatherError, match="install pyenergyplus-lbnl"):
+        load_weather("denver")
+
+
+def test_every_site_has_scenarios_and_no_site_but_greensboro_is_in_two_splits() -> None:
+    splits: dict[str, set[str]] = {}
+    for world in SCENARIOS.values():
+        splits.setdefault(world.site, set()).add(world.split)
+    assert set(splits) == {*SITES, *ENERGYPLUS_SITES}
+    assert all(len(each) == 1 for site, each in splits.items() if site != "greensboro")

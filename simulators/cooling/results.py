@@ -67,15 +67,19 @@ def _pid(world: Scenario, lanes: int) -> Controller:
     return control
 
 
-def run(world: Scenario, control: Controller, seed: int, days: int) -> dict[str, Floats]:
-    """Figures of one controller in every week of the split, one lane a week `[weeks]`."""
-    weeks = np.array([week for week in range(52) if week % 5 in SPLITS[world.split]])
-    episodes, tally = Episodes(world, seed, len(weeks), days * 288), Tally(world.zones)
-    measured = episodes.reset(seed, start=weeks * WEEK_NODES)
+def run(world: Scenario, control: Controller, seeds: int, days: int) -> dict[str, Floats]:
+    """Figures of one controller in every week of the split, `[seeds, weeks]`: each a lane with a load of its own."""
+    weeks = np.tile(_weeks(world), seeds)
+    episodes, tally = Episodes(world, 0, len(weeks), days * 288), Tally(world.zones)
+    measured = episodes.reset(0, start=weeks * WEEK_NODES)
     while not episodes.done:
         measured = episodes.step(control(measured.signals))
         tally.add(measured)
-    return tally.table()
+    return {name: values.reshape(seeds, -1) for name, values in tally.table().items()}
+
+
+def _weeks(world: Scenario) -> NDArray[np.int64]:
+    return np.array([week for week in range(52) if week % 5 in SPLITS[world.split]])
 
 
 def interval(values: Floats) -> tuple[float, float]:
@@ -113,9 +117,9 @@ def page(seeds: int, days: int, rounds: int, names: tuple[str, ...]) -> tuple[st
 
 def _over_seeds(world: Scenario, label: str, static: Floats, seeds: int, days: int) -> dict[str, Floats]:
     """Figures of one controller by seed `[seeds]`: means over the weeks, or the worst of them."""
-    lanes = len([week for week in range(52) if week % 5 in SPLITS[world.split]])
-    runs = [run(world, controllers(world, lanes, static)[label], seed, days) for seed in range(seeds)]
-    return {k: np.array([r[k].max() if k in WORST else r[k].mean() for r in runs]) for k in COLUMNS}
+    control = controllers(world, seeds * len(_weeks(world)), static)[label]
+    table = run(world, control, seeds, days)
+    return {key: table[key].max(axis=1) if key in WORST else table[key].mean(axis=1) for key in COLUMNS}
 
 
 def _section(name: str, world: Scenario, static: Floats, found: dict[str, dict[str, Floats]]) -> str:
@@ -144,7 +148,7 @@ def _slopes(days: int) -> str:
     world, warm = scenario("greensboro-test"), np.array([25.0, 0.6, 0.6, 0.6, 0.6, 12.0, 18.0, 2.0])
     for slope in (0.0, 0.0025, 0.005, 0.01):
         plant = replace(world, changes=(("it_power_slope_frac_per_k", slope),))
-        table = run(plant, _constant(warm, 10), 0, days)
+        table = run(plant, _constant(warm, len(_weeks(plant))), 1, days)
         it = float((table["total_kwh_per_day"] - table["cooling_kwh_per_day"]).mean())
         cooling, pue = table["cooling_kwh_per_day"].mean(), table["pue"].mean()
         rows.append(f"| {100 * slope:.2f} % | {it:.0f} | {cooling:.0f} | {pue:.4f} |")

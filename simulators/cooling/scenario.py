@@ -1,5 +1,6 @@
 """Named worlds to run the plant in: where, when, with what load; and the row of disturbances each run lives through."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -60,17 +61,23 @@ class Scenario:
         return week * WEEK_NODES + (draws[:, 1] * room).astype(np.int64)
 
 
-SCENARIOS = {
-    each.name: each
-    for each in (
-        Scenario("greensboro-year"),
-        Scenario("greensboro-train", split="train"),
-        Scenario("greensboro-validation", split="validation"),
-        Scenario("greensboro-test", split="test"),
-        Scenario("miami-test", site="miami", split="test"),
-        Scenario("sand-point-test", site="sand-point", split="test"),
-    )
+_SITES_BY_SPLIT = {
+    "train": ("boulder", "chicago", "las-vegas", "newark", "oklahoma-city", "phoenix", "san-francisco", "tampa"),
+    "validation": ("champaign", "colorado-springs", "fresno", "orlando"),
+    "test": ("denver", "golden", "miami-airport", "sterling", "miami", "sand-point"),
 }
+"""Sites other than Greensboro, each in one split alone, so that neither weeks nor sites are shared. All but `miami` and
+`sand-point` need the wheel pyenergyplus-lbnl."""
+
+
+def _scenarios() -> Iterator[Scenario]:
+    for split in SPLITS:
+        yield Scenario(f"greensboro-{split}", split=split)
+    for split, sites in _SITES_BY_SPLIT.items():
+        yield from (Scenario(f"{site}-{split}", site=site, split=split) for site in sites)
+
+
+SCENARIOS = {each.name: each for each in _scenarios()}
 
 
 def scenario(name: str, **changes: object) -> Scenario:

@@ -17,6 +17,26 @@ NODES = HOURS * NODES_PER_HOUR
 SITES = {"greensboro": "723170TYA.CSV", "sand-point": "703165TY.csv", "miami": "12839.tm2"}
 """Sites whose typical years ship inside the pvlib wheel: humid mid-latitude, cold sea coast, hot and humid."""
 
+ENERGYPLUS_SITES = {
+    "boulder": "USA_CO_Boulder-Broomfield-Jefferson.County.AP.724699_TMY3.epw",
+    "champaign": "USA_IL_University.of.Illinois-Willard.AP.725315_TMY3.epw",
+    "chicago": "USA_IL_Chicago-OHare.Intl.AP.725300_TMY3.epw",
+    "colorado-springs": "USA_CO_Colorado.Springs-Peterson.Field.724660_TMY3.epw",
+    "denver": "USA_CO_Denver-Aurora-Buckley.AFB.724695_TMY3.epw",
+    "fresno": "USA_CA_Fresno.Air.Terminal.723890_TMY3.epw",
+    "golden": "USA_CO_Golden-NREL.724666_TMY3.epw",
+    "las-vegas": "USA_NV_Las.Vegas-McCarran.Intl.AP.723860_TMY3.epw",
+    "miami-airport": "USA_FL_Miami.Intl.AP.722020_TMY3.epw",
+    "newark": "USA_NJ_Newark.Intl.AP.725020_TMY3.epw",
+    "oklahoma-city": "USA_OK_Oklahoma.City-Will.Rogers.World.AP.723530_TMY3.epw",
+    "orlando": "USA_FL_Orlando.Intl.AP.722050_TMY3.epw",
+    "phoenix": "USA_AZ_Phoenix-Sky.Harbor.Intl.AP.722780_TMY3.epw",
+    "san-francisco": "USA_CA_San.Francisco.Intl.AP.724940_TMY3.epw",
+    "sterling": "USA_VA_Sterling-Washington.Dulles.Intl.AP.724030_TMY3.epw",
+    "tampa": "USA_FL_Tampa.Intl.AP.722110_TMY3.epw",
+}
+"""Sites whose typical years ship inside the optional wheel pyenergyplus-lbnl."""
+
 
 class WeatherError(ValueError):
     """A weather file that is missing or is not what its name says."""
@@ -41,12 +61,12 @@ class Weather:
 
 @lru_cache(maxsize=16)
 def load_weather(source: str) -> Weather:
-    """The weather of a named site (`SITES`) or of a `.epw`, `.tm2` or TMY3 `.csv` file.
+    """The weather of a named site (`SITES`, `ENERGYPLUS_SITES`) or of a `.epw`, `.tm2` or TMY3 `.csv` file.
 
     Raises:
         WeatherError: no such file, a kind of file not known, or not 8,760 hours in it.
     """
-    path = _pvlib_file(SITES[source]) if source in SITES else Path(source)
+    path = _site_file(source) or Path(source)
     if not path.is_file():
         raise WeatherError(
             f"weather file `{path}` does not exist; "
@@ -58,11 +78,19 @@ def load_weather(source: str) -> Weather:
     return Weather(source, _nodes(dry, np.minimum(dew, dry), pressure))
 
 
-def _pvlib_file(name: str) -> Path:
-    spec = find_spec("pvlib")
+def _site_file(source: str) -> Path | None:
+    if source in SITES:
+        return _package("pvlib", "pvlib", source) / "data" / SITES[source]
+    if source in ENERGYPLUS_SITES:
+        return _package("pyenergyplus", "pyenergyplus-lbnl", source) / "data/weather" / ENERGYPLUS_SITES[source]
+    return None
+
+
+def _package(module: str, wheel: str, source: str) -> Path:
+    spec = find_spec(module)
     if spec is None or spec.origin is None:
-        raise WeatherError(f"weather file `{name}` comes with pvlib, which is not installed; install pvlib")
-    return Path(spec.origin).parent / "data" / name
+        raise WeatherError(f"the weather of `{source}` comes with {wheel}, which is not installed; install {wheel}")
+    return Path(spec.origin).parent
 
 
 def _read(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -1,7 +1,11 @@
-"""The generator has the statistics of the traces it is fitted to."""
+"""The generator has the statistics of the traces it is fitted to.
+
+Bounds are about what one more week, or one more day, of the same generator differs by from the long run.
+"""
 
 import csv
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,19 +28,20 @@ def _weeks(seed: int, weeks: int) -> np.ndarray:
     return utilisation(profile, "test", seed, 0, 0, weeks * 7 * 288, 1)[::12, 0]
 
 
+@cache
 def _days(seed: int, days: int) -> np.ndarray:
     """Five-minute power of the supercomputer profile `[nodes]`."""
     return load_fracs(HPC, "test", seed, ZERO, ZERO, days * 288, 1)[:, 0, 0]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster(shared_data: Path) -> np.ndarray:
     """A week of hourly CPU utilisation of a cluster."""
     with (shared_data / "alibaba_cpu_week_hourly.csv").open(newline="") as file:
         return np.array([float(row["cpu_load"]) for row in csv.DictReader(file)])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def machine(shared_data: Path) -> np.ndarray:
     """A day of a supercomputer's power at five-minute means, over its greatest."""
     with (shared_data / "frontier_cdu_power_2024-04-07_15s.csv").open(newline="") as file:
@@ -71,8 +76,8 @@ def test_utilisation_has_the_clusters_weekly_and_daily_shape(cluster: np.ndarray
 
 @pytest.mark.needs("shared")
 def test_batch_power_is_distributed_as_the_machines(machine: np.ndarray) -> None:
-    made = _days(1, 60)
-    assert ks_2samp(machine, made).statistic < 0.15
+    made = _days(1, 40)
+    assert ks_2samp(machine, made).statistic < 0.2
     levels = [0.05, 0.25, 0.5, 0.75, 0.95]
     assert np.quantile(made, levels) == pytest.approx(np.quantile(machine, levels), abs=0.1)
 
@@ -80,15 +85,15 @@ def test_batch_power_is_distributed_as_the_machines(machine: np.ndarray) -> None
 @pytest.mark.needs("shared")
 def test_batch_power_is_correlated_in_time_as_the_machines(machine: np.ndarray) -> None:
     lags = [1, 3, 6, 12, 24]
-    assert _autocorrelation(_days(1, 60), lags) == pytest.approx(_autocorrelation(machine, lags), abs=0.12)
+    assert _autocorrelation(_days(1, 40), lags) == pytest.approx(_autocorrelation(machine, lags), abs=0.15)
 
 
 @pytest.mark.needs("shared")
 def test_batch_bursts_are_as_large_as_the_machines_and_half_as_many_at_least(machine: np.ndarray) -> None:
-    made, seen = np.diff(_days(1, 60)), np.diff(machine)
+    made, seen = np.diff(_days(1, 40)), np.diff(machine)
     assert np.quantile(np.abs(made), 0.99) == pytest.approx(np.quantile(np.abs(seen), 0.99), abs=0.15)
     for sign in (1.0, -1.0):
-        a_day, real = (sign * made > 0.1).sum() / 60, (sign * seen > 0.1).sum()
+        a_day, real = (sign * made > 0.1).sum() / 40, (sign * seen > 0.1).sum()
         assert 0.5 < a_day / real < 1.5
 
 

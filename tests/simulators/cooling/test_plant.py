@@ -11,6 +11,7 @@ from simulators.cooling.balance import net_heat_kw, stored_kj
 from simulators.cooling.outputs import Outputs
 from simulators.cooling.params import default_params, with_values
 from simulators.cooling.plant import advance, last
+from simulators.cooling.randomise import Randomisation, randomised, uniform
 from simulators.cooling.ready import prepare
 from simulators.cooling.sensing import setpoint_specs
 from simulators.cooling.simulation import start_setpoints, start_state
@@ -55,6 +56,34 @@ def test_nothing_is_ever_negative_or_free(command: tuple[float, ...], it_kw: flo
     assert np.all(np.isfinite(np.concatenate([o.inlet_c.ravel(), o.cws_c.ravel()])))
     assert np.all(o.chiller_kw * 14.0 >= o.chiller_load_kw)  # no chiller of these sets does better than COP 14
     assert np.all(o.cws_c >= min(wet_bulb, 13.0) - 1e-9)
+
+
+WITH_ECONOMISERS = Randomisation().with_spreads(
+    {
+        "it_power_slope_frac_per_k": uniform(0.0, 0.01),
+        "water_economiser_frac": uniform(0.0, 0.9),
+        "air_economiser_frac": uniform(0.0, 1.0),
+    }
+)
+
+
+@settings(derandomize=True, max_examples=40, deadline=None)
+@given(plant=st.integers(0, 10_000), command=COMMANDS, it_kw=st.floats(20.0, 250.0), wet_bulb=st.floats(-15.0, 27.0))
+def test_no_plant_that_practice_may_draw_gets_energy_for_nothing(
+    plant: int, command: tuple[float, ...], it_kw: float, wet_bulb: float
+) -> None:
+    params = randomised(default_params(), WITH_ECONOMISERS, "range", plant, np.array([0]), 0)
+    made = bench(params, settle_minutes=0.0)
+    made.setpoints = np.array([command])
+    for _ in range(6):
+        before = stored_kj(made.state, made.ready)
+        o = last(made.run(0.5, it_kw=it_kw, wet_bulb_c=wet_bulb, dry_bulb_c=wet_bulb + 5.0))
+        after, heat = stored_kj(made.state, made.ready), net_heat_kw(o, made.ready)
+        for part in range(2):
+            assert np.all(np.abs((after[part] - before[part]) / made.ready.dt_s - heat[part]) < 1e-6 * 1000.0)
+        for name in ("it_kw", "fan_kw", "chiller_kw", "chw_pump_kw", "cw_pump_kw", "tower_kw", "makeup_kg_s"):
+            assert np.all(getattr(o, name) >= 0.0), name
+        assert np.all(o.chiller_kw * 16.0 >= o.chiller_load_kw)
 
 
 @pytest.mark.parametrize("event", ["setpoints", "load", "fans", "chiller"])

@@ -20,6 +20,7 @@ ORDER = (
     "test_handful.py",
     "test_spec.py",
     "test_kernel.py",
+    "test_old_rulings.py",
     "test_decide.py",
     "test_ramp.py",
 )

@@ -16,6 +16,7 @@ ORDER = (
     "test_ramp_exactly.py",
     "test_envelope.py",
     "test_guard.py",
+    "test_watched.py",
     "test_inputs.py",
     "test_handful.py",
     "test_spec.py",

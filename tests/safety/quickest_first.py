@@ -15,6 +15,7 @@ ORDER = (
     "test_standing.py",
     "test_ramp_exactly.py",
     "test_envelope.py",
+    "test_ladder_exactly.py",
     "test_guard.py",
     "test_watched.py",
     "test_inputs.py",

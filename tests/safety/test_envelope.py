@@ -205,6 +205,8 @@ def test_a_range_of_one_value_is_a_range() -> None:
     with pytest.raises(SpecError) as caught:
         every_with("low = 0, high = 40, rate", "low = 41, high = 40, rate")
     assert str(caught.value) == "plausibility `P`: `low` 41 is above `high` 40: swap them"
+    with pytest.raises(SpecError, match=r"^rule `P`: `when`: `x`: a comparison is wanted"):
+        every_with('agrees = "x <= y"', 'agrees = "x"')
 
 
 @pytest.mark.parametrize("given", ["3", '"ab"', "[1]", "[1, 2, 3]", "{}"])

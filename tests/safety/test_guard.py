@@ -8,7 +8,7 @@ import pytest
 from safety.envelope import fresh_memory
 from safety.guard import guard
 from safety.spec import build_envelope
-from safety.values import Authority, Memory, Observation, Quality, Rung, Signal, Source
+from safety.values import Authority, Latch, Memory, Observation, Quality, Rung, Signal, Source
 from tests.safety.golden import USUAL, model_of
 
 ENVELOPE = build_envelope(model_of({}))
@@ -98,3 +98,20 @@ def test_a_command_with_a_setpoint_missing_does_not_stand() -> None:
 def test_an_unknown_limit_does_not_stand() -> None:
     guarded = guard(seen(dew_point_c=Signal(8.0, Quality.BAD)), LAST, ENVELOPE, memory(), elapsed_us=1)
     assert guarded.decide_now
+
+
+def test_everything_that_is_wrong_is_found_and_everybody_concerned_removed() -> None:
+    wet_and_old = seen(dew_point_c=Signal(20.0), inlet_c=Signal(24.0, age_us=700_000_000))
+    guarded = guard(wet_and_old, LAST, ENVELOPE, memory(), elapsed_us=1)
+    assert [finding.rule for finding in guarded.findings] == ["INLET-OLD", "INLET-FRESH", "DEW"]
+    assert guarded.removed == frozenset(Source)
+    wet_and_latched = replace(memory(), latches=(Latch("X", guarded.findings[0]),))
+    assert guard(seen(dew_point_c=Signal(20.0)), LAST, ENVELOPE, wet_and_latched, elapsed_us=1).removed == {
+        Source.CANDIDATE
+    }
+
+
+def test_a_hold_runs_out_to_the_microsecond() -> None:
+    assert guard(WELL, LAST, ENVELOPE, memory(Rung.HOLD, held_us=599_999_999), elapsed_us=1).decide_now
+    assert not guard(WELL, LAST, ENVELOPE, memory(Rung.HOLD, held_us=599_999_998), elapsed_us=1).decide_now
+    assert not guard(WELL, LAST, ENVELOPE, memory(Rung.INCUMBENT, held_us=600_000_000), elapsed_us=1).decide_now

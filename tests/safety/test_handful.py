@@ -1,13 +1,16 @@
 """Every written-out form against the meaning on a handful of judgements: quick, so that each mutant meets it."""
 
-from math import isnan
+from dataclasses import replace
+from math import isnan, nan
 
 import numpy as np
 import pytest
 
+from safety.command_rules import Bound
 from safety.decide import judge, judge_plainly
 from safety.ramp import Ramped
-from safety.values import Rung
+from safety.rules import CommandRule, Situation
+from safety.values import Rung, Setpoints, Tier
 from safety.vectorised import accepts, margins
 from tests.safety.differential import each
 from tests.safety.edges import cases_of, envelope_of_some_kinds
@@ -37,6 +40,51 @@ def test_a_handful_of_judgements_is_the_same_in_every_form(seed: int, alone: str
             assert answer is None or (same(answer[0], dict(plain.margins)) and answer[1] == plain.accepted)
         for said in (forms.accepts(target, step, now), forms.stands(step, step, now) if step == target else None):
             assert said in (None, plain.accepted)
+
+
+class Asked(CommandRule):
+    """A kind nobody has written out: it can only be asked."""
+
+    @property
+    def setpoints(self) -> tuple[str, ...]:
+        return ("air",)
+
+    def margin(self, proposed: Setpoints, now: Situation) -> float:
+        return nan if abs(proposed["air"]) < 1.0 else 3.0 - proposed["air"]
+
+    def explain(self, proposed: Setpoints, now: Situation) -> str:
+        return f"air is {proposed['air']}"
+
+
+class AskedOfSteps(Asked):
+    step_only = True
+
+
+@pytest.mark.parametrize("kind", [Asked, AskedOfSteps])
+def test_a_kind_that_is_not_written_out_is_asked(kind: type[CommandRule]) -> None:
+    envelope = envelope_of_some_kinds(2)
+    bounds = tuple(rule for rule in envelope.command_rules if isinstance(rule, Bound))
+    envelope = replace(envelope, command_rules=(*bounds, kind(id="Z", tier=Tier.T2, hazard="h", basis="b")))
+    cases = cases_of(envelope_of_some_kinds(2), 2, situations=20, per_situation=10)
+    forms = envelope.compiled[Rung.HOLD]
+    left = 0
+    for target, step, now in each(cases):
+        plain = judge_plainly(target, Ramped(step), Rung.HOLD, now, envelope)
+        assert repr(judge(target, Ramped(step), Rung.HOLD, now, envelope)) == repr(plain)
+        answer = forms.margins(target, step, now)
+        left += answer is None
+        assert answer is None or (same(answer[0], dict(plain.margins)) and answer[1] == plain.accepted)
+        assert forms.accepts(target, step, now) in (None, plain.accepted)
+        plain = judge_plainly(step, Ramped(step), Rung.HOLD, now, envelope)
+        answer = forms.arrived(step, step, now)
+        assert answer is None or (same(answer[0], dict(plain.margins)) and answer[1] == plain.accepted)
+        assert forms.stands(step, step, now) in (None, plain.accepted)
+    assert left < 10
+
+
+def test_the_text_of_the_forms_can_be_read() -> None:
+    text = envelope_of_some_kinds(1).compiled[Rung.CANDIDATE].source()
+    assert text.startswith("def compiled(target, step, now):")
 
 
 def test_the_usual_judgement_is_not_left_to_the_plain_way() -> None:

@@ -61,6 +61,10 @@ def test(cases: Path, sites: Path) -> Said:
         failures = tuple(folder.failures())
     except CaseError as error:
         return Said((str(error),), well=False)
+    if not folder.paths():
+        return Said(
+            (f"`{cases / 'decisions'}` holds no golden decisions: give the folder that holds `decisions/`",), well=False
+        )
     return Said((*failures, f"{len(folder.paths())} golden decisions, {len(failures)} differences"), well=not failures)
 
 

@@ -182,14 +182,19 @@ def _entry(
 ) -> float:
     """The fraction at which the line enters a rule the last command violates; 0 where it does not.
 
-    Margins are concave along the line, so the chord's zero lies inside the permitted set.
+    Outside of the limits on one setpoint the margin grows as the setpoint moves, and a relation's does so all along the
+    line: both meet zero at the edge itself. What lies beyond it, as the other of two limits, does not count.
     """
     assert now.last is not None
     outside = rule.margin(step, now)
     if not outside < 0 or not (demanded or rule.margin(now.last, now) < 0):
         return 0.0
     inside = rule.margin(_goal(group, target, step), now)
-    return -outside / (inside - outside) if inside >= 0 else 0.0
+    if not inside >= 0:
+        return 0.0
+    if isinstance(rule, Bound | Interlock | Budget):
+        return -outside / abs(target[rule.setpoint] - step[rule.setpoint])
+    return -outside / (inside - outside)
 
 
 def _goal(group: RampGroup, target: Setpoints, step: Setpoints) -> Setpoints:

@@ -18,7 +18,8 @@ app = typer.Typer(
 )
 PROVER_KEY = Path(".understudy/prover-key.pem")
 File = Annotated[Path, typer.Argument(help="An envelope.toml.")]
-CasesOption = Annotated[Path, typer.Option(help="Folder of golden decisions.")]
+CASES = Path("tests/cases")
+CasesOption = Annotated[Path, typer.Option(help="Folder of cases: `decisions/` and the `envelopes/` they begin from.")]
 SitesOption = Annotated[Path, typer.Option(help="Folder of the sites whose envelopes the cases name.")]
 
 
@@ -54,7 +55,12 @@ def diff(old: File, new: File) -> None:
 
 
 @app.command("test")
-def golden(cases: CasesOption = Path("tests/cases/decisions"), sites: SitesOption = Path("deploy/sites")) -> None:
+def golden(
+    cases: Annotated[
+        Path, typer.Argument(help="Folder of cases: `decisions/` and the `envelopes/` they begin from.")
+    ] = CASES,
+    sites: SitesOption = Path("deploy/sites"),
+) -> None:
     """Judge every golden decision anew. Exit code 1 on any difference."""
     _say(commands.test(cases, sites))
 
@@ -69,7 +75,7 @@ def commission(envelope: File, log: Annotated[Path, typer.Option(help="CSV of th
 def page(
     envelope: File,
     out: Annotated[Path, typer.Option(help="Where to write the page.")],
-    cases: CasesOption = Path("tests/cases/decisions"),
+    cases: CasesOption = CASES,
     sites: SitesOption = Path("deploy/sites"),
 ) -> None:
     """Write its page: hazard, rule, proof, test and last result."""

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import z3
 
-from safety.command_rules import Dwell
+from safety.command_rules import Bound, Dwell, Interlock
 from safety.envelope import Envelope
+from safety.money_rules import Budget
 from safety.proof.lowering import Vector, World, margin, number, reach, satisfied, violated
 from safety.ramp import RampGroup
 from safety.rules import CommandRule
@@ -155,6 +156,9 @@ def _fraction(
                 slewed = z3.If(z3.And(way > 0, share < slewed), share, slewed)
     for rule in group.entered:
         outside, inside = margin(rule, here, walk.at), margin(rule, goal, walk.at)
-        entry = z3.If(engaged[rule.id], -outside / (inside - outside), z3.RealVal(0))
+        rise = inside - outside
+        if isinstance(rule, Bound | Interlock | Budget):
+            rise = z3.Abs(goal[rule.setpoint] - here[rule.setpoint])
+        entry = z3.If(engaged[rule.id], -outside / rise, z3.RealVal(0))
         needed = z3.If(entry > needed, entry, needed)
     return z3.If(needed <= slewed, slewed, needed), needed > slewed

@@ -40,6 +40,12 @@ def test_test_judges_the_golden_decisions() -> None:
     assert said.lines[-1] == f"{len(paths())} golden decisions, 0 differences"
 
 
+def test_a_folder_without_decisions_is_no_success(tmp_path: Path) -> None:
+    said = commands.test(tmp_path, FOLDER.sites)
+    assert not said.well
+    assert "holds no golden decisions" in said.lines[0]
+
+
 def test_an_incumbent_inside_the_envelope_passes_commissioning(tmp_path: Path) -> None:
     path = log_of(tmp_path, [{"supply_c": 18 + 0.1 * (at % 5)} for at in range(50)])
     said = commands.commission_log(SMALL, path)

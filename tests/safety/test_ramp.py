@@ -1,5 +1,6 @@
 """The ramp by itself: where it goes, how fast, and what may make it go faster."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +98,15 @@ def test_a_forbidden_last_command_is_left_for_the_edge_and_no_further(
     by_rate = last + 1.0
     assert edge <= ramped.step["supply_c"] <= max(edge, by_rate)
     assert ("supply_c" in ramped.waived) == (edge > by_rate)
+
+
+@pytest.mark.parametrize(("last", "edge", "target"), [(8.0, 14.0, 29.5), (36.0, 30.0, 14.5)])
+def test_between_two_limits_the_nearer_edge_is_entered_whatever_the_other_says(
+    last: float, edge: float, target: float
+) -> None:
+    ramped = ramp(vector(supply_c=target), now(vector(supply_c=last), dew_point_c=0.0), PLAN)
+    assert ramped.step["supply_c"] == edge
+    assert ramped.waived == {"supply_c"}
 
 
 def test_repeated_steps_arrive() -> None:

@@ -3,7 +3,7 @@
 For fixed signals and discrete values each T0-T2 rule looks at one number: its setpoint, or the sum of its relation. Along
 the line of a group that number moves from its value at the last command to its value at the target. Where the last command
 keeps a rule the step keeps it; where it does not, and the ramp has to enter, the step keeps it from the fraction on at
-which the chord of the margins crosses zero, which is the fraction the ramp works out.
+which the line crosses the edge, which is the fraction the ramp works out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ import z3
 
 from safety.command_rules import Relation, Slew
 from safety.envelope import Envelope
-from safety.proof.lowering import Vector, World, margin, number, reach, satisfied, total, vector, violated, world
+from safety.proof.lowering import Vector, World, margin, number, reach, rise, satisfied, total, vector, violated, world
 from safety.proof.question import ANALYTIC, Answer, Example, Obligation, Seeded, prove
 from safety.proof.replay import refused_by, situation_of, vector_of
 from safety.ramp import RampGroup, ramp
@@ -40,8 +40,8 @@ def _stays(rule: CommandRule, at: World, discrete: set[str], envelope: Envelope)
     here = {name: target[name] if name in discrete else value for name, value in at.last.items()}
     start, end = _height(rule, here), _height(rule, target)
     step = _at_height(rule, here, start + share * (end - start))
-    outside, inside = margin(rule, here, at), margin(rule, target, at)
-    entered = z3.And(violated(rule, here, at), share * (inside - outside) >= -outside)
+    outside = margin(rule, here, at)
+    entered = z3.And(violated(rule, here, at), share * rise(rule, here, target, at) >= -outside)
     assumed = [*at.assumed, share >= 0, share <= 1, satisfied(rule, target, at)]
     begun = [*assumed, z3.Or(satisfied(rule, here, at), entered)]
     anyhow = [*assumed, z3.Or(satisfied(rule, here, at), violated(rule, here, at))]

@@ -229,6 +229,13 @@ def violated(rule: CommandRule, proposed: Vector, at: World) -> z3.BoolRef:
     return z3.And(answers(rule, at), z3.Not(satisfied(rule, proposed, at)))
 
 
+def rise(rule: CommandRule, here: Vector, goal: Vector, at: World) -> z3.ArithRef:
+    """By how much the margin would rise from `here` to `goal` if nothing but the limit that is broken counted."""
+    if isinstance(rule, Bound | Interlock | Budget):
+        return z3.Abs(goal[rule.setpoint] - here[rule.setpoint])
+    return margin(rule, goal, at) - margin(rule, here, at)
+
+
 def margin(rule: CommandRule, proposed: Vector, at: World) -> z3.ArithRef:
     """The margin of a limit in force, as `CommandRule.margin` gives it: the smaller distance to its two sides."""
     one, *others = _sides(rule, proposed, at)

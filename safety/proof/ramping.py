@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 
 import z3
 
-from safety.command_rules import Bound, Dwell, Interlock
+from safety.command_rules import Dwell
 from safety.envelope import Envelope
-from safety.money_rules import Budget
-from safety.proof.lowering import Vector, World, margin, number, reach, satisfied, violated
+from safety.proof.lowering import Vector, World, margin, number, reach, rise, satisfied, violated
 from safety.ramp import RampGroup
 from safety.rules import CommandRule
 from safety.values import Tier
@@ -155,10 +154,7 @@ def _fraction(
                 share = z3.If(way <= allowed, z3.RealVal(1), allowed / way)
                 slewed = z3.If(z3.And(way > 0, share < slewed), share, slewed)
     for rule in group.entered:
-        outside, inside = margin(rule, here, walk.at), margin(rule, goal, walk.at)
-        rise = inside - outside
-        if isinstance(rule, Bound | Interlock | Budget):
-            rise = z3.Abs(goal[rule.setpoint] - here[rule.setpoint])
-        entry = z3.If(engaged[rule.id], -outside / rise, z3.RealVal(0))
+        outside = margin(rule, here, walk.at)
+        entry = z3.If(engaged[rule.id], -outside / rise(rule, here, goal, walk.at), z3.RealVal(0))
         needed = z3.If(entry > needed, entry, needed)
     return z3.If(needed <= slewed, slewed, needed), needed > slewed

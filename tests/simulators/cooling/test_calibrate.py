@@ -47,9 +47,10 @@ def test_what_is_found_can_be_written_and_used_to_spread_plants(tmp_path: Path) 
     fit = calibrate(_log(3), ("fan_rated_kw",), iterations=2, windows=8)
     path = tmp_path / "params.toml"
     path.write_text(fit.toml())
-    (name, low, high), *_ = from_params_toml(path).factors
+    ((name, spread),) = from_params_toml(path).items()
     assert name == "fan_rated_kw"
-    assert low < fit.values[name] / 13.0 < high
+    assert spread.middle == pytest.approx(fit.values[name], rel=1e-5)
+    assert spread.low < spread.middle < spread.high
     assert "fan_power" in fit.report()
 
 

@@ -32,7 +32,7 @@ class Tally:
     steps: int = 0
     _inlets: list[Floats] = field(default_factory=list)
     _setpoints: Floats | None = None
-    _running: Floats = field(default_factory=lambda: np.zeros(0))
+    _running: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def add(self, m: Measured) -> None:
         """Count one control step."""
@@ -52,20 +52,26 @@ class Tally:
         self.rate_k = np.maximum(self.rate_k, np.abs(self._inlets[-1] - self._inlets[0]).max(axis=1))
         moved = m.setpoints - self._setpoints
         self.travel = self.travel + np.abs(moved) / self._ranges()
-        self.starts = self.starts + np.maximum(m.readback[:, -1] - self._running, 0.0)
-        self._setpoints, self._running = m.setpoints, m.readback[:, -1]
+        # Unit k runs while k or more do: the first is started first and stopped last, there is no lead and lag.
+        running = m.readback[:, -1:] > np.arange(self._units()) + 0.5
+        self.starts = self.starts + (running & ~self._running)
+        self._setpoints, self._running = m.setpoints, running
 
     def _begin(self, m: Measured) -> None:
         lanes = len(m.it_kwh)
         zero = np.zeros(lanes)
-        self.cooling_kwh = self.it_kwh = self.water_kg = self.rate_k = self.starts = zero
+        self.cooling_kwh = self.it_kwh = self.water_kg = self.rate_k = zero
         self.degree_minutes = dict.fromkeys((*BANDS_C, "below_18"), zero)
         self.inlet_max_c = np.full(lanes, -np.inf)
         self.travel, self._setpoints = np.zeros_like(m.setpoints), m.setpoints
-        self._running = m.readback[:, -1]
+        self._running = m.readback[:, -1:] > np.arange(self._units()) + 0.5
+        self.starts = np.zeros(self._running.shape)
 
     def _ranges(self) -> Floats:
         return np.array([spec.high - spec.low for spec in setpoint_specs(self.zones)])
+
+    def _units(self) -> int:
+        return int(setpoint_specs(self.zones)[-1].high)
 
     def table(self) -> dict[str, Floats]:
         """Each figure for each lane `[n]`.
@@ -74,7 +80,7 @@ class Tally:
         * `water_l_per_it_kwh`
         * `kelvin_minutes_*`: inlets beyond a band, hottest of each zone, summed over zones, a day
         * `inlet_max_c`, `rate_k_per_15_min`: the worst
-        * `travel_per_day`: full strokes of the mean actuator; `starts_per_day`: of chillers
+        * `travel_per_day`: full strokes of the mean actuator; `starts_per_day`: of all chillers, and of each
         """
         days = self.steps * STEP_MINUTES / 1440.0
         return {
@@ -87,5 +93,6 @@ class Tally:
             "inlet_max_c": self.inlet_max_c,
             "rate_k_per_15_min": self.rate_k,
             "travel_per_day": self.travel.mean(axis=1) / days,
-            "starts_per_day": self.starts / days,
+            "starts_per_day": self.starts.sum(axis=1) / days,
+            **{f"starts_per_day_chiller_{unit + 1}": each / days for unit, each in enumerate(self.starts.T)},
         }

@@ -25,6 +25,7 @@ from controller.policies.bundle import Bundle, load_bundle
 from controller.policies.client import ChildCandidate
 from controller.policies.link import COMMAND
 from controller.policies.manifest import BundleError
+from controller.policies.novelty import NoveltyMeter
 from controller.policies.trust import TrustStore
 from controller.ports import Candidate, Event, Plant
 from controller.report import report_of
@@ -246,6 +247,7 @@ class ControlSystem:
             wall_us=lambda: time.monotonic_ns() // 1000,
             companions=self.kit.companions,
             watchers=watchers,
+            meter=NoveltyMeter(loaded.bundle.manifest),
         )
         self.loop = PlantLoop.resume(parts, self._fresh())
         self._keep_artefacts()

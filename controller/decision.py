@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from safety.decide import decide
 from safety.envelope import Envelope
+from safety.inputs import managed
 from safety.values import Command, Finding, Judgement, Memory, Observation, Proposal, Ruling, Rung, Source
 
 SCHEMA_VERSION = 1
@@ -132,3 +133,9 @@ def redecide(decision: Decision, envelope: Envelope) -> Ruling:
         epoch=decision.command.epoch,
         without=frozenset(decision.without),
     )
+
+
+def proposers_view(decision: Decision, envelope: Envelope) -> Observation:
+    """What those who proposed saw: the stored observation as the input manager passed it on."""
+    view, _ = managed(decision.observation, envelope.inputs, decision.memory_before.rules, decision.elapsed_us)
+    return view

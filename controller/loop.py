@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from controller import operate
-from controller.decision import Assignment, Decision, Digests, assemble
+from controller.decision import Assignment, Decision, Digests, assemble, proposers_view
 from controller.errors import StateError
 from controller.evidence import AUDIT_FAILURE, HARD_VETO, evidence_of
 from controller.ledger import Ledger
@@ -25,11 +25,14 @@ from controller.rollout.state import Status
 from safety.decide import decide, situation
 from safety.envelope import Envelope, permitted
 from safety.guard import Guarded, guard
-from safety.values import Memory, Observation, Proposal, Receipt, Ruling, Rung, Source, Tier
+from safety.inputs import Amended, managed
+from safety.values import Memory, Observation, Proposal, Receipt, Ruling, Rung, Signal, Source, Tier
 from safety.verify import escaped
 from shadow.comparison import Comparison, compare
 from shadow.evidence import observe_tick
 
+# Signals about a candidate's proposal rather than the plant, such as how novel it is: what it saw, what it asks -> signals.
+Meter = Callable[[Observation, Proposal], Mapping[str, Signal]]
 RECOVERED = 64  # decisions a plant may be behind the record after a restart: those of one period
 
 
@@ -51,6 +54,7 @@ class Parts:
     wall_us: Callable[[], int]
     companions: "Companions"
     watchers: "tuple[Watcher, ...]" = ()
+    meter: Meter = lambda seen, proposal: {}
 
 
 class Companions:
@@ -60,8 +64,8 @@ class Companions:
         """What their candidates are to be asked, in the same round trip as the plant's."""
         return []
 
-    def act(self, proposals: list[Proposal]) -> None:
-        """Command the lanes, given the candidate's answers to `observations`."""
+    def act(self, proposals: list[Proposal], measured: list[Mapping[str, Signal]]) -> None:
+        """Command the lanes, given the candidate's answers to `observations` and what was measured of each answer."""
 
 
 class Watcher:
@@ -83,6 +87,7 @@ class PlantLoop:
         self.state = state
         self.ledger = Ledger(parts.spool)
         self._aged_at_us: int | None = None
+        self._measured: tuple[int, Mapping[str, Signal]] = (0, {})
         self._receipt: Receipt | None = None
         self._recovered: list[Decision] = []
         self._checkpoints = Checkpoints()
@@ -112,6 +117,7 @@ class PlantLoop:
             )
         loop = cls(parts, state)
         loop._aged_at_us, loop._recovered = last.observation.taken_at, parts.spool.recent(RECOVERED)
+        loop._measured = loop._aged_at_us, loop._measured_in(last)
         return loop
 
     def run(self, until_us: int, keep_going: Callable[[], bool]) -> None:
@@ -147,7 +153,8 @@ class PlantLoop:
         was_given = is_driving(self.state)
         stopped = self._take_up_intents(seen)
         memory = in_force(self.state.memory, seen)
-        guarded = guard(seen, memory.last, self.parts.envelope, memory, elapsed_us=self._elapsed(seen))
+        known = self._still_measured(seen)
+        guarded = guard(known, memory.last, self.parts.envelope, memory, elapsed_us=self._elapsed(seen))
         # A latch is set by the decision that makes it durable, not here.
         kept = guarded.memory
         self.state = self.state.remembering(
@@ -176,7 +183,8 @@ class PlantLoop:
         self.state = made.state
         self._tell(made.entry.events)
         self._receipt = self.parts.plant.apply(made.ruling.command, decision=made.decision.id)
-        self.parts.companions.act(asked.answers[1:])
+        self._measured = seen.taken_at, asked.measured[0]
+        self.parts.companions.act(asked.answers[1:], asked.measured[1:])
         for watcher in self.parts.watchers:
             watcher.decided(made.decision, made.ruling, made.comparison, self.state)
         return made.decision
@@ -197,15 +205,20 @@ class PlantLoop:
         began_us = parts.wall_us()
         outcome = parts.plant.outcome()
         assignment = self._assignment(before, seen.taken_at)
-        observation = self._complete(seen, before, assignment)
-        own, incumbent_memory = parts.incumbent.propose(observation, before.incumbent)
+        elapsed_us = self._elapsed(seen)
+        observation, managed_view = self._complete(seen, before, assignment, elapsed_us)
+        own, incumbent_memory = parts.incumbent.propose(managed_view, before.incumbent)
         proposed_us = parts.wall_us()
-        answers = parts.candidate.propose([observation, *parts.companions.observations()])
+        views = [managed_view, *parts.companions.observations()]
+        answers = parts.candidate.propose(views)
+        measured = [parts.meter(view, answer) for view, answer in zip(views, answers, strict=True)]
+        if measured[0]:
+            observation = replace(observation, signals=Amended(observation.signals, measured[0]))
         proposals = {Source.INCUMBENT: own, Source.CANDIDATE: answers[0]}
         proposals |= operate.override_proposal(before.override, own, seen.taken_at)
         latencies = {"incumbent": proposed_us - began_us, "candidate": parts.wall_us() - proposed_us}
         return _Asked(
-            observation, assignment, proposals, answers, incumbent_memory, outcome, self._elapsed(seen), latencies
+            observation, assignment, proposals, answers, measured, incumbent_memory, outcome, elapsed_us, latencies
         )
 
     def _make(self, asked: "_Asked", before: LoopState, without: frozenset[Source], told: tuple[Event, ...]) -> "_Made":
@@ -320,10 +333,12 @@ class PlantLoop:
             return False
         for decision in self._recovered:
             if decision.observation.taken_at == seen.taken_at:
-                answers = self.parts.candidate.propose([decision.observation, *self.parts.companions.observations()])
+                views = [proposers_view(decision, self.parts.envelope), *self.parts.companions.observations()]
+                answers = self.parts.candidate.propose(views)
+                measured = [self.parts.meter(view, answer) for view, answer in zip(views, answers, strict=True)]
                 command = replace(decision.command, epoch=self.parts.epoch)
                 self._receipt = self.parts.plant.apply(command, decision=decision.id)
-                self.parts.companions.act(answers[1:])
+                self.parts.companions.act(answers[1:], measured[1:])
                 self.parts.plant.outcome()
         return True
 
@@ -356,10 +371,31 @@ class PlantLoop:
             return Assignment(source, why, drawn.stage, drawn.block, drawn.share, override.id)
         return Assignment(Source(drawn.who), drawn.why, drawn.stage, drawn.block, drawn.share)
 
-    def _complete(self, seen: Observation, state: LoopState, assignment: Assignment) -> Observation:
-        now = situation(seen, state.memory, self.parts.envelope)
-        allowed = permitted(self.parts.envelope, now)
-        return replace(seen, subject=f"b{assignment.block:06d}", permitted=allowed)
+    def _complete(
+        self, seen: Observation, state: LoopState, assignment: Assignment, elapsed_us: int
+    ) -> tuple[Observation, Observation]:
+        """The observation with what is permitted now: as the plant gave it, which `decide` judges by and the record keeps,
+        and as the input manager passes it on to those who propose."""
+        envelope = self.parts.envelope
+        view, _ = managed(seen, envelope.inputs, state.memory.rules, elapsed_us)
+        allowed = permitted(envelope, situation(view, state.memory, envelope))
+        subject = f"b{assignment.block:06d}"
+        return replace(seen, subject=subject, permitted=allowed), replace(view, subject=subject, permitted=allowed)
+
+    def _still_measured(self, seen: Observation) -> Observation:
+        """An observation between decisions, with what was measured of the last proposal, as old as that is."""
+        at_us, measured = self._measured
+        if not measured:
+            return seen
+        age_us = seen.taken_at - at_us
+        aged = {name: replace(signal, age_us=age_us) for name, signal in measured.items()}
+        return replace(seen, signals=Amended(seen.signals, aged))
+
+    def _measured_in(self, decision: Decision) -> Mapping[str, Signal]:
+        """What was measured of the candidate's proposal in a decision of the record."""
+        proposal = next(p for p in decision.proposals if p.source is Source.CANDIDATE)
+        names = self.parts.meter(proposers_view(decision, self.parts.envelope), proposal).keys()
+        return {name: decision.observation.signals[name] for name in names if name in decision.observation.signals}
 
     def _compare(self, decision: Decision, ruling: Ruling) -> Comparison:
         by_rung = {judgement.rung: judgement for judgement in ruling.judgements}
@@ -383,12 +419,14 @@ class PlantLoop:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """All that goes into one decision. `answers` are the candidate's: to the plant's observation, then to companions'."""
+    """All that goes into one decision. `answers` are the candidate's: to the plant's observation, then to companions';
+    `measured` is what the meter says of each."""
 
     observation: Observation
     assignment: Assignment
     proposals: Mapping[Source, Proposal]
     answers: list[Proposal]
+    measured: list[Mapping[str, Signal]]
     incumbent_memory: Mapping[str, object]
     outcome: Outcome
     elapsed_us: int

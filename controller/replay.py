@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from controller.decision import Decision, redecide
+from controller.decision import Decision, proposers_view, redecide
 from controller.ports import Candidate
 from controller.record import ruling_digest
 from safety.decide import situation
@@ -51,8 +51,9 @@ def reinfer(decision: Decision, envelope: Envelope, candidate: Candidate) -> tup
     stored = next((p for p in decision.proposals if p.source is Source.CANDIDATE), None)
     if stored is None or stored.status is not Status.OK:
         return ()
-    now = situation(decision.observation, decision.memory_before, envelope)
-    seen = replace(decision.observation, permitted=permitted(envelope, now))
+    seen = proposers_view(decision, envelope)
+    now = situation(seen, decision.memory_before, envelope)
+    seen = replace(seen, permitted=permitted(envelope, now))
     again = candidate.propose([seen])[0]
     if again.status is not Status.OK:
         return (f"the policy now answers `{again.status}`: {again.detail}",)

@@ -57,7 +57,8 @@ class CoolingSettings(_Model):
 class BiddingSettings(_Model):
     """The simulated advertiser account: which campaigns, in which world, and when its cost counts as a breach.
 
-    `account` names the draw of the campaigns, so that runs of every seed are days of the same account.
+    `account` names the draw of the campaigns, so that runs of every seed are days of the same account. The advertiser's
+    credit is what all campaigns may spend in `credit_days` days; a day may not cost more than their budgets together.
     """
 
     scenario: str
@@ -66,6 +67,7 @@ class BiddingSettings(_Model):
     impressions_per_day: Annotated[Number, Field(gt=0)]
     hard_cost_ratio: Annotated[Number, Field(ge=1)]
     hard_from_frac: Annotated[Number, Field(ge=0, le=1)]
+    credit_days: Annotated[int, Field(ge=1)] = 90
 
 
 class PushSettings(_Model):

@@ -1,20 +1,24 @@
 """Golden decisions: data files with a sentence each, and `understudy envelope test FOLDER`, which judges them anew.
 
 A case changes a plain tick: `[envelope]` (base, set, remove, change, add), `[observation]`, `[incumbent]`, `[candidate]`,
-`[operator]`, `[memory]`, `[call]`, and says under `[expect]` what must come of it. The folder has `decisions/*.toml`, and
+`[operator]`, `[memory]`, `[call]`, and says under `[expect]` what must come of it. With `each = ["z1", "z2"]` it is one case
+for each of these, which stand for `{each}` and, in capitals, `{EACH}`. A proposal's targets are the usual ones, or all
+`rest`, but for those it names. The folder has `decisions/*.toml`, and
 `envelopes/<base>.usual.toml` with the plain tick; the envelope stands beside it, or under `sites/<base>/`.
 """
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from safety.decide import decide
 from safety.envelope import Envelope, fresh_memory
 from safety.rules import US_PER_S
-from safety.spec import EnvelopeModel, build_envelope
+from safety.spec import EnvelopeModel, build_envelope, canonical
 from safety.values import (
     Authority,
     Finding,
@@ -38,7 +42,18 @@ class CaseError(ValueError):
     """A file that is not a golden decision."""
 
 
-_PARTS = {"description", "envelope", "observation", "incumbent", "candidate", "operator", "memory", "call", "expect"}
+_PARTS = {
+    "each",
+    "description",
+    "envelope",
+    "observation",
+    "incumbent",
+    "candidate",
+    "operator",
+    "memory",
+    "call",
+    "expect",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +98,28 @@ class Folder:
     sites: Path
 
     def paths(self) -> list[Path]:
-        return sorted((self.cases / "decisions").glob("*.toml"))
+        """One for each case; those of a file with `each` are named `<file>@<one of them>.toml`, which is in no folder."""
+        found = []
+        for path in sorted((self.cases / "decisions").glob("*.toml")):
+            each = tomllib.loads(_for(path.read_text(encoding="utf-8"), "each")).get("each")
+            found += [path] if each is None else [path.with_stem(f"{path.stem}@{one}") for one in each]
+        return found
+
+    def text(self, path: Path) -> str:
+        """What a case's file says, with the one of `each` that the path is for."""
+        stem, at, one = path.stem.partition("@")
+        text = path.with_stem(stem).read_text(encoding="utf-8")
+        return _for(text, one) if at else text
 
     def read(self, path: Path) -> Case:
         """The case of a file. Raises CaseError on one that is not a case."""
         try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+            raw = tomllib.loads(self.text(path))
             if raw.keys() - _PARTS:
                 raise ValueError(f"unknown parts {sorted(raw.keys() - _PARTS)}")
             base = raw.get("envelope", {}).get("base", "small")
-            return _case(raw, build_envelope(self.model(raw.get("envelope", {}))), self.usual(base))
+            envelope = _built(canonical(self.model(raw.get("envelope", {}))))
+            return _case(raw, envelope, self.usual(base))
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError) as error:
             raise CaseError(f"`{path.name}` is no golden decision: {type(error).__name__}: {error}") from error
 
@@ -122,6 +149,16 @@ class Folder:
             for name, said in case.seen().items():
                 if said != case.expect[name]:
                     yield f"{path.stem}: {case.description}: `{name}` is {said}, expected {case.expect[name]}"
+
+
+@lru_cache(maxsize=64)
+def _built(text: bytes) -> Envelope:
+    """The envelope of a canonical text: most cases of a folder share one, and writing its judgement out takes a while."""
+    return build_envelope(EnvelopeModel.model_validate(json.loads(text)))
+
+
+def _for(text: str, one: str) -> str:
+    return text.replace("{each}", one).replace("{EACH}", one.upper())
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -173,7 +210,8 @@ def _proposal(source: Source, raw: Mapping[str, Any], usual: Mapping[str, Any]) 
     status = Status(raw.get("status", "ok"))
     if status is not Status.OK:
         return Proposal(source, {}, status, raw.get("detail", ""))
-    targets = {name: float(value) for name, value in {**usual["targets"], **raw.get("targets", {})}.items()}
+    rest = usual["targets"] if "rest" not in raw else dict.fromkeys(usual["targets"], raw["rest"])
+    targets = {name: float(value) for name, value in {**rest, **raw.get("targets", {})}.items()}
     return Proposal(source, {name: value for name, value in targets.items() if name not in raw.get("missing", [])})
 
 

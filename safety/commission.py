@@ -13,7 +13,9 @@ from typing import TextIO
 
 from safety.decide import decide
 from safety.envelope import Envelope, fresh_memory
+from safety.inputs import Vote
 from safety.rules import US_PER_S
+from safety.state_rules import Novelty
 from safety.values import Finding, Observation, Proposal, Quality, Rung, Setpoints, Signal, Source
 
 WANTED = 0.999
@@ -102,7 +104,7 @@ def read_log(path: Path, envelope: Envelope) -> Iterator[Row]:
 def _rows(file: TextIO, path: Path, envelope: Envelope) -> Iterator[Row]:
     reader = csv.DictReader(file)
     columns = set(reader.fieldnames or ())
-    missing = sorted(({"time_s"} | envelope.names | {spec.name for spec in envelope.signals}) - columns)
+    missing = sorted(({"time_s"} | envelope.names | set(_logged(envelope))) - columns)
     if missing:
         raise LogError(f"log `{path}` has no column {', '.join(f'`{name}`' for name in missing)}: add what is missing")
     for row in reader:
@@ -115,7 +117,14 @@ def _row(row: Mapping[str, str], envelope: Envelope, where: str) -> Row:
         setpoints = {spec.name: float(row[spec.name]) for spec in envelope.setpoints}
     except (ValueError, TypeError, OverflowError) as error:
         raise LogError(f"{where}: time and setpoints must be numbers: {error}") from error
-    return Row(time_us, setpoints, {spec.name: _signal(row[spec.name]) for spec in envelope.signals})
+    return Row(time_us, setpoints, {name: _signal(row[name]) for name in _logged(envelope)})
+
+
+def _logged(envelope: Envelope) -> list[str]:
+    """The signals a plant sends: not those that a vote makes of its sensors, nor the novelty of a candidate."""
+    made = {each.signal for each in envelope.inputs if isinstance(each, Vote)}
+    made |= {rule.signal for rule in envelope.state_rules if isinstance(rule, Novelty)}
+    return [spec.name for spec in envelope.signals if spec.name not in made]
 
 
 def _signal(text: str | None) -> Signal:

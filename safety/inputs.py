@@ -4,9 +4,10 @@
 `vote` makes one signal of three. Neither invents a value: what cannot be told is bad, and bad is unknown to every rule.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
+from typing import Any
 
 from safety.conditions import Condition, Names
 from safety.values import Observation, Quality, RuleState, Signal
@@ -87,14 +88,39 @@ class Vote:
 Input = Plausibility | Vote
 
 
+class Amended(Mapping[str, Signal]):
+    """Signals with some of them replaced or added, and the rest looked up where it was: a guard looks at a few of sixty."""
+
+    __slots__ = ("_amended", "_rest")
+
+    def __init__(self, rest: Mapping[str, Signal], amended: Mapping[str, Signal]) -> None:
+        self._rest, self._amended = rest, amended
+
+    def __getitem__(self, name: str) -> Signal:
+        found = self._amended.get(name)
+        return self._rest[name] if found is None else found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        found = self._amended.get(name)
+        return self._rest.get(name, default) if found is None else found
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._rest
+        yield from (name for name in self._amended if name not in self._rest)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 def managed(
     observation: Observation, inputs: Iterable[Input], states: Mapping[str, RuleState], elapsed_us: int
 ) -> tuple[Observation, dict[str, RuleState]]:
     """The observation with every input's signal as managed, in order, and the inputs' states."""
-    signals, after = dict(observation.signals), {}
+    amended: dict[str, Signal] = {}
+    signals, after = Amended(observation.signals, amended), {}
     for each in inputs:
         signal, state = each.managed(signals, states.get(each.id, ()), max(0, elapsed_us))
         after[each.id] = state
         if signal is not None:
-            signals[each.signal] = signal
+            amended[each.signal] = signal
     return replace(observation, signals=signals), after

@@ -5,6 +5,8 @@
     slow-drift   is the candidate until the end of January, then blends into `stuck` as spring comes: must not leave 50 %
 
 Each is a small graph around weights, signed like any other bundle: a signature says who made it, not that it is good.
+The last two come with statistics of novelty fitted on what they do themselves, or they would be found out by that at once:
+novelty tells what is unlike training, and says nothing of whether training was any good.
 """
 
 import argparse
@@ -19,14 +21,19 @@ from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from controller.learning.export import OPSET
+from controller.learning.ground import Ground, ground_of
+from controller.learning.usual import SEEDS, fitted, live_through
 from controller.policies.bundle import Bundle, load_bundle, write_bundle
 from controller.policies.manifest import InputSpec, Manifest, OutputSpec, Training
 from controller.policies.trust import TrustStore, read_or_make_key
+from simulators.cooling.load import NODES_PER_DAY
 
 IR_VERSION = 10
 WASTEFUL = {"supply_air_c": 18.6, "fan": 0.76, "chws_c": 8.0, "tower_c": 15.0, "chillers_on": 2.0}
 """Within the envelope, its trust region around the incumbent's steps included."""
 _WOBBLE = 0.02
+DAYS = 3
+"""Of each week, for the statistics of novelty."""
 # 1 - cos of the phase of the year at the end of January, and how much further it is until the drift is complete (end of April).
 _DRIFT_FROM, _DRIFT_SPAN = 0.13, 1.2
 
@@ -103,7 +110,7 @@ def wasteful(outputs: Sequence[OutputSpec]) -> NDArray[np.float64]:
     return np.array([(value - spec.centre) / spec.scale for value, spec in zip(wanted, outputs, strict=True)])
 
 
-def make(candidate: Bundle, out: Path, key: Path) -> None:
+def make(candidate: Bundle, ground: Ground, out: Path, key: Path) -> None:
     """Write and sign all three beside each other in `out`."""
     manifest, signing = candidate.manifest, read_or_make_key(key)
     late = (*manifest.inputs, InputSpec(kind="calendar", name="year_cos"))
@@ -116,6 +123,9 @@ def make(candidate: Bundle, out: Path, key: Path) -> None:
     for name, (graph, inputs) in graphs.items():
         changes = {"name": name, "inputs": inputs, "training": training, "score": {}}
         bad = manifest.model_copy(update={**changes, "weights_sha256": hashlib.sha256(graph).hexdigest()})
+        if name != "reckless":
+            lived = live_through(graph, ground.tensors(bad), ground, DAYS * NODES_PER_DAY, SEEDS[:1])
+            bad = bad.model_copy(update={"novelty": fitted(lived)})
         write_bundle(out / name, bad, graph, {"note": "bad on purpose: never serve it but to see it stopped"}, signing)
 
 
@@ -126,7 +136,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--key", type=Path, default=Path(".understudy/signing-key.pem"))
     chosen = parser.parse_args(arguments)
     bundles = chosen.site / "bundles"
-    make(load_bundle(bundles / "candidate", TrustStore.load(chosen.site / "trust")), bundles, chosen.key)
+    candidate = load_bundle(bundles / "candidate", TrustStore.load(chosen.site / "trust"))
+    make(candidate, ground_of(chosen.site), bundles, chosen.key)
 
 
 def _model(

@@ -22,6 +22,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from controller.learning.bidding_usual import (
+    CALIBRATION_DAYS,
+    FIT_DAYS,
+    UNSEEN_DAYS,
+    false_refusals,
+    fitted,
+    live_through,
+)
+from controller.learning.conformal import described
 from controller.policies.bundle import write_bundle
 from controller.policies.manifest import InputSpec, Manifest, OutputSpec, Training
 from controller.policies.trust import read_or_make_key
@@ -31,7 +40,7 @@ from simulators.bidding.account import Account, account
 from simulators.bidding.build import another_flight
 from simulators.bidding.curves import TICK_S
 from simulators.bidding.evaluate import soft_score
-from simulators.bidding.exchange import planned_micros, setpoint_specs
+from simulators.bidding.exchange import multiplier_cap, planned_micros, setpoint_specs
 from simulators.bidding.incumbents.base import Memory, cost_per_predicted, planned_frac
 from simulators.bidding.incumbents.pid import PidPacing
 from simulators.bidding.scenarios import resized, scenario
@@ -47,10 +56,12 @@ GAINS = np.array([0.25, 0.5, 1.0, 2.0])  # never 0: a day is not an average day
 CARE = 2.0
 LEAST, MOST = 0.02, 2.95  # inside the envelope's bound, so that no answer breaks it
 LEFT_MIN = 0.02
+BELOW_CAP = 0.99
 HURRY = 2.4  # times the plan at which it pauses: inside the envelope's 2.5
 SIGNALS = (
     *("cost_micros", "budget_micros", "planned_frac", "cost_ratio"),
     *("available_micros", "plan_micros", "spent_micros", "reserved_micros", "bid_cap_micros"),
+    "multiplier_cap",
 )
 SITE = Path("deploy/sites/bidding-demo")
 
@@ -68,6 +79,7 @@ class Law:
         behind = np.clip(np.log(left / np.maximum(1 - planned_frac(view), LEFT_MIN)), -1.0, 1.0)
         over = np.maximum(np.log(np.maximum(cost_per_predicted(view), 1e-3)), 0.0)
         wanted = np.clip(np.exp(self.base + self.gain * behind - CARE * over), LEAST, MOST)
+        wanted = np.minimum(wanted, BELOW_CAP * multiplier_cap(view))
         return np.where(affords(view), wanted, 0.0)
 
 
@@ -132,6 +144,7 @@ def graph(law: Law) -> bytes:
         "steep": 1e6,
         "hurry": HURRY,
         "care": CARE,
+        "below_cap": BELOW_CAP,
         "low": LEAST,
         "high": MOST,
     }
@@ -141,7 +154,12 @@ def graph(law: Law) -> bytes:
     nodes = [
         helper.make_node(kind, inputs.split(), outputs.split(), **attributes)
         for kind, inputs, outputs, attributes in (
-            ("Split", "features widths", "cost budget planned ratio available plan used held_back cap", {"axis": 1}),
+            (
+                "Split",
+                "features widths",
+                "cost budget planned ratio available plan used held_back cap most",
+                {"axis": 1},
+            ),
             ("Div", "cost budget", "spent", {}),
             ("Sub", "one spent", "unspent", {}),
             ("Max", "unspent least_left", "left", {}),
@@ -158,7 +176,9 @@ def graph(law: Law) -> bytes:
             ("Add", "base pushed", "paced", {}),
             ("Sub", "paced held", "log_wanted", {}),
             ("Exp", "log_wanted", "unbounded", {}),
-            ("Clip", "unbounded low high", "wanted", {}),
+            ("Clip", "unbounded low high", "bounded", {}),
+            ("Mul", "most below_cap", "below_most", {}),
+            ("Min", "bounded below_most", "wanted", {}),
             ("Sub", "available cap", "room_today", {}),
             ("Mul", "plan hurry", "most_by_now", {}),
             ("Sub", "most_by_now used", "after_bills", {}),
@@ -223,8 +243,19 @@ def main(argv: list[str] | None = None) -> None:
     law = fit(_bidding(site))
     score = scorecard(_bidding(site), law)
     policy = graph(law)
-    card = {**score, "base": law.base.tolist(), "gain": law.gain.tolist(), "validation_days": VALIDATION_DAYS}
-    write_bundle(options.out, manifest(site, policy, score), policy, card, read_or_make_key(options.key))
+    envelope, plain = load_envelope(site.folder / site.settings.files.envelope), manifest(site, policy, score)
+    lived = live_through(site, envelope, plain, policy, FIT_DAYS + CALIBRATION_DAYS + UNSEEN_DAYS)
+    statistics = fitted(lived)
+    novelty = described(statistics, false_refusals(statistics, lived))
+    card = {
+        **score,
+        "base": law.base.tolist(),
+        "gain": law.gain.tolist(),
+        "validation_days": VALIDATION_DAYS,
+        "novelty": novelty,
+    }
+    whole = plain.model_copy(update={"novelty": statistics})
+    write_bundle(options.out, whole, policy, card, read_or_make_key(options.key))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """The batched plant as Stable-Baselines3 wants it: one `VecEnv`, one step for all lanes, no process and no loop over them.
 
 The policy's answer becomes targets by the manifest's outputs, and targets become steps by the envelope's slews and dwells,
-so that what is learned holds under the envelope. The range of each output lies inside the envelope's bounds.
+so that what is learned holds under the envelope. The range of each output lies inside the envelope's bounds. What an
+interlock refuses is not done, the last command stands, and it costs: a policy that is refused seldom is worth more.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
@@ -12,9 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from controller.learning.limits import Limits
+from controller.learning.limits import limits_of
 from controller.learning.spec import Reward
 from controller.learning.tensors import Tensors
+from safety.command_rules import Interlock
+from safety.envelope import Envelope
+from safety.values import Rung
+from safety.vectorised import Batch, accepts
 from simulators.cooling.episode import SETTLE_STEPS, Episodes, Measured
 
 Floats = NDArray[np.float64]
@@ -26,9 +32,11 @@ _STEP_US = 300_000_000
 class PracticeEnv(VecEnv):  # type: ignore[misc]
     """`lanes` plants under the candidate's normalised answers."""
 
-    def __init__(self, episodes: Episodes, tensors: Tensors, limits: Limits, reward: Reward) -> None:
-        self.tensors = tensors
+    def __init__(self, episodes: Episodes, tensors: Tensors, envelope: Envelope, reward: Reward) -> None:
+        self.tensors, limits = tensors, limits_of(envelope)
         self._episodes, self._limits, self._reward = episodes, limits, reward
+        interlocks = tuple(rule for rule in envelope.command_rules if isinstance(rule, Interlock))
+        self._interlocks = replace(envelope, command_rules=interlocks)
         width, count = len(tensors.inputs), len(tensors.outputs)
         super().__init__(
             episodes.lanes,
@@ -60,7 +68,10 @@ class PracticeEnv(VecEnv):  # type: ignore[misc]
 
     def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         """One control step of every lane. All episodes end together; the terminal features go into `infos`."""
-        rewards = self.advance(self.tensors.targets(self._actions))
+        targets = self.tensors.targets(self._actions)
+        refused = self._refused(targets)
+        targets = np.where(refused[:, None], self._measured.setpoints, targets)
+        rewards = self.advance(targets) - np.float32(self._reward.refusal_weight) * refused.astype(np.float32)
         features = self.features()
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         done = self._episodes.done
@@ -78,6 +89,19 @@ class PracticeEnv(VecEnv):  # type: ignore[misc]
         self._since = np.where(changed, 0.0, self._since) + 1.0
         self._measured = self._episodes.step(step)
         return self._rewards(self._measured, step - last)
+
+    def _refused(self, targets: Floats) -> NDArray[np.bool_]:
+        """Whether an interlock refuses target or step, [n]."""
+        names, last = self._limits.names, self._measured.setpoints
+        step = self._limits.ramp(targets, last, self._since)
+        batch = Batch(
+            target=dict(zip(names, targets.T, strict=True)),
+            step=dict(zip(names, step.T, strict=True)),
+            signals=dict(zip(self.tensors.signals, self._measured.signals.T, strict=True)),
+            dt_s=np.full(self.num_envs, _STEP_US / 1e6),
+            last=dict(zip(names, last.T, strict=True)),
+        )
+        return ~accepts(self._interlocks, Rung.CANDIDATE, batch)
 
     @property
     def measured(self) -> Measured:

@@ -7,6 +7,8 @@ The weeks it never practised on are reported apart.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +23,18 @@ from controller.policies import wire
 from controller.policies.bundle import load_bundle
 from controller.policies.child import load
 from controller.policies.incumbent import follow
+from controller.policies.manifest import Manifest
+from controller.policies.novelty import SIGNAL as NOVELTY
+from controller.policies.novelty import NoveltyMeter
 from controller.policies.trust import TrustStore
 from safety.decide import decide
 from safety.envelope import Envelope, fresh_memory
-from safety.values import Memory, Observation, Proposal, Rung, Signal, Source
+from safety.inputs import Amended, managed
+from safety.values import Memory, Observation, Proposal, Rung, Setpoints, Signal, Source
 from simulators.cooling.episode import SETTLE_STEPS, Episodes, Measured
 from simulators.cooling.incumbents import TrimConfig, fixed, trim_and_respond, trim_start
-from simulators.cooling.scenario import WEEK_NODES, Scenario
+from simulators.cooling.redundant import Redundancy, sensor_specs
+from simulators.cooling.scenario import SUB_STEPS, WEEK_NODES
 
 Floats = NDArray[np.float64]
 STEP_US = 300_000_000
@@ -44,16 +51,16 @@ def evaluate_bundle(site: Path, bundle: Path, seeds: int) -> None:
         _say("note: the bundle was trained under another envelope than this site's")
     tensors = ground.tensors(loaded.manifest)
     numbers = tuple(range(FIRST_SEED, FIRST_SEED + seeds))
-    _say(shown(evaluate_seeds(loaded.policy, tensors, ground, numbers, lambda line: None)))
+    _say(shown(evaluate_seeds(loaded.policy, loaded.manifest, tensors, ground, numbers, lambda line: None)))
 
 
 def evaluate_seeds(
-    graph: bytes, tensors: Tensors, ground: Ground, seeds: Sequence[int], say: Callable[[str], None]
+    graph: bytes, manifest: Manifest, tensors: Tensors, ground: Ground, seeds: Sequence[int], say: Callable[[str], None]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Seed -> controller -> numbers, and their `mean` (the `hottest_c` of which is the highest)."""
     table = {}
     for seed in seeds:
-        table[str(seed)] = evaluate(graph, tensors, ground, seed)
+        table[str(seed)] = evaluate(graph, manifest, tensors, ground, seed)
         say(f"seed {seed}: candidate saves {100 * table[str(seed)]['candidate']['saving_frac']:.1f} %")
     table["mean"] = {
         controller: mean_of([table[str(seed)][controller] for seed in seeds]) for controller in table[str(seeds[0])]
@@ -62,11 +69,11 @@ def evaluate_seeds(
 
 
 def evaluate(
-    graph: bytes, tensors: Tensors, ground: Ground, seed: int, *, steps: int = WEEK_NODES
+    graph: bytes, manifest: Manifest, tensors: Tensors, ground: Ground, seed: int, *, steps: int = WEEK_NODES
 ) -> dict[str, dict[str, float]]:
     """One seed's table: controller -> numbers. `steps` of each week are run."""
     trim, best = (_alone(name, ground, seed, steps) for name in ("incumbent", "best_static"))
-    ours = _judged(graph, tensors, ground.envelope, ground.world, seed, steps)
+    ours = _judged(graph, NoveltyMeter(manifest), tensors, ground, seed, steps)
     held_out = held_out_weeks()
     return {score.controller: score.summary(trim, held_out) for score in (trim, best, ours)}
 
@@ -75,16 +82,47 @@ def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
-Control = Callable[[Measured], Floats]
+class Year:
+    """52 weeks side by side on one seed's load, each settled for an hour, with redundant sensors beside the plant's signals."""
+
+    def __init__(self, ground: Ground, seed: int, steps: int) -> None:
+        self._episodes = Episodes(ground.world, seed, WEEKS, steps)
+        self._sensors = Redundancy(seed, np.arange(WEEKS), ground.zones)
+        self._tick = 0
+        self.measured = self._episodes.reset(seed, _starts())
+
+    @property
+    def taken_at(self) -> NDArray[np.int64]:
+        """Time [weeks] of the present tick. [us]"""
+        return np.asarray((_starts() + SETTLE_STEPS + self._tick) * STEP_US)
+
+    @property
+    def voted(self) -> Floats:
+        """Signals [weeks, m] as the input manager passes them on."""
+        return self._sensors.voted(self.measured.signals, self._tick * SUB_STEPS)
+
+    @property
+    def shown(self) -> Floats:
+        """Signals and sensors [weeks, m + s] as the plant sends them."""
+        return self._sensors.beside(self.measured.signals, self._tick * SUB_STEPS)
+
+    def step(self, setpoints: Floats) -> Measured:
+        """Five minutes under `setpoints` [weeks, k]."""
+        self._tick += 1
+        self.measured = self._episodes.step(setpoints)
+        return self.measured
 
 
-def _trimming(config: TrimConfig, measured: Measured) -> Control:
-    """Trim-and-respond, which follows whatever came into force."""
+Control = Callable[[Floats, Floats], Floats]
+
+
+def trimming(config: TrimConfig, measured: Measured) -> Control:
+    """Trim-and-respond on (signals [n, m], setpoints in force [n, k]), which follows whatever came into force."""
     memory = trim_start(measured.setpoints, config)
 
-    def control(seen: Measured) -> Floats:
+    def control(signals: Floats, applied: Floats) -> Floats:
         nonlocal memory
-        command, memory = trim_and_respond(seen.signals, follow(memory, seen.setpoints), config)
+        command, memory = trim_and_respond(signals, follow(memory, applied), config)
         return command
 
     return control
@@ -92,78 +130,74 @@ def _trimming(config: TrimConfig, measured: Measured) -> Control:
 
 def _alone(name: str, ground: Ground, seed: int, steps: int) -> Score:
     """The incumbent or the best static setpoints by themselves, their targets ramped as the envelope would."""
-    episodes, measured = _begin(ground.world, seed, steps)
+    year = Year(ground, seed, steps)
     limits, score = limits_of(ground.envelope), Score(name)
-    since = np.ones(measured.setpoints.shape)  # as the kernel: nothing remembered counts as just changed
-    trim = _trimming(TrimConfig(zones=ground.zones), measured)
-    control: Control = trim if name == "incumbent" else lambda seen: fixed(seen.signals, ground.static)
+    since = np.ones(year.measured.setpoints.shape)  # as the kernel: nothing remembered counts as just changed
+    trim = trimming(TrimConfig(zones=ground.zones), year.measured)
+    control: Control = trim if name == "incumbent" else lambda signals, applied: fixed(signals, ground.static)
     for _ in range(steps):
-        step = limits.ramp(control(measured), measured.setpoints, since)
-        since = np.where(limits.discrete & (step != measured.setpoints), 0.0, since) + 1.0
-        measured = episodes.step(step)
-        score.add(measured)
+        applied = year.measured.setpoints
+        step = limits.ramp(control(year.voted, applied), applied, since)
+        since = np.where(limits.discrete & (step != applied), 0.0, since) + 1.0
+        score.add(year.step(step))
     return score
 
 
-def _judged(graph: bytes, tensors: Tensors, envelope: Envelope, world: Scenario, seed: int, steps: int) -> Score:
+def _judged(graph: bytes, meter: NoveltyMeter, tensors: Tensors, ground: Ground, seed: int, steps: int) -> Score:
     """The candidate in charge of every tick, judged by the real envelope, the incumbent beneath it."""
     run = load(wire.Load(graph, len(tensors.inputs), len(tensors.outputs)))
-    episodes, measured = _begin(world, seed, steps)
-    score, trim = Score("candidate"), _trimming(TrimConfig(zones=world.zones), measured)
+    year, envelope = Year(ground, seed, steps), ground.envelope
+    names = (*tensors.signals, *(spec.name for spec in sensor_specs(ground.zones)))
+    score, trim = Score("candidate"), trimming(TrimConfig(zones=ground.zones), year.measured)
     memories = [fresh_memory(envelope) for _ in range(WEEKS)]
-    for tick in range(steps):
-        taken_at = (_starts() + SETTLE_STEPS + tick) * STEP_US
-        asked = tensors.targets(run(tensors.features(measured.signals, measured.setpoints, taken_at)))
-        fallback = trim(measured)
+    for _ in range(steps):
+        voted, shown, applied, taken_at = year.voted, year.shown, year.measured.setpoints, year.taken_at
+        asked = tensors.targets(run(tensors.features(voted, applied, taken_at)))
+        fallback, does = trim(voted, applied), year.measured.readback
         step = np.empty_like(asked)
         for week in range(WEEKS):
-            step[week], memories[week] = _decide(
-                week, int(taken_at[week]), measured, asked, fallback, tensors, envelope, memories[week], score
+            seen = Observation(
+                plant=envelope.plant,
+                subject=str(week),
+                taken_at=int(taken_at[week]),
+                signals=dict(zip(names, map(Signal, shown[week].tolist()), strict=True)),
+                applied=_named(tensors.setpoints, applied[week]),
+                readback=_named(tensors.setpoints, does[week]),
             )
-        measured = episodes.step(step)
-        score.add(measured)
+            own = Proposal(Source.INCUMBENT, _named(tensors.setpoints, fallback[week]))
+            theirs = Proposal(Source.CANDIDATE, _named(tensors.setpoints, asked[week]))
+            setpoints, memories[week] = _decide(seen, own, theirs, meter, envelope, memories[week], score)
+            step[week] = [setpoints[name] for name in tensors.setpoints]
+        score.add(year.step(step))
     return score
 
 
 def _decide(
-    week: int,
-    taken_at: int,
-    measured: Measured,
-    asked: Floats,
-    fallback: Floats,
-    tensors: Tensors,
+    seen: Observation,
+    own: Proposal,
+    theirs: Proposal,
+    meter: NoveltyMeter,
     envelope: Envelope,
     memory: Memory,
     score: Score,
-) -> tuple[list[float], Memory]:
+) -> tuple[Setpoints, Memory]:
     """One tick of one week through `safety.decide`; refusals and waits of the candidate are counted into `score`."""
-    names = tensors.setpoints
-    observation = Observation(
-        plant=envelope.plant,
-        subject=str(week),
-        taken_at=taken_at,
-        signals=dict(zip(tensors.signals, map(Signal, measured.signals[week].tolist()), strict=True)),
-        applied=_named(names, measured.setpoints[week]),
-        readback=_named(names, measured.readback[week]),
-    )
-    proposals = {
-        Source.INCUMBENT: Proposal(Source.INCUMBENT, _named(names, fallback[week])),
-        Source.CANDIDATE: Proposal(Source.CANDIDATE, _named(names, asked[week])),
-    }
-    ruling = decide(observation, proposals, Source.CANDIDATE, envelope, memory, elapsed_us=envelope.period_us, epoch=0)
-    for judgement in ruling.judgements:
-        if judgement.rung is Rung.CANDIDATE:
-            score.waited += bool(judgement.waiting)
-            if not judgement.verdict.accepted:
-                first = judgement.verdict.first_out
-                score.vetoes[first] = score.vetoes.get(first, 0) + 1
-    setpoints = ruling.command.setpoints
-    return [setpoints[name] for name in names], ruling.memory
+    elapsed_us = envelope.period_us
+    view, _ = managed(seen, envelope.inputs, memory.rules, elapsed_us)
+    seen = replace(seen, signals=Amended(seen.signals, meter(view, theirs)))
+    proposals = {Source.INCUMBENT: own, Source.CANDIDATE: theirs}
+    ruling = decide(seen, proposals, Source.CANDIDATE, envelope, memory, elapsed_us=elapsed_us, epoch=0)
+    judged = next(judgement for judgement in ruling.judgements if judgement.rung is Rung.CANDIDATE)
+    score.waited += bool(judged.waiting)
+    if not judged.verdict.accepted:
+        score.vetoes[judged.verdict.first_out] += 1
+    for finding in ruling.state:
+        score.removals[finding.rule] += 1
+    score.unusual += not seen.signals.get(NOVELTY, _UNKNOWN).value <= 1.0
+    return ruling.command.setpoints, ruling.memory
 
 
-def _begin(world: Scenario, seed: int, steps: int) -> tuple[Episodes, Measured]:
-    episodes = Episodes(world, seed, WEEKS, steps)
-    return episodes, episodes.reset(seed, _starts())
+_UNKNOWN = Signal(nan)
 
 
 def _starts() -> NDArray[np.int64]:

@@ -12,10 +12,10 @@ from stable_baselines3.common.callbacks import BaseCallback
 from controller.learning.cloning import clone, watch
 from controller.learning.environment import PracticeEnv
 from controller.learning.export import export_actor
-from controller.learning.limits import Limits
 from controller.learning.randomisation import randomisation_of
 from controller.learning.spec import Ppo, TrainingSpec
 from controller.learning.tensors import Tensors
+from safety.envelope import Envelope
 from simulators.cooling.adapt import Ranges
 from simulators.cooling.episode import Episodes
 from simulators.cooling.incumbents import TrimConfig
@@ -34,14 +34,14 @@ class Practised:
 
 
 def practise(
-    spec: TrainingSpec, tensors: Tensors, limits: Limits, seed: int, say: Say, folder: Path = Path()
+    spec: TrainingSpec, tensors: Tensors, envelope: Envelope, seed: int, say: Say, folder: Path = Path()
 ) -> Practised:
     """Train one policy. Deterministic for a seed on one machine and one thread.
 
     Args:
         spec: of the run.
         tensors: of the policy.
-        limits: of the envelope it practises under.
+        envelope: that it practises under.
         seed: of everything random.
         say: told of progress.
         folder: where the files lie that the spec names.
@@ -52,7 +52,7 @@ def practise(
     how = None if spec.randomisation is None else randomisation_of(spec.randomisation, folder)
     place = scenario(world.scenario, randomisation=how)
     episodes = Episodes(place, seed, world.lanes, world.episode_steps)
-    env = PracticeEnv(episodes, tensors, limits, spec.reward)
+    env = PracticeEnv(episodes, tensors, envelope, spec.reward)
     model = _ppo(env, spec.ppo, seed)
     seen, asked = watch(env, spec.clone.steps, TrimConfig(zones=episodes.scenario.zones))
     error = clone(model.policy, seen, asked, spec.clone, seed)

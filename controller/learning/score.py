@@ -1,5 +1,6 @@
 """What a year of one controller came to, in the numbers a reviewer compares."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,7 +26,12 @@ class Score:
     hot_degree_minutes: Floats = field(default_factory=lambda: np.zeros(WEEKS))
     hottest_c: float = -np.inf
     breach_steps: int = 0
-    vetoes: dict[str, int] = field(default_factory=dict)
+    vetoes: Counter[str] = field(default_factory=Counter)
+    """Proposals refused, by the rule first out."""
+    removals: Counter[str] = field(default_factory=Counter)
+    """Ticks on which a state rule took the plant away, by rule."""
+    unusual: int = 0
+    """Ticks whose novelty was above 1 or not known."""
     waited: int = 0
     ticks: int = 0
 
@@ -48,6 +54,8 @@ class Score:
             "hottest_c": self.hottest_c,
             "breach_steps": float(self.breach_steps),
             "veto_frac": sum(self.vetoes.values()) / self.ticks,
+            "removed_frac": sum(self.removals.values()) / self.ticks,
+            "novelty_frac": self.unusual / self.ticks,
             "waiting_frac": self.waited / self.ticks,
             "saving_frac": _saving(self, against, np.ones(WEEKS, dtype=np.bool_)),
             "saving_held_out_frac": _saving(self, against, held_out),
@@ -64,14 +72,14 @@ def shown(table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """The table as text, one line for each seed and controller."""
     lines = [
         f"{'seed':6}{'controller':13}{'MWh':>8}{'of IT':>8}{'saving':>9}{'held out':>10}{'hottest C':>11}"
-        f"{'K min >27':>11}{'refused':>9}{'waiting':>9}"
+        f"{'K min >27':>11}{'refused':>9}{'removed':>9}{'unusual':>9}{'waiting':>9}"
     ]
     for seed, rows in table.items():
         for controller, row in rows.items():
             lines.append(
                 f"{seed:6}{controller:13}{row['energy_kwh'] / 1000:8.1f}{row['energy_share_of_it']:8.4f}"
                 f"{row['saving_frac']:9.2%}{row['saving_held_out_frac']:10.2%}{row['hottest_c']:11.2f}"
-                f"{row['hot_degree_minutes']:11.1f}{row['veto_frac']:9.3%}{row['waiting_frac']:9.3%}"
+                f"{row['hot_degree_minutes']:11.1f}{row['veto_frac']:9.3%}{row['removed_frac']:9.3%}{row['novelty_frac']:9.3%}{row['waiting_frac']:9.3%}"
             )
     return "\n".join(lines)
 

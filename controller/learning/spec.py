@@ -19,11 +19,13 @@ class World(SpecModel):
 
 
 class Reward(SpecModel):
-    """-energy, -`inlet_weight` for each kelvin (averaged over zones) above `inlet_soft_c`, -`move_weight` per unit moved."""
+    """-energy, -`inlet_weight` for each kelvin (averaged over zones) above `inlet_soft_c`, -`move_weight` per unit moved,
+    -`refusal_weight` for a proposal that an interlock of the envelope refuses."""
 
     inlet_soft_c: Number
     inlet_weight: Number
     move_weight: Number = 0.0
+    refusal_weight: Number = 0.0
 
 
 class Clone(SpecModel):
@@ -58,6 +60,16 @@ class Output(SpecModel):
     high: Number
 
 
+class Floor(SpecModel):
+    """While `signal` is above `above`, the policy asks at least `value` of a setpoint: in the graph itself, so that what an
+    interlock would refuse is not asked. `above` lies inside the interlock's own limit, for the signal moves on."""
+
+    setpoint: str
+    signal: str
+    above: Number
+    value: Number
+
+
 class TrainingSpec(SpecModel):
     """The whole file."""
 
@@ -68,6 +80,7 @@ class TrainingSpec(SpecModel):
     signals: list[str]
     calendar: list[str] = Field(default_factory=list)
     output: list[Output]
+    floor: list[Floor] = Field(default_factory=list)
     world: World
     randomisation: RandomisationSpec | None = None
     reward: Reward

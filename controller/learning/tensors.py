@@ -48,11 +48,19 @@ class Tensors:
 
     def features(self, signals: Floats, applied: Floats, taken_at: NDArray[np.int64]) -> NDArray[np.float32]:
         """[n, inputs] float32, as `FeatureBuilder` makes of each row."""
+        return self.normalised(signals, applied, taken_at).astype(np.float32)
+
+    def normalised(self, signals: Floats, applied: Floats, taken_at: NDArray[np.int64]) -> Floats:
+        """Features [n, inputs] before they are cut to float32."""
         known = {**{("signal", name): signals[:, i] for i, name in enumerate(self.signals)}}
         known |= {("setpoint", name): applied[:, i] for i, name in enumerate(self.setpoints)}
         known |= {("calendar", name): value for name, value in zip(CALENDAR, calendars(taken_at), strict=True)}
         columns = [(known[spec.kind, spec.name] - spec.centre) / spec.scale for spec in self.inputs]
-        return np.stack(columns, axis=1).astype(np.float32)
+        return np.stack(columns, axis=1)
+
+    def normalised_targets(self, targets: Floats) -> Floats:
+        """Targets [n, outputs] as the manifest's outputs scale them."""
+        return np.stack([(targets[:, i] - spec.centre) / spec.scale for i, spec in enumerate(self.outputs)], axis=1)
 
     def targets(self, answer: NDArray[np.float32]) -> Floats:
         """[n, outputs] in engineering units, as `features.targets` makes of each row."""

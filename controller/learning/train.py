@@ -4,18 +4,21 @@ import hashlib
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from controller.learning.conformal import described
 from controller.learning.evaluate import evaluate_seeds
+from controller.learning.floors import floored
 from controller.learning.ground import Ground, ground_of
-from controller.learning.limits import limits_of
 from controller.learning.practice import Practised, practise
 from controller.learning.score import shown
 from controller.learning.spec import TrainingSpec, load_training
 from controller.learning.tensors import Tensors, input_specs, output_specs
+from controller.learning.usual import false_refusals, fitted, live_through
 from controller.policies.bundle import write_bundle
 from controller.policies.manifest import Manifest, Training
 from controller.policies.trust import key_id, read_or_make_key
@@ -38,18 +41,34 @@ def train_candidate(site: Path, out: Path, seed: int, *, key: Path = KEY) -> str
     spec, ground = load_training(site / "training.toml"), ground_of(site)
     tensors = _tensors(spec, ground)
     started = time.perf_counter()
-    practised = practise(spec, tensors, limits_of(ground.envelope), seed, say, site)
+    practised = practise(spec, tensors, ground.envelope, seed, say, site)
     took_s = time.perf_counter() - started
-    table = evaluate_seeds(practised.graph, tensors, ground, EVALUATION_SEEDS, say)
+    practised = replace(practised, graph=floored(practised.graph, tensors, spec.floor))
     command = f"understudy train --site {site} --seed {seed} --out {out}"
-    manifest = _manifest(
-        spec, tensors, ground, practised.graph, Training(command=command, seed=seed, algorithm="ppo"), table
-    )
+    manifest = _manifest(spec, tensors, ground, practised.graph, Training(command=command, seed=seed, algorithm="ppo"))
+    manifest, novelty = with_novelty(manifest, practised.graph, tensors, ground, say)
+    table = evaluate_seeds(practised.graph, manifest, tensors, ground, EVALUATION_SEEDS, say)
+    manifest = manifest.model_copy(update={"score": dict(table["mean"]["candidate"])})
     signing = read_or_make_key(key)
-    digest = write_bundle(out, manifest, practised.graph, _scorecard(practised, took_s, table, command), signing)
+    card = _scorecard(practised, took_s, table, command) | {"novelty": novelty}
+    digest = write_bundle(out, manifest, practised.graph, card, signing)
     say(f"bundle {digest[:12]} in {out}, signed by key {key_id(signing.public_key())}")
     say(f"a site serves it once {key.with_suffix('.pub')} lies in its trust folder: {site}/trust/")
     return digest
+
+
+def with_novelty(
+    manifest: Manifest, graph: bytes, tensors: Tensors, ground: Ground, say: Callable[[str], None]
+) -> tuple[Manifest, dict[str, object]]:
+    """The manifest with the statistics of novelty, and what the score card says of them."""
+    lived = live_through(graph, tensors, ground)
+    statistics = fitted(lived)
+    refused = false_refusals(statistics, lived)
+    say(
+        "novelty refuses of weeks never practised on: "
+        + ", ".join(f"{who} {100 * share:.2f} %" for who, share in refused.items())
+    )
+    return manifest.model_copy(update={"novelty": statistics}), described(statistics, refused)
 
 
 def say(line: str) -> None:
@@ -68,9 +87,7 @@ def _tensors(spec: TrainingSpec, ground: Ground) -> Tensors:
     )
 
 
-def _manifest(
-    spec: TrainingSpec, tensors: Tensors, ground: Ground, graph: bytes, training: Training, table: Mapping[str, Any]
-) -> Manifest:
+def _manifest(spec: TrainingSpec, tensors: Tensors, ground: Ground, graph: bytes, training: Training) -> Manifest:
     return Manifest(
         schema_version=1,
         name=spec.name,
@@ -81,7 +98,6 @@ def _manifest(
         weights_sha256=hashlib.sha256(graph).hexdigest(),
         envelope_digest=ground.envelope.digest,
         training=training,
-        score=dict(table["mean"]["candidate"]),
     )
 
 

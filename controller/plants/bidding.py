@@ -43,7 +43,7 @@ Floats = NDArray[np.float64]
 LANES = ("applied", "incumbent", "candidate")
 TICK_US = TICK_S * 1_000_000
 DAY_US = 86_400_000_000
-SCHEMA = 1
+SCHEMA = 2
 _VALUE = HISTORY.index("value_pico")
 
 
@@ -80,6 +80,7 @@ class _Snapshot(msgspec.Struct, array_like=True):
     told: tuple[int, float, float, float, float]
     standing: WireStanding
     twins: dict[str, WireTwin]
+    billed_before: list[int]
 
 
 class AdAccount:
@@ -102,6 +103,8 @@ class AdAccount:
         self._told = (self.start_us, *self.meters.row())
         self._multipliers = np.zeros((lanes, self.settings.campaigns))
         self._readings: dict[int, dict[str, float]] = {}
+        self.killed = False  # the account's own kill switch, which the exchange's console sets
+        self._billed_before = [0] * lanes
         self._begin(0)
         self._resume()
         self._us = 0  # into the half hour
@@ -118,17 +121,41 @@ class AdAccount:
     def observation(self, lane: int, applied: Setpoints | None) -> Observation:
         """What one lane's account showed at the last half hour. An exchange reports no more of a command than that it stands."""
         if lane not in self._readings:
-            self._readings[lane] = observe(self._state, self._params, lane)
+            self._readings[lane] = observe(self._state, self._params, lane) | self._account(lane)
         age_us = self._us + self._params.report_lag[self._state.tick] * TICK_US
         return Observation(
             plant=self.name,
             subject="",
             taken_at=self.now_us,
-            signals={name: Signal(value, age_us=age_us) for name, value in self._readings[lane].items()},
+            signals={
+                **{name: Signal(value, age_us=age_us) for name, value in self._readings[lane].items()},
+                "kill_switch": Signal(float(self.killed)),
+                "billing_age_s": Signal(age_us / 1e6),
+            },
             applied=applied,
             readback=applied,
             authority=Authority.OURS,
         )
+
+    def _account(self, lane: int) -> dict[str, float]:
+        """What all campaigns together have spent and may spend, today and of the advertiser's credit [micros], whole.
+
+        A day needs room for one more win. The credit needs room for all that is left of today: an exchange that bids for half
+        an hour by itself stops at a campaign's budget, but knows nothing of an account's.
+        """
+        state, budget = self._state, int(self._params.budget_micros[lane].sum())
+        spent, reserved = int(state.spent_micros[lane].sum()), int(state.reserved_micros[lane].sum())
+        whole = {
+            "day_spent_micros": spent,
+            "day_reserved_micros": reserved,
+            "day_limit_micros": budget,
+            "day_max_charge_micros": int(self._params.bid_cap_micros[lane].max()),
+            "account_spent_micros": self._billed_before[lane] + spent,
+            "account_reserved_micros": reserved,
+            "account_limit_micros": budget * self.settings.credit_days,
+            "account_max_charge_micros": max(0, budget - spent - reserved),
+        }
+        return {name: float(value) for name, value in whole.items()}
 
     def apply(self, command: Command, *, decision: str) -> Receipt:
         """Take a command for the next half hour on, or refuse it: cut off, or of a lower epoch."""
@@ -217,6 +244,9 @@ class AdAccount:
         self._us = 0
         self._readings.clear()
         if self._state.tick == params.ticks:
+            # What was won and not yet billed is owed all the same.
+            owed = (self._state.spent_micros + self._state.reserved_micros).sum(axis=1).tolist()
+            self._billed_before = [before + int(more) for before, more in zip(self._billed_before, owed, strict=True)]
             self._begin(self._flight + 1)
         if self._store is not None:
             self._store.save(self._snapshot())
@@ -242,6 +272,7 @@ class AdAccount:
                 self._told,
                 wire_standing(self._standing),
                 {name: wire_twin(twin) for name, twin in self.twins.items()},
+                self._billed_before,
             )
         )
 
@@ -251,7 +282,12 @@ class AdAccount:
             return
         try:
             s = msgspec.msgpack.decode(saved, type=_Snapshot)
-            if s.schema != SCHEMA or s.seed != self.seed:
+            if s.schema != SCHEMA:
+                raise StateError(
+                    f"the saved account is of version {s.schema}, this program of {SCHEMA}: "
+                    "start a new run in another state directory"
+                )
+            if s.seed != self.seed:
                 raise StateError(
                     f"the saved account is of seed {s.seed}, this run of {self.seed}: name another state directory"
                 )
@@ -264,6 +300,7 @@ class AdAccount:
         self._state, self._multipliers = state, np.array(s.multipliers)
         self.meters = Meters(*(np.array(row) for row in s.meters))
         self._told, self._standing = s.told, standing_of(s.standing)
+        self._billed_before = s.billed_before
         self.twins = {name: twin_of(wire) for name, wire in s.twins.items()}
 
 

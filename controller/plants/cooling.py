@@ -33,6 +33,7 @@ from safety.standing import Standing, in_force, taken
 from safety.values import Authority, Command, Observation, Receipt, Setpoints, Signal
 from simulators.cooling.plant import advance
 from simulators.cooling.ready import SUB_STEP_S, prepare
+from simulators.cooling.redundant import Redundancy, sensor_specs
 from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource
 from simulators.cooling.sensing import observe, readback, setpoint_specs, signal_specs
 from simulators.cooling.simulation import start_setpoints, start_state
@@ -41,7 +42,7 @@ from simulators.cooling.state import Disturbance, State
 _Told = tuple[int, float, float, float, float, float]
 LANES = ("applied", "incumbent", "candidate", "best_static")
 SUB_STEP_US = int(SUB_STEP_S * 1_000_000)
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(slots=True)
@@ -130,11 +131,13 @@ class CoolingHall:
         world = world_of(cooling, site.folder)
         self._specs = setpoint_specs(cooling.zones)
         self._check_names(envelope)
-        self._columns = {spec.name: column for column, spec in enumerate(signal_specs(cooling.zones))}
+        specs = (*signal_specs(cooling.zones), *sensor_specs(cooling.zones))
+        self._columns = {spec.name: column for column, spec in enumerate(specs)}
         self._setpoint_names = [spec.name for spec in self._specs]
         self._ready = prepare(world.params(), SUB_STEP_S, len(LANES))
         same = np.zeros(len(LANES), dtype=np.int64)  # every lane lives through the noise of lane 0
         self._source = DisturbanceSource(world, seed, same, same + start_node(cooling, site.settings.timezone))
+        self._sensors = Redundancy(seed, same, cooling.zones)
         self._local = start_setpoints(cooling.zones, 1)[0]
         self._store = None if snapshot is None else SnapshotFile(snapshot)
         self._standing = Standing()
@@ -295,13 +298,14 @@ class CoolingHall:
         signals = np.asarray(observe(out, part, self._ready))
         setpoints = np.broadcast_to(self._setpoints, (signals.shape[0], *self._setpoints.shape))
         does = np.asarray(readback(setpoints, out, self._ready))
+        shown = self._sensors.beside(signals, self._period * SUB_STEPS + first)
         return _Segment(
             first=first,
             state=state,
             end=end,
             power_kw=signals[:, :, -1],
             inlet_c=np.asarray(out.inlet_c),
-            signals=signals.tolist(),
+            signals=shown.tolist(),
             readbacks=does.tolist(),
         )
 
@@ -367,7 +371,12 @@ class CoolingHall:
             return
         try:
             s = msgspec.msgpack.decode(saved, type=_Snapshot)
-            if s.schema != SCHEMA or s.seed != self.seed:
+            if s.schema != SCHEMA:
+                raise StateError(
+                    f"the saved plant is of version {s.schema}, this program of {SCHEMA}: "
+                    "start a new run in another state directory"
+                )
+            if s.seed != self.seed:
                 raise StateError(
                     f"the saved plant is of seed {s.seed}, this run of {self.seed}: name another state directory"
                 )

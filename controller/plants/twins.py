@@ -13,7 +13,8 @@ from controller.plants.snapshot import Twin
 from controller.ports import Incumbent
 from safety.decide import decide, situation
 from safety.envelope import Envelope, fresh_memory, permitted
-from safety.values import Observation, Proposal, Setpoints, Source
+from safety.inputs import Amended, managed
+from safety.values import Observation, Proposal, Setpoints, Signal, Source
 
 
 class Lanes(Protocol):
@@ -49,22 +50,32 @@ class Twins(Companions):
         if self.plant.now_us % self.envelope.period_us:
             return []
         self._asked = self._look("candidate")
-        return [self._asked]
+        return [self._view("candidate", self._asked)]
 
-    def act(self, proposals: list[Proposal]) -> None:
+    def act(self, proposals: list[Proposal], measured: list[Mapping[str, Signal]]) -> None:
         """Decide for every lane as the loop decides for the plant."""
         if not proposals or self._asked is None:
             return
         self._drive("incumbent", self._look("incumbent"), None)
-        self._drive("candidate", self._asked, proposals[0])
+        asked = replace(self._asked, signals=Amended(self._asked.signals, measured[0]))
+        self._drive("candidate", asked, proposals[0])
         if self.best_static is not None:
             self._command("best_static", self.best_static)
         self._asked = None
 
     def _look(self, lane: str) -> Observation:
         memory = self.plant.twins[lane].memory or self.fresh
-        seen = self.plant.observation(self.plant.lane_names.index(lane), memory.last)
-        return replace(seen, permitted=permitted(self.envelope, situation(seen, memory, self.envelope)))
+        return self.plant.observation(self.plant.lane_names.index(lane), memory.last)
+
+    def _view(self, lane: str, seen: Observation) -> Observation:
+        """An observation as it is passed on to those who propose."""
+        twin = self.plant.twins[lane]
+        memory = twin.memory or self.fresh
+        view, _ = managed(seen, self.envelope.inputs, memory.rules, self._elapsed_us(twin))
+        return replace(view, permitted=permitted(self.envelope, situation(view, memory, self.envelope)))
+
+    def _elapsed_us(self, twin: Twin) -> int:
+        return 0 if twin.memory is None else self.envelope.period_us
 
     def _command(self, lane: str, setpoints: Setpoints | None) -> None:
         self.plant.command(self.plant.lane_names.index(lane), setpoints)
@@ -72,10 +83,10 @@ class Twins(Companions):
     def _drive(self, lane: str, seen: Observation, wanted: Proposal | None) -> None:
         twin = self.plant.twins[lane]
         memory = twin.memory or self.fresh
-        own, incumbent = self.incumbent.propose(seen, twin.incumbent or self.incumbent.fresh)
+        own, incumbent = self.incumbent.propose(self._view(lane, seen), twin.incumbent or self.incumbent.fresh)
         proposals = {Source.INCUMBENT: own} | ({} if wanted is None else {Source.CANDIDATE: wanted})
         assigned = Source.INCUMBENT if wanted is None else Source.CANDIDATE
-        elapsed_us = 0 if twin.memory is None else self.envelope.period_us
+        elapsed_us = self._elapsed_us(twin)
         ruling = decide(seen, proposals, assigned, self.envelope, memory, elapsed_us=elapsed_us, epoch=0)
         applied = ruling.command.setpoints
         self._command(lane, applied or None)

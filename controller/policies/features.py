@@ -11,7 +11,7 @@ from math import cos, isfinite, pi, sin
 
 import numpy as np
 
-from controller.policies.manifest import CALENDAR, Manifest, OutputSpec
+from controller.policies.manifest import CALENDAR, InputSpec, Manifest, OutputSpec
 from safety.values import Observation, Quality, Setpoints
 
 DAY_US = 86_400_000_000
@@ -42,17 +42,15 @@ class FeatureBuilder:
     _seen_us: dict[tuple[str, str], int] = field(default_factory=dict)
     _centre: np.ndarray = field(init=False)
     _scale: np.ndarray = field(init=False)
-    _getters: tuple[tuple[str, str], ...] = field(init=False)
 
     def __post_init__(self) -> None:
         inputs, history = self.manifest.inputs, self.manifest.history
         self._centre = np.array([spec.centre for spec in inputs] * history)
         self._scale = np.array([spec.scale for spec in inputs] * history)
-        self._getters = tuple((spec.kind, spec.name) for spec in inputs)
 
     def features(self, observation: Observation) -> np.ndarray:
         """Normalised input [inputs * history], oldest first, float32. Raises MissingInputError."""
-        row = self._row(observation)
+        row = inputs_of(self.manifest.inputs, observation)
         if self.manifest.history == 1:
             return self.normalised(row)
         past = self._stacked(observation, row)
@@ -62,31 +60,6 @@ class FeatureBuilder:
         """(value - centre) / scale in float64, then float32: [inputs * history]."""
         row: np.ndarray = ((np.array(values) - self._centre) / self._scale).astype(np.float32)
         return row
-
-    def _row(self, observation: Observation) -> Row:
-        signals = observation.signals
-        in_force = observation.applied if observation.applied is not None else observation.readback
-        phases: tuple[float, ...] = ()
-        row = []
-        for kind, name in self._getters:
-            if kind == "signal":
-                signal = signals.get(name)
-                if signal is None or signal.quality is not Quality.GOOD:
-                    raise MissingInputError(
-                        f"signal `{name}` is {'missing' if signal is None else signal.quality.value}"
-                    )
-                value = signal.value
-            elif kind == "setpoint":
-                if in_force is None or name not in in_force:
-                    raise MissingInputError(f"no command of setpoint `{name}` is in force")
-                value = in_force[name]
-            else:
-                phases = phases or calendar(observation.taken_at)
-                value = phases[CALENDAR.index(name)]
-            if not isfinite(value):
-                raise MissingInputError(f"{kind} `{name}` is {value}")
-            row.append(value)
-        return tuple(row)
 
     def _stacked(self, observation: Observation, row: Row) -> deque[Row]:
         """The last `history` rows of this subject; where there are fewer, the oldest is repeated."""
@@ -100,6 +73,32 @@ class FeatureBuilder:
         while len(past) < history:
             past.appendleft(past[0])
         return past
+
+
+def inputs_of(inputs: Sequence[InputSpec], observation: Observation) -> Row:
+    """Each input's value, in its own unit and not yet normalised. Raises MissingInputError."""
+    signals = observation.signals
+    in_force = observation.applied if observation.applied is not None else observation.readback
+    phases: tuple[float, ...] = ()
+    row = []
+    for spec in inputs:
+        name = spec.name
+        if spec.kind == "signal":
+            signal = signals.get(name)
+            if signal is None or signal.quality is not Quality.GOOD:
+                raise MissingInputError(f"signal `{name}` is {'missing' if signal is None else signal.quality.value}")
+            value = signal.value
+        elif spec.kind == "setpoint":
+            if in_force is None or name not in in_force:
+                raise MissingInputError(f"no command of setpoint `{name}` is in force")
+            value = in_force[name]
+        else:
+            phases = phases or calendar(observation.taken_at)
+            value = phases[CALENDAR.index(name)]
+        if not isfinite(value):
+            raise MissingInputError(f"{spec.kind} `{name}` is {value}")
+        row.append(value)
+    return tuple(row)
 
 
 def targets(outputs: Sequence[OutputSpec], answer: Sequence[float]) -> Setpoints:

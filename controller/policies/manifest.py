@@ -76,6 +76,27 @@ class Training(_Model):
     algorithm: str
 
 
+class NoveltyStatistics(_Model):
+    """What tells the unusual from the usual: rows are normalised inputs, then normalised targets, in the manifest's order.
+
+    A row's score is |whitening (row - mean)| / threshold; `whitening` is lower triangular, row i with i + 1 numbers.
+    """
+
+    mean: tuple[float, ...] = Field(min_length=1)
+    whitening: tuple[tuple[float, ...], ...]
+    threshold: float = Field(gt=0)
+    alpha: float = Field(gt=0, lt=1)
+    shrinkage: float = Field(ge=0, le=1)
+    fitted: int = Field(gt=0)
+    calibrated: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _triangular(self) -> "NoveltyStatistics":
+        if [len(row) for row in self.whitening] != list(range(1, len(self.mean) + 1)):
+            raise ValueError("`whitening` must have one row for each mean, the i-th with i numbers: fit it anew")
+        return self
+
+
 class Manifest(_Model):
     """All a server needs to know of a policy besides its graph. Recurrent graphs are refused; `history` stacks instead."""
 
@@ -90,6 +111,16 @@ class Manifest(_Model):
     envelope_digest: str = Hex256
     training: Training
     score: dict[str, float] = Field(default_factory=dict)
+    novelty: NoveltyStatistics | None = None
+
+    @model_validator(mode="after")
+    def _novelty_fits(self) -> "Manifest":
+        width = len(self.inputs) + len(self.outputs)
+        if self.novelty is not None and len(self.novelty.mean) != width:
+            raise ValueError(
+                f"`novelty` is of {len(self.novelty.mean)} columns, inputs and outputs are {width}: fit it anew"
+            )
+        return self
 
     @model_validator(mode="after")
     def _no_doubles(self) -> "Manifest":

@@ -43,6 +43,8 @@ _SIGNALS: tuple[tuple[str, str, float, float, str], ...] = (
     ("planned_frac", "frac", 0.0, 1.0, "share of the flight's traffic that the forecast puts before now"),
     ("plan_micros", "micros", 0.0, _MONEY_MAX, "what the forecast has spent by the end of the coming tick"),
     ("bid_cap_micros", "micros", 0.0, 1e9, "the dearest bid there can be, which every bid needs room for"),
+    ("multiplier_cap", "ratio", 0.0, MULTIPLIER_MAX, "twice the multiplier at which the mean bid meets the cap"),
+    ("floor_micros", "micros", 0.0, 1e9, "the lowest floor that sellers ask"),
     ("time_left_frac", "frac", 0.0, 1.0, "share of the flight still to come"),
     (
         "left_ratio",
@@ -73,6 +75,15 @@ def planned_micros(view: Account) -> np.ndarray:
     return np.asarray(np.floor(view.budget_micros * share))
 
 
+def multiplier_cap(view: Account) -> np.ndarray:
+    """The multiplier [L, C] at which half of the mean bid, by the last three ticks, meets the bid cap; beyond it most
+    bids are cut to the cap and the multiplier says nothing any more. The largest there is until something was seen."""
+    three = view.recent.sum(axis=2)
+    worth = ratio(three, "value_pico", "sampled") * 1e-12 * view.target_cpa_micros
+    cap = 2.0 * view.bid_cap_micros / np.maximum(worth, 1e-9)
+    return np.asarray(np.minimum(cap, MULTIPLIER_MAX))
+
+
 def signal_specs(campaigns: int) -> tuple[BiddingSignal, ...]:
     """All signals of an account, campaign by campaign: `<signal>_c<i>`."""
     return tuple(
@@ -93,7 +104,7 @@ def setpoint_specs(campaigns: int) -> tuple[BiddingSignal, ...]:
 
 def observe(state: State, params: Params, lane: int = 0) -> dict[str, float]:
     """Signals of one lane by name, in the order of `signal_specs`."""
-    columns = _columns(state, account(state, params))
+    columns = _columns(state, account(state, params)) | {"floor_micros": params.atom_micros.min(axis=2)}
     return {f"{name}_c{i}": float(columns[name][lane, i]) for i in range(params.shape[1]) for name, *_ in _SIGNALS}
 
 
@@ -110,6 +121,7 @@ def _columns(state: State, view: Account) -> dict[str, np.ndarray]:
         "planned_frac": np.minimum(planned_frac(view), 1.0),
         "plan_micros": planned_micros(view),
         "bid_cap_micros": view.bid_cap_micros,
+        "multiplier_cap": multiplier_cap(view),
         "time_left_frac": np.full(view.budget_micros.shape, 1 - view.tick / view.ticks),
         "left_ratio": left_ratio(view),
         "target_cpa_micros": view.target_cpa_micros,

@@ -29,6 +29,14 @@ def site_copy(folder: Path) -> Path:
     return copy
 
 
+def without(site: Path, *lines: str) -> Path:
+    """A copy of a site with every rule that has one of these lines taken out, for tests about what the other rules do."""
+    envelope = site / "envelope.toml"
+    head, *rules = envelope.read_text().split("[[rule]]\n")
+    envelope.write_text("[[rule]]\n".join([head, *(rule for rule in rules if not any(line in rule for line in lines))]))
+    return certify(site)
+
+
 def certify(site: Path) -> Path:
     """Claim, with a key that the copy is made to trust, that its edited envelope is proved: for tests about something else."""
     envelope = load_envelope(site / "envelope.toml")

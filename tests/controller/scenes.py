@@ -12,11 +12,12 @@ import pytest
 
 from controller import bootstrap
 from controller.decision import Decision
+from controller.loop import Meter
 from controller.plants.cooling import CoolingHall
 from controller.policies.client import Health
 from controller.ports import Event, Outcome, Plant
 from controller.store.intents import Intent, IntentBook, IntentState, Kind
-from safety.values import Command, Observation, Proposal, Receipt, Setpoints, Source
+from safety.values import Command, Observation, Proposal, Receipt, Setpoints, Signal, Source
 from simulators.cooling.faults import Fault
 from tests.controller.rig import DEMO, in_charge, run_ticks
 
@@ -27,7 +28,7 @@ STEADY: Setpoints = {
     **{f"fan_z{zone}_frac": 0.65 for zone in range(1, 5)},
     "chws_c": 9.0,
     "tower_c": 20.0,
-    "chillers_on": 1.0,
+    "chillers_on": 2.0,
 }
 Wants = Callable[[Observation], Setpoints]
 Act = Callable[[], None]
@@ -105,6 +106,11 @@ class Operator:
         return state
 
 
+def as_usual(seen: Observation, proposal: Proposal) -> Mapping[str, Signal]:
+    """Whatever a scripted candidate wants counts as what it was trained on: most tests are about something else."""
+    return {"candidate_novelty": Signal(0.5)}
+
+
 @contextmanager
 def hall(
     state: Path,
@@ -114,10 +120,12 @@ def hall(
     faults: tuple[Fault, ...] = (),
     candidate: str = "",
     driving: bool = True,
+    meter: Meter = as_usual,
 ) -> Iterator[bootstrap.ControlSystem]:
     """The demo's control system with a scripted candidate, in charge of the whole plant unless not `driving`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap, "_candidate", lambda loaded, options: Scripted(loaded.bundle.digest, wants))
+        patch.setattr(bootstrap, "NoveltyMeter", lambda manifest: meter)
         running = bootstrap.build_control(bootstrap.Options(site=site, state=state, candidate=candidate))
     with running:
         befall(running, *faults)

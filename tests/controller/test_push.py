@@ -4,6 +4,7 @@ from pathlib import Path
 
 from controller.answering import Answering
 from controller.api.push import DecideRequest, PushSignal
+from simulators.cooling.redundant import sensors_of, tripled
 from simulators.cooling.scenario import scenario
 from simulators.cooling.simulation import Simulation, start_setpoints
 from tests.controller.rig import ROOT, system
@@ -16,6 +17,8 @@ def question(number: int) -> DecideRequest:
     """What a hall at rest would send at its `number`-th period."""
     plant = Simulation(scenario("greensboro-year"), seed=1)
     signals = {spec.name: PushSignal(float(v)) for spec, v in zip(plant.signals, plant.observe()[0], strict=True)}
+    for name in tripled(4):
+        signals |= dict.fromkeys(sensors_of(name), signals[name])
     own = dict(zip([spec.name for spec in plant.setpoints], map(float, start_setpoints(4, 1)[0]), strict=True))
     return DecideRequest(T0 + number * 300_000_000, signals, own, applied=own, readback=own)
 

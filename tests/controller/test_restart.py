@@ -53,7 +53,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """A run with the candidate in charge, in which a guard takes the plant from it within a period."""
     with hall(tmp_path_factory.mktemp("undisturbed"), faults=FAULTS) as running:
         decisions = play(running, TICKS)
-        assert [second(d) for d in decisions if second(d) % 300.0] == [1050.0]
+        assert [second(d) for d in decisions if second(d) % 300.0] == [930.0]
         return story(running)
 
 
@@ -66,7 +66,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_story(at_s: int, tmp_path: 
         assert story(running) == undisturbed
 
 
-@pytest.mark.parametrize("at_s", [900.0, 1050.0])
+@pytest.mark.parametrize("at_s", [900.0, 930.0])
 def test_killed_between_saving_and_hearing_that_it_was_sent_a_decision_is_neither_lost_nor_doubled(
     at_s: float, tmp_path: Path, undisturbed: list[Any]
 ) -> None:

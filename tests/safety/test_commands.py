@@ -124,3 +124,17 @@ def test_the_page_tells_hazard_rule_proof_case_and_result() -> None:
     assert "`veto_t2_interlock`" in row
     assert row.endswith("| passed |")
     assert "failsafe: refuted" in row
+
+
+def test_a_log_needs_no_column_that_is_made_of_others(tmp_path: Path) -> None:
+    """The demo votes on three sensors, and novelty is a candidate's; no plant logs either."""
+    demo = FOLDER.sites / "demo" / "envelope.toml"
+    usual = FOLDER.usual("demo")
+    row = {**usual["signals"], **usual["targets"]}
+    del row["candidate_novelty"]
+    assert "inlet_z1_c" not in row
+    path = tmp_path / "log.csv"
+    lines = [",".join(["time_s", *row]), *(",".join(map(str, [300 * tick, *row.values()])) for tick in range(20))]
+    path.write_text("\n".join(lines) + "\n")
+    said = commands.commission_log(demo, path)
+    assert said.well, said.lines

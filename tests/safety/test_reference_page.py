@@ -30,7 +30,7 @@ def test_every_key_of_the_file_is_on_the_page(model: type[EnvelopeModel]) -> Non
     assert {key for key in model.model_fields if key not in PAGE} == set()
 
 
-@pytest.mark.parametrize("site", ["demo", "bidding"])
+@pytest.mark.parametrize("site", ["demo", "bidding-demo"])
 def test_the_generated_page_is_that_of_the_shipped_envelope(site: str) -> None:
     """Made anew by `understudy envelope page`; a change of envelope, proof or case shows here."""
     pytest.importorskip("z3")

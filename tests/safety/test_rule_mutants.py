@@ -9,8 +9,8 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 
 pytest.importorskip("z3")
 
-from safety.cases import CaseError, Folder
+from safety.cases import Case
 from safety.envelope import Envelope
 from safety.proof.difference import _accepted_only_by, difference
 from safety.rules import CommandRule
@@ -34,20 +34,14 @@ CONDITIONS = ("when", "require")
 TIMED = ("window_s", "max_starts", "min_on_s", "min_off_s")
 
 
-@dataclass(frozen=True)
-class Mutated(Folder):
-    """The golden decisions, with one site's file put in another's place."""
-
-    site: str
-    raw: dict[str, Any]
-
-    def base(self, name: str) -> dict[str, Any]:
-        return deepcopy(self.raw) if name == self.site else super().base(name)
-
-
 def mutants(raw: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(rule, what was done to it, the file with it): each rule deleted, and each of its parts changed once."""
+    """(rule, what was done to it, the file with it): each rule deleted, and each of its parts changed once.
+
+    The account's six campaigns have the same rules, each with golden decisions of its own; the last one's are mutated.
+    """
     for at, rule in enumerate(raw["rule"]):
+        if re.search("-C[0-4]\\b", rule["id"]):
+            continue
         yield rule["id"], "deleted", {**raw, "rule": [other for other in raw["rule"] if other is not rule]}
         for what, changed in changes(rule):
             if all(rule.get(key) == value for key, value in changed.items()):
@@ -92,21 +86,14 @@ def shows(old: Envelope, new: Envelope) -> bool:
     return any(any(_accepted_only_by(one, other, Rung.CANDIDATE, "")) for one, other in ((new, old), (old, new)))
 
 
-def cases_of(site: str) -> list[Path]:
-    return [path for path in FOLDER.paths() if f'base = "{site}"' in path.read_text(encoding="utf-8")]
+@cache
+def cases_of(site: str) -> tuple[Case, ...]:
+    return tuple(FOLDER.read(path) for path in FOLDER.paths() if f'base = "{site}"' in FOLDER.text(path))
 
 
-def differs(site: str, raw: dict[str, Any]) -> bool:
-    """Whether a golden decision of the site comes out differently."""
-    folder = Mutated(FOLDER.cases, FOLDER.sites, site, raw)
-    for path in cases_of(site):
-        try:
-            case = folder.read(path)
-        except CaseError:
-            return True
-        if case.seen() != dict(case.expect):
-            return True
-    return False
+def differs(site: str, new: Envelope) -> bool:
+    """Whether a golden decision of the site comes out differently under another envelope."""
+    return any(replace(case, envelope=new).seen() != dict(case.expect) for case in cases_of(site))
 
 
 def caught_by(site: str, old: Envelope, rule_id: str, raw: dict[str, Any]) -> str:
@@ -117,7 +104,7 @@ def caught_by(site: str, old: Envelope, rule_id: str, raw: dict[str, Any]) -> st
     commands = isinstance(next(rule for rule in old.rules if rule.id == rule_id), CommandRule)
     if commands and shows(old, new):
         return "example"
-    if differs(site, raw):
+    if differs(site, new):
         return "golden"
     named = difference(old, new, examples=False)
     if (

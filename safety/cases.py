@@ -220,7 +220,9 @@ def _memory(raw: Mapping[str, Any], envelope: Envelope, usual: Mapping[str, Any]
     if raw.get("fresh"):
         return fresh
     timers = {**usual["timers"], **raw.get("timers", {})}
-    remembered = {name: tuple(float(s * US_PER_S) for s in state) for name, state in timers.items() if name in fresh.rules}
+    remembered = {
+        name: tuple(float(s * US_PER_S) for s in state) for name, state in timers.items() if name in fresh.rules
+    }
     return Memory(
         last=_vector(raw.get("last", {}), usual),
         rung=Rung(raw.get("rung", "incumbent")),

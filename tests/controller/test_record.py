@@ -162,9 +162,11 @@ def test_bytes_after_the_record_are_refused(decision: Decision) -> None:
         decode(encode(decision) + b"\x00")
 
 
-def test_another_decision_has_another_ruling_digest() -> None:
-    digests = {decision_of(read(path)).ruling_digest for path in paths()}
-    assert len(digests) == len(paths())
+def test_another_ruling_has_another_digest() -> None:
+    """Some cases are rulings alike, of zones or campaigns that differ in nothing that counts."""
+    rulings = [read(path).ruling() for path in paths()]
+    digests = {ruling_digest(ruling) for ruling in rulings}
+    assert len(digests) == len({repr(ruling) for ruling in rulings}) > len(rulings) / 2
 
 
 @pytest.mark.parametrize("path", sorted(RECORDS.glob("*.bin")), ids=lambda path: path.stem)

@@ -10,10 +10,12 @@ from safety.command_rules import Bound
 from safety.decide import judge, judge_plainly
 from safety.ramp import Ramped
 from safety.rules import CommandRule, Situation
-from safety.values import Rung, Setpoints, Tier
+from safety.spec import build_envelope
+from safety.values import Rung, Setpoints, Signal, Tier
 from safety.vectorised import accepts, margins
 from tests.safety.differential import each
 from tests.safety.edges import cases_of, envelope_of_some_kinds
+from tests.safety.golden import USUAL, model_of
 
 RUNGS = (Rung.CANDIDATE, Rung.INCUMBENT, Rung.HOLD)
 
@@ -80,6 +82,22 @@ def test_a_kind_that_is_not_written_out_is_asked(kind: type[CommandRule]) -> Non
         assert answer is None or (same(answer[0], dict(plain.margins)) and answer[1] == plain.accepted)
         assert forms.stands(step, step, now) in (None, plain.accepted)
     assert left < 10
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_limit_may_look_up_a_discrete_value_that_differs_between_target_and_step(rung: Rung) -> None:
+    share = {"id": "SHARE", "kind": "relation", "tier": "T1", "unit": "kg_s", "hazard": "h", "basis": "b"}
+    share |= {"terms": {"flow_a_kg_s": 1, "flow_b_kg_s": 1}, "limit": "5 * chillers_on + 2.5"}
+    envelope = build_envelope(model_of({"add": [share]}))
+    signals = {"inlet_c": Signal(24.0), "dew_point_c": Signal(8.0)}
+    last = dict(USUAL["targets"])
+    now = Situation(signals, last, last, 300.0, {"CHILLERS-DWELL": (7.2e9, 7.2e9)})
+    for one, other in ((1.0, 2.0), (2.0, 1.0)):
+        target, step = {**last, "chillers_on": one}, {**last, "chillers_on": other}
+        plain = judge_plainly(target, Ramped(step), rung, now, envelope)
+        assert plain.margins["SHARE"] < 0
+        assert repr(judge(target, Ramped(step), rung, now, envelope)) == repr(plain)
+        assert envelope.compiled[rung].accepts(target, step, now) in (None, plain.accepted)
 
 
 def test_the_text_of_the_forms_can_be_read() -> None:

@@ -213,9 +213,24 @@ class Counting(Novelty):
     """A rule without memory that minds what it is given for one."""
 
     def margin(self, observation: Observation, state: RuleState) -> float:
-        return float(len(state))
+        return len(state) - self.high
+
+    def explain(self, observation: Observation, state: RuleState) -> str:
+        return f"asked with {state!r}"
 
 
 def test_a_rule_without_memory_is_asked_with_an_empty_one() -> None:
-    counting = Counting(id="COUNTING", tier=Tier.T5, applies_to="policy", hazard="h", basis="b", signal="x", high=1.0)
+    counting = Counting(id="COUNTING", tier=Tier.T5, applies_to="policy", hazard="h", basis="b", signal="x", high=0.0)
     assert ruled(envelope=replace(ENVELOPE, state_rules=(counting,))).state == ()
+    refusing = replace(counting, high=1.0)
+    said = Finding("COUNTING", Tier.T5, Outcome.VETO, -1.0, "state", "asked with ()")
+    assert ruled(envelope=replace(ENVELOPE, state_rules=(refusing,))).state == (said,)
+
+
+def test_a_target_that_is_refused_makes_no_discrete_value_wait() -> None:
+    memory = Memory(last=LAST, rules={**fresh_memory(ENVELOPE).rules, "CHILLERS-DWELL": (7200.0 * S, 7200.0 * S)})
+    targets = {**LAST, "chillers_on": 2.0, "supply_c": 31.0}
+    (judgement,) = ruled(memory=memory, proposals={Source.INCUMBENT: Proposal(Source.INCUMBENT, targets)}).judgements
+    assert [finding.about for finding in judgement.verdict.findings if finding.rule == "SUPPLY-BOUND"] == ["target"]
+    assert judgement.waiting == ()
+    assert judgement.step["chillers_on"] == 2.0

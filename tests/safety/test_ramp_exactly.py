@@ -145,6 +145,12 @@ def test_only_a_hard_rule_makes_a_timer_give_way() -> None:
     assert step(Tier.T5) == Ramped({"n": 1.0}, ("n",))
 
 
+def test_a_discrete_value_on_its_edge_is_not_forbidden() -> None:
+    edge = made(Interlock, "EDGE", setpoint="n", low=Linear((), 1.0))
+    ramped = moved([N], [STILL, edge], {"n": 1.0}, {"n": 2.0}, states={"STILL": (0.0, 0.0)})
+    assert ramped == Ramped({"n": 1.0}, ("n",))
+
+
 def test_values_that_are_to_be_kept_are_kept_unless_they_are_forbidden() -> None:
     must = made(Interlock, "MUST", setpoint="n", low=Linear((), 2.0))
     target = {"m": 2.0, "n": 2.0}

@@ -1,6 +1,7 @@
 """Every written-out form against the meaning on a handful of judgements: quick, so that each mutant meets it."""
 
 from dataclasses import replace
+from itertools import product
 from math import isnan, nan
 
 import numpy as np
@@ -10,7 +11,7 @@ from safety.command_rules import Bound
 from safety.decide import judge, judge_plainly
 from safety.ramp import Ramped
 from safety.rules import CommandRule, Situation
-from safety.spec import build_envelope
+from safety.spec import EnvelopeModel, build_envelope
 from safety.values import Rung, Setpoints, Signal, Tier
 from safety.vectorised import accepts, margins
 from tests.safety.differential import each
@@ -105,9 +106,50 @@ def test_the_text_of_the_forms_can_be_read() -> None:
     assert text.startswith("def compiled(target, step, now):")
 
 
-def test_the_usual_judgement_is_not_left_to_the_plain_way() -> None:
-    envelope = envelope_of_some_kinds(1)
-    cases = cases_of(envelope, 1, situations=40, per_situation=10)
+TWO = {
+    "plant": "two", "period_s": 300, "guard_period_s": 30, "valid_for_s": 900, "hold_max_s": 600,
+    "setpoint": [{"name": name, "unit": "count", "low": 0, "high": 3, "values": [0, 1, 2, 3]} for name in "ab"],
+    "signal": [{"name": "s", "unit": "count", "low": 0, "high": 9}],
+    "rule": [
+        {"unit": "count", "hazard": "h", "basis": "b", **rule}
+        for rule in (
+            {"id": "A", "kind": "bound", "tier": "T1", "setpoint": "a", "low": 0, "high": 3},
+            {"id": "B", "kind": "bound", "tier": "T1", "setpoint": "b", "low": 0, "high": 3},
+            {"id": "FEW", "kind": "interlock", "tier": "T2", "setpoint": "a", "low": "b - 2 + s", "high": "b + 1"},
+            {"id": "WHEN", "kind": "interlock", "tier": "T2", "setpoint": "a", "when": "b >= 2 && s < 1", "high": "b"},
+            {"id": "SUM", "kind": "relation", "tier": "T1", "terms": {"a": 1, "b": 2}, "limit": "5 + b - s"},
+            {"id": "START", "kind": "permissive", "tier": "T3", "setpoint": "a", "require": "b >= 1 && s <= 1"},
+        )
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_limits_and_conditions_may_look_up_discrete_values(rung: Rung) -> None:
+    envelope = build_envelope(EnvelopeModel.model_validate(TWO))
+    forms, accepted = envelope.compiled[rung], set()
+    for a, b, c, d, s in product((0.0, 1.0, 3.0), (0.0, 1.0, 2.0), (0.0, 2.0), (0.0, 1.0, 2.0, 3.0), (0.0, 1.0)):
+        target, step = {"a": a, "b": b}, {"a": c, "b": d}
+        now = Situation({"s": Signal(s)}, {"a": 1.0, "b": 1.0}, None, 300.0, {})
+        plain = judge_plainly(target, Ramped(step), rung, now, envelope)
+        accepted.add(plain.accepted)
+        assert repr(judge(target, Ramped(step), rung, now, envelope)) == repr(plain)
+        answer = forms.margins(target, step, now)
+        assert answer is not None
+        assert same(answer[0], dict(plain.margins))
+        assert forms.accepts(target, step, now) is plain.accepted
+        plain = judge_plainly(step, Ramped(step), rung, now, envelope)
+        answer = forms.arrived(step, step, now)
+        assert answer is not None
+        assert same(answer[0], dict(plain.margins))
+        assert forms.stands(step, step, now) is plain.accepted
+    assert accepted == {True, False}
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_the_usual_judgement_is_not_left_to_the_plain_way(seed: int) -> None:
+    envelope = envelope_of_some_kinds(seed)
+    cases = cases_of(envelope, seed, situations=20, per_situation=5)
     known = np.all([np.isfinite(values) for values in cases.batch.signals.values()], axis=0)
     for name in cases.batch.target:
         known &= np.isfinite(cases.batch.target[name]) & np.isfinite(cases.batch.step[name])

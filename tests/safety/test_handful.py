@@ -3,12 +3,15 @@
 from dataclasses import replace
 from itertools import product
 from math import isnan, nan
+from typing import Any
 
 import numpy as np
 import pytest
 
-from safety.command_rules import Bound
+from safety.command_rules import Bound, Slew
 from safety.decide import judge, judge_plainly
+from safety.envelope import Envelope
+from safety.money_rules import SpendRate
 from safety.ramp import Ramped
 from safety.rules import CommandRule, Situation
 from safety.spec import EnvelopeModel, build_envelope
@@ -144,6 +147,51 @@ def test_limits_and_conditions_may_look_up_discrete_values(rung: Rung) -> None:
         assert same(answer[0], dict(plain.margins))
         assert forms.stands(step, step, now) is plain.accepted
     assert accepted == {True, False}
+
+
+def agree(envelope: Envelope, rung: Rung, target: Setpoints, step: Setpoints, now: Situation) -> bool:
+    """Every form answers, and says what the rules say. Returns the verdict."""
+    forms = envelope.compiled[rung]
+    for one, other in ((target, step), (step, step)):
+        plain = judge_plainly(one, Ramped(other), rung, now, envelope)
+        answer = (forms.arrived if one == other else forms.margins)(one, other, now)
+        assert answer is not None
+        assert same(answer[0], dict(plain.margins))
+        assert answer[1] is plain.accepted
+        assert (forms.stands if one == other else forms.accepts)(one, other, now) is plain.accepted
+    return plain.accepted
+
+
+@pytest.mark.parametrize("number", [1e200, -0.0, 5.0])
+def test_a_rule_with_an_odd_number_is_asked_itself(number: float) -> None:
+    wide = Bound(id="WIDE", tier=Tier.T1, hazard="h", basis="b", setpoint="air", low=-abs(number) - 1.0, high=number)
+    slew = Slew(id="SLEW", tier=Tier.T4, hazard="h", basis="b", setpoint="air", up_per_s=abs(number), down_per_s=1.0)
+    envelope = replace(envelope_of_some_kinds(2), command_rules=(slew, wide))
+    now = Situation({}, {"air": 0.5}, None, 300.0, {})
+    verdicts = {
+        agree(envelope, Rung.CANDIDATE, {"air": air, "water": 0.0}, {"air": other, "water": 0.0}, now)
+        for air in (-0.5, 0.5, 4.0, 9.0)
+        for other in (-0.5, 0.25, 9.0, -700.0)
+    }
+    assert verdicts == {True, False}
+
+
+def test_sums_of_money_that_floats_cannot_hold_are_asked_for_exactly() -> None:
+    ledger = {"spent": "a", "reserved": "b", "limit": "c", "max_charge": "d", "idle": 1.0}
+    why: dict[str, Any] = {"tier": Tier.T1, "hazard": "h", "basis": "b", "setpoint": "x"}
+    rates = tuple(
+        SpendRate(id=f"R{at}", **why, **ledger, most_per_mille=per) for at, per in enumerate((1500, 1500, 999))
+    )
+    envelope = replace(envelope_of_some_kinds(2), command_rules=rates)
+    most = 2**53 - 1
+    verdicts = set()
+    for spent in (0, most // 3, most - 7, most):
+        for plan in (1, 2**52, 2**52 + 1, most):
+            for charge in (0, 1, 5):
+                money = {"a": spent, "b": charge, "c": plan, "d": 3 - charge if charge < 3 else 0}
+                now = Situation({name: Signal(float(value)) for name, value in money.items()}, None, None, 300.0, {})
+                verdicts.add(agree(envelope, Rung.HOLD, {"x": 0.5}, {"x": 2.0}, now))
+    assert verdicts == {True, False}
 
 
 @pytest.mark.parametrize("seed", range(1, 9))

@@ -213,6 +213,13 @@ def test_a_margin_that_shrinks_is_no_reason_to_hurry() -> None:
     assert ramped.waived == frozenset()
 
 
+def test_a_relation_that_a_new_discrete_value_has_made_good_is_no_reason_to_hurry() -> None:
+    share = made(Relation, "SHARE", Tier.T1, terms=(("x", 1.0), ("y", 1.0)), limit=parse_linear("n * 2 + 8.5"))
+    ramped = moved([N, X, Y], [SLOW, share], {"n": 1.0, "x": 6.0, "y": 6.0}, {"n": 2.0, "x": 8.0, "y": 4.3})
+    assert 7.0 - 1e-7 < ramped.step["x"] <= 7.0
+    assert ramped.waived == frozenset()
+
+
 def test_a_window_gives_way_as_a_slew_does() -> None:
     window = made(RateWindow, "WINDOW", Tier.T4, setpoint="x", most=1.0, window_us=100)
     ramped = moved([X], [window, low("FLOOR", 5.0)], {"x": 0.0}, {"x": 10.0})

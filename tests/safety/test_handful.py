@@ -1,19 +1,25 @@
 """Every written-out form against the meaning on a handful of judgements: quick, so that each mutant meets it."""
 
 from dataclasses import replace
+from itertools import product
 from math import isnan, nan
+from typing import Any
 
 import numpy as np
 import pytest
 
-from safety.command_rules import Bound
+from safety.command_rules import Bound, Slew
 from safety.decide import judge, judge_plainly
+from safety.envelope import Envelope
+from safety.money_rules import SpendRate
 from safety.ramp import Ramped
 from safety.rules import CommandRule, Situation
-from safety.values import Rung, Setpoints, Tier
+from safety.spec import EnvelopeModel, build_envelope
+from safety.values import Rung, Setpoints, Signal, Tier
 from safety.vectorised import accepts, margins
 from tests.safety.differential import each
 from tests.safety.edges import cases_of, envelope_of_some_kinds
+from tests.safety.golden import USUAL, model_of
 
 RUNGS = (Rung.CANDIDATE, Rung.INCUMBENT, Rung.HOLD)
 
@@ -82,14 +88,116 @@ def test_a_kind_that_is_not_written_out_is_asked(kind: type[CommandRule]) -> Non
     assert left < 10
 
 
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_limit_may_look_up_a_discrete_value_that_differs_between_target_and_step(rung: Rung) -> None:
+    share = {"id": "SHARE", "kind": "relation", "tier": "T1", "unit": "kg_s", "hazard": "h", "basis": "b"}
+    share |= {"terms": {"flow_a_kg_s": 1, "flow_b_kg_s": 1}, "limit": "5 * chillers_on + 2.5"}
+    envelope = build_envelope(model_of({"add": [share]}))
+    signals = {"inlet_c": Signal(24.0), "dew_point_c": Signal(8.0)}
+    last = dict(USUAL["targets"])
+    now = Situation(signals, last, last, 300.0, {"CHILLERS-DWELL": (7.2e9, 7.2e9)})
+    for one, other in ((1.0, 2.0), (2.0, 1.0)):
+        target, step = {**last, "chillers_on": one}, {**last, "chillers_on": other}
+        plain = judge_plainly(target, Ramped(step), rung, now, envelope)
+        assert plain.margins["SHARE"] < 0
+        assert repr(judge(target, Ramped(step), rung, now, envelope)) == repr(plain)
+        assert envelope.compiled[rung].accepts(target, step, now) in (None, plain.accepted)
+
+
 def test_the_text_of_the_forms_can_be_read() -> None:
     text = envelope_of_some_kinds(1).compiled[Rung.CANDIDATE].source()
     assert text.startswith("def compiled(target, step, now):")
 
 
-def test_the_usual_judgement_is_not_left_to_the_plain_way() -> None:
-    envelope = envelope_of_some_kinds(1)
-    cases = cases_of(envelope, 1, situations=40, per_situation=10)
+TWO = {
+    "plant": "two", "period_s": 300, "guard_period_s": 30, "valid_for_s": 900, "hold_max_s": 600,
+    "setpoint": [{"name": name, "unit": "count", "low": 0, "high": 3, "values": [0, 1, 2, 3]} for name in "ab"],
+    "signal": [{"name": "s", "unit": "count", "low": 0, "high": 9}],
+    "rule": [
+        {"unit": "count", "hazard": "h", "basis": "b", **rule}
+        for rule in (
+            {"id": "A", "kind": "bound", "tier": "T1", "setpoint": "a", "low": 0, "high": 3},
+            {"id": "B", "kind": "bound", "tier": "T1", "setpoint": "b", "low": 0, "high": 3},
+            {"id": "FEW", "kind": "interlock", "tier": "T2", "setpoint": "a", "low": "b - 2 + s", "high": "b + 1"},
+            {"id": "WHEN", "kind": "interlock", "tier": "T2", "setpoint": "a", "when": "b >= 2 && s < 1", "high": "b"},
+            {"id": "SUM", "kind": "relation", "tier": "T1", "terms": {"a": 1, "b": 2}, "limit": "5 + b - s"},
+            {"id": "START", "kind": "permissive", "tier": "T3", "setpoint": "a", "require": "b >= 1 && s <= 1"},
+        )
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_limits_and_conditions_may_look_up_discrete_values(rung: Rung) -> None:
+    envelope = build_envelope(EnvelopeModel.model_validate(TWO))
+    forms, accepted = envelope.compiled[rung], set()
+    for a, b, c, d, s in product((0.0, 1.0, 3.0), (0.0, 1.0, 2.0), (0.0, 2.0), (0.0, 1.0, 2.0, 3.0), (0.0, 1.0)):
+        target, step = {"a": a, "b": b}, {"a": c, "b": d}
+        now = Situation({"s": Signal(s)}, {"a": 1.0, "b": 1.0}, None, 300.0, {})
+        plain = judge_plainly(target, Ramped(step), rung, now, envelope)
+        accepted.add(plain.accepted)
+        assert repr(judge(target, Ramped(step), rung, now, envelope)) == repr(plain)
+        answer = forms.margins(target, step, now)
+        assert answer is not None
+        assert same(answer[0], dict(plain.margins))
+        assert forms.accepts(target, step, now) is plain.accepted
+        plain = judge_plainly(step, Ramped(step), rung, now, envelope)
+        answer = forms.arrived(step, step, now)
+        assert answer is not None
+        assert same(answer[0], dict(plain.margins))
+        assert forms.stands(step, step, now) is plain.accepted
+    assert accepted == {True, False}
+
+
+def agree(envelope: Envelope, rung: Rung, target: Setpoints, step: Setpoints, now: Situation) -> bool:
+    """Every form answers, and says what the rules say. Returns the verdict."""
+    forms = envelope.compiled[rung]
+    for one, other in ((target, step), (step, step)):
+        plain = judge_plainly(one, Ramped(other), rung, now, envelope)
+        answer = (forms.arrived if one == other else forms.margins)(one, other, now)
+        assert answer is not None
+        assert same(answer[0], dict(plain.margins))
+        assert answer[1] is plain.accepted
+        assert (forms.stands if one == other else forms.accepts)(one, other, now) is plain.accepted
+    return plain.accepted
+
+
+@pytest.mark.parametrize("number", [1e200, -0.0, 5.0])
+def test_a_rule_with_an_odd_number_is_asked_itself(number: float) -> None:
+    wide = Bound(id="WIDE", tier=Tier.T1, hazard="h", basis="b", setpoint="air", low=-abs(number) - 1.0, high=number)
+    slew = Slew(id="SLEW", tier=Tier.T4, hazard="h", basis="b", setpoint="air", up_per_s=abs(number), down_per_s=1.0)
+    envelope = replace(envelope_of_some_kinds(2), command_rules=(slew, wide))
+    now = Situation({}, {"air": 0.5}, None, 300.0, {})
+    verdicts = {
+        agree(envelope, Rung.CANDIDATE, {"air": air, "water": 0.0}, {"air": other, "water": 0.0}, now)
+        for air in (-0.5, 0.5, 4.0, 9.0)
+        for other in (-0.5, 0.25, 9.0, -700.0)
+    }
+    assert verdicts == {True, False}
+
+
+def test_sums_of_money_that_floats_cannot_hold_are_asked_for_exactly() -> None:
+    ledger = {"spent": "a", "reserved": "b", "limit": "c", "max_charge": "d", "idle": 1.0}
+    why: dict[str, Any] = {"tier": Tier.T1, "hazard": "h", "basis": "b", "setpoint": "x"}
+    rates = tuple(
+        SpendRate(id=f"R{at}", **why, **ledger, most_per_mille=per) for at, per in enumerate((1500, 1500, 999))
+    )
+    envelope = replace(envelope_of_some_kinds(2), command_rules=rates)
+    most = 2**53 - 1
+    verdicts = set()
+    for spent in (0, most // 3, most - 7, most):
+        for plan in (1, 2**52, 2**52 + 1, most):
+            for charge in (0, 1, 5):
+                money = {"a": spent, "b": charge, "c": plan, "d": 3 - charge if charge < 3 else 0}
+                now = Situation({name: Signal(float(value)) for name, value in money.items()}, None, None, 300.0, {})
+                verdicts.add(agree(envelope, Rung.HOLD, {"x": 0.5}, {"x": 2.0}, now))
+    assert verdicts == {True, False}
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_the_usual_judgement_is_not_left_to_the_plain_way(seed: int) -> None:
+    envelope = envelope_of_some_kinds(seed)
+    cases = cases_of(envelope, seed, situations=20, per_situation=5)
     known = np.all([np.isfinite(values) for values in cases.batch.signals.values()], axis=0)
     for name in cases.batch.target:
         known &= np.isfinite(cases.batch.target[name]) & np.isfinite(cases.batch.step[name])

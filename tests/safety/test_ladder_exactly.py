@@ -5,8 +5,8 @@ from math import nan
 
 from safety.command_rules import Bound
 from safety.decide import RUNG, decide, judge_proposal, situation
-from safety.envelope import fresh_memory
-from safety.rules import CommandRule, Situation
+from safety.envelope import Envelope, fresh_memory
+from safety.rules import CommandRule, FailSafe, Situation
 from safety.spec import build_envelope
 from safety.state_rules import Novelty
 from safety.values import (
@@ -183,3 +183,54 @@ def test_a_last_resort_waives_all_but_its_static_limits_and_says_so() -> None:
     assert waived <= {"DEW", "SUPPLY-SLEW", "CHILLERS-DWELL", "FLOW-A-SLEW", "FLOW-B-SLEW", "FAN-SLEW"}
     bounds = [rule.id for rule in ENVELOPE.command_rules if isinstance(rule, Bound)]
     assert all(ruling.chosen.verdict.margins[rule] >= 0 for rule in bounds)
+    moved = next(finding for finding in ruling.chosen.verdict.findings if finding.rule == "SUPPLY-SLEW")
+    assert moved.detail == "`supply_c` would move by -4 K in 300 s; [-2, +1] may be"
+    assert ruling.chosen.verdict.margins["SUPPLY-SLEW"] == -2.0
+
+
+def with_failsafe(**vector: float) -> Envelope:
+    """What no loader would let in: a last resort of which nobody has looked whether it keeps T1."""
+    return replace(ENVELOPE, failsafe=(FailSafe("ONLY", None, {**LAST, **vector}),))
+
+
+def test_a_last_resort_outside_a_static_limit_is_never_commanded() -> None:
+    wet = replace(SEEN, signals={"inlet_c": Signal(24.0), "dew_point_c": Signal(20.0)})
+    assert ruled(observation=wet, envelope=with_failsafe()).command.rung is Rung.FAILSAFE
+    assert ruled(observation=wet, envelope=with_failsafe(fan_frac=0.1)).command.rung is Rung.RELINQUISH
+    # Only what is static binds: a relation of T1 that it breaks is recorded, for there is nothing better.
+    ruling = ruled(observation=wet, envelope=with_failsafe(flow_a_kg_s=12.0, flow_b_kg_s=12.0))
+    assert ruling.command.rung is Rung.FAILSAFE
+    assert "PUMP-SHARE" in {finding.rule for finding in ruling.chosen.verdict.findings}
+
+
+def test_a_last_resort_of_another_envelope_is_chosen_anew() -> None:
+    memory = replace(fresh_memory(ENVELOPE), last=LAST, rung=Rung.FAILSAFE, failsafe="OF-ANOTHER")
+    ruling = ruled(memory=memory)
+    assert (ruling.command.rung, ruling.memory.failsafe) == (Rung.FAILSAFE, "FULL-COOLING")
+
+
+class Counting(Novelty):
+    """A rule without memory that minds what it is given for one."""
+
+    def margin(self, observation: Observation, state: RuleState) -> float:
+        return len(state) - self.high
+
+    def explain(self, observation: Observation, state: RuleState) -> str:
+        return f"asked with {state!r}"
+
+
+def test_a_rule_without_memory_is_asked_with_an_empty_one() -> None:
+    counting = Counting(id="COUNTING", tier=Tier.T5, applies_to="policy", hazard="h", basis="b", signal="x", high=0.0)
+    assert ruled(envelope=replace(ENVELOPE, state_rules=(counting,))).state == ()
+    refusing = replace(counting, high=1.0)
+    said = Finding("COUNTING", Tier.T5, Outcome.VETO, -1.0, "state", "asked with ()")
+    assert ruled(envelope=replace(ENVELOPE, state_rules=(refusing,))).state == (said,)
+
+
+def test_a_target_that_is_refused_makes_no_discrete_value_wait() -> None:
+    memory = Memory(last=LAST, rules={**fresh_memory(ENVELOPE).rules, "CHILLERS-DWELL": (7200.0 * S, 7200.0 * S)})
+    targets = {**LAST, "chillers_on": 2.0, "supply_c": 31.0}
+    (judgement,) = ruled(memory=memory, proposals={Source.INCUMBENT: Proposal(Source.INCUMBENT, targets)}).judgements
+    assert [finding.about for finding in judgement.verdict.findings if finding.rule == "SUPPLY-BOUND"] == ["target"]
+    assert judgement.waiting == ()
+    assert judgement.step["chillers_on"] == 2.0

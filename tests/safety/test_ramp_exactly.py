@@ -145,6 +145,12 @@ def test_only_a_hard_rule_makes_a_timer_give_way() -> None:
     assert step(Tier.T5) == Ramped({"n": 1.0}, ("n",))
 
 
+def test_a_discrete_value_on_its_edge_is_not_forbidden() -> None:
+    edge = made(Interlock, "EDGE", setpoint="n", low=Linear((), 1.0))
+    ramped = moved([N], [STILL, edge], {"n": 1.0}, {"n": 2.0}, states={"STILL": (0.0, 0.0)})
+    assert ramped == Ramped({"n": 1.0}, ("n",))
+
+
 def test_values_that_are_to_be_kept_are_kept_unless_they_are_forbidden() -> None:
     must = made(Interlock, "MUST", setpoint="n", low=Linear((), 2.0))
     target = {"m": 2.0, "n": 2.0}
@@ -204,6 +210,13 @@ def test_a_margin_that_shrinks_is_no_reason_to_hurry() -> None:
     slow = made(Slew, "SLOW", Tier.T4, setpoint="x", up_per_s=0.1, down_per_s=inf)
     ramped = moved([N, X], [slow, wide], {"n": 1.0, "x": 0.5}, {"n": 2.0, "x": 30.0})
     assert 1.5 - 1e-7 < ramped.step["x"] <= 1.5
+    assert ramped.waived == frozenset()
+
+
+def test_a_relation_that_a_new_discrete_value_has_made_good_is_no_reason_to_hurry() -> None:
+    share = made(Relation, "SHARE", Tier.T1, terms=(("x", 1.0), ("y", 1.0)), limit=parse_linear("n * 2 + 8.5"))
+    ramped = moved([N, X, Y], [SLOW, share], {"n": 1.0, "x": 6.0, "y": 6.0}, {"n": 2.0, "x": 8.0, "y": 4.3})
+    assert 7.0 - 1e-7 < ramped.step["x"] <= 7.0
     assert ramped.waived == frozenset()
 
 

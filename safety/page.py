@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from safety.cases import Case, Folder
+from safety.command_rules import RateWindow, Slew
 from safety.envelope import Envelope
 from safety.inputs import Input, managed
 from safety.rules import CommandRule, Rule
 from safety.spec import EnvelopeModel, SpecError
 from safety.spec_inputs import PlausibilityModel, VoteModel
-from safety.values import Rung
+from safety.values import Ruling, Rung
 
 _MUTANTS = "every limit moved, flipped or left out shows in `diff`"
 _RUNGS = (Rung.CANDIDATE, Rung.OPERATOR, Rung.INCUMBENT, Rung.HOLD)
@@ -111,8 +112,24 @@ def _judged(envelope: Envelope, folder: Folder) -> Iterator[tuple[str, set[str],
         waited = {
             rule.id for rule in envelope.command_rules if rule.tier.name == "T3" and set(rule.setpoints) & waiting
         }
-        said = told | waited | {f.rule for f in ruling.state} | set(_inputs_that_doubted(case))
+        said = (
+            told
+            | waited
+            | set(_slowed(ruling, envelope))
+            | {f.rule for f in ruling.state}
+            | set(_inputs_that_doubted(case))
+        )
         yield path.stem, said, case.seen() == case.expect
+
+
+def _slowed(ruling: Ruling, envelope: Envelope) -> Iterator[str]:
+    """The rates that kept a step short of its target."""
+    short = {
+        name for judgement in ruling.judgements for name, at in judgement.step.items() if at != judgement.target[name]
+    }
+    for rule in envelope.command_rules:
+        if isinstance(rule, Slew | RateWindow) and rule.setpoint in short:
+            yield rule.id
 
 
 def _inputs_that_doubted(case: Case) -> Iterator[str]:

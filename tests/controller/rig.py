@@ -1,10 +1,11 @@
 """A running loop over the real hall, kernel, spool and policy child, small enough for a test."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controller import bootstrap
@@ -15,6 +16,7 @@ from controller.rollout.state import RolloutState
 from safety.kernel import kernel_digest
 from safety.proof.certificate import Certificate
 from safety.spec import load_envelope
+from safety.values import Observation, Proposal, Signal
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy" / "sites" / "demo"
@@ -46,6 +48,11 @@ def certify(site: Path) -> Path:
     return site
 
 
+def as_usual(seen: Observation, proposal: Proposal) -> Mapping[str, Signal]:
+    """Whatever a candidate of a test wants counts as what it was trained on: most tests are about something else."""
+    return {"candidate_novelty": Signal(0.5)}
+
+
 def system(
     state: Path,
     *,
@@ -53,13 +60,20 @@ def system(
     policy_command: Sequence[str] | None = None,
     deadline_ms: float | None = None,
     max_rss_mb: float | None = None,
+    usual: bool = False,
 ) -> bootstrap.ControlSystem:
-    """The demo's control system; with a policy child that misbehaves where a test asks for one."""
+    """The demo's control system; with a policy child that misbehaves where a test asks for one.
+
+    With `usual`, and with such a child, nothing is novel: a plant that has just been started is unlike training for half an hour.
+    """
     command = None if policy_command is None else tuple(policy_command)
     options = bootstrap.Options(
         site=site, state=state, policy_command=command, deadline_ms=deadline_ms, max_rss_mb=max_rss_mb
     )
-    return bootstrap.build_control(options)
+    with pytest.MonkeyPatch.context() as patch:
+        if usual or command is not None:
+            patch.setattr(bootstrap, "NoveltyMeter", lambda manifest: as_usual)
+        return bootstrap.build_control(options)
 
 
 def in_charge(running: bootstrap.ControlSystem) -> None:

@@ -41,7 +41,7 @@ def state(tmp_path_factory: pytest.TempPathFactory, site: Path) -> Path:
     """A run with the shipped candidate in charge, an override, a fan lost and a coil lost; all of it shipped to the store."""
     folder = tmp_path_factory.mktemp("run") / "state"
     faults = (Fault("fan_lost", 1800.0, 600.0, 0.6, zone=2), Fault("valve_stuck", 3000.0, 1200.0, 1.0, zone=1))
-    with system(folder, site=site) as running:
+    with system(folder, site=site, usual=True) as running:
         in_charge(running)
         befall(running, *faults)
         ann = Operator(running)

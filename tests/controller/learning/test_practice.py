@@ -36,8 +36,8 @@ def limits(ground: Ground) -> Limits:
 
 
 @pytest.fixture
-def env(spec: TrainingSpec, tensors: Tensors, limits: Limits) -> "PracticeEnv":
-    return PracticeEnv(Episodes(scenario("greensboro-train"), 5, LANES, 4), tensors, limits, spec.reward)
+def env(spec: TrainingSpec, tensors: Tensors, ground: Ground) -> "PracticeEnv":
+    return PracticeEnv(Episodes(scenario("greensboro-train"), 5, LANES, 4), tensors, ground.envelope, spec.reward)
 
 
 def tiny(spec: TrainingSpec) -> TrainingSpec:
@@ -97,8 +97,10 @@ def test_the_clone_comes_nearer_to_the_incumbent(env: "PracticeEnv", spec: Train
     assert clone(model.policy, seen, asked, settings.model_copy(update={"epochs": 40}), 1) < 0.5 * first
 
 
-def test_the_same_seed_gives_the_same_graph_to_the_byte(spec: TrainingSpec, tensors: Tensors, limits: Limits) -> None:
-    first, again, other = (practise(tiny(spec), tensors, limits, seed, lambda line: None).graph for seed in (1, 1, 2))
+def test_the_same_seed_gives_the_same_graph_to_the_byte(spec: TrainingSpec, tensors: Tensors, ground: Ground) -> None:
+    first, again, other = (
+        practise(tiny(spec), tensors, ground.envelope, seed, lambda line: None).graph for seed in (1, 1, 2)
+    )
     assert first == again
     assert first != other
 
@@ -125,9 +127,24 @@ def _replaced(env: "PracticeEnv", **changes: object) -> Measured:
 
 
 def test_practice_may_be_on_randomised_plants_whose_ranges_adapt(
-    spec: TrainingSpec, tensors: Tensors, limits: Limits
+    spec: TrainingSpec, tensors: Tensors, ground: Ground
 ) -> None:
     how = RandomisationSpec(automatic=AutomaticSpec(episodes=1, edge_frac=1.0))
     said: list[str] = []
-    practise(tiny(spec).model_copy(update={"randomisation": how}), tensors, limits, 1, said.append)
+    practise(tiny(spec).model_copy(update={"randomisation": how}), tensors, ground.envelope, 1, said.append)
     assert "automatic randomisation in the end" in said[-1]
+
+
+def test_what_an_interlock_refuses_is_not_done_and_costs(env: "PracticeEnv") -> None:
+    """One chiller under more than one carries."""
+    env.reset()
+    column = env.tensors.signals.index("it_power_kw")
+    signals = env.measured.signals.copy()
+    signals[:, column] = np.where(np.arange(LANES) == 0, 900.0, 500.0)
+    env._measured = _replaced(env, signals=signals)
+    last = env.measured.setpoints.copy()
+    asked = last.copy()
+    asked[:, -1] = 1.0
+    refused = env._refused(asked)
+    assert refused[0]
+    assert not refused[1:].any()

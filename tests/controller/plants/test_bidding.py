@@ -177,7 +177,33 @@ def test_cut_off_it_refuses_commands_shows_old_reports_and_stops_bidding_when_th
 def test_late_reports_say_how_old_they_are() -> None:
     plant = account(scenario="late-reports")
     told(plant, 1.0, until_us=plant.start_us + 10 * TICK_US)
-    assert {signal.age_us for signal in plant.observe().signals.values()} == {2 * TICK_US}
+    seen = plant.observe().signals
+    here = {"kill_switch", "billing_age_s"}  # the one is the console's own, the other says it in seconds
+    assert {signal.age_us for name, signal in seen.items() if name not in here} == {2 * TICK_US}
+    assert seen["billing_age_s"].value == 2 * TICK_US / 1e6
+
+
+def test_the_account_adds_up_its_campaigns_and_its_days() -> None:
+    plant = account()
+    day_us = 48 * TICK_US
+    told(plant, 1.0, until_us=plant.start_us + day_us - TICK_US)
+    first = {name: signal.value for name, signal in plant.observe().signals.items()}
+    budget = sum(value for name, value in first.items() if name.startswith("budget_micros_c"))
+    spent = sum(value for name, value in first.items() if name.startswith("spent_micros_c"))
+    assert (first["day_limit_micros"], first["day_spent_micros"]) == (budget, spent)
+    assert first["account_spent_micros"] == spent > 0
+    assert first["account_limit_micros"] == 90 * budget
+    told(plant, 1.0, until_us=plant.start_us + day_us)
+    second = plant.observe().signals
+    assert second["day_spent_micros"].value == 0
+    assert second["account_spent_micros"].value >= spent
+
+
+def test_the_accounts_own_kill_switch_is_a_signal() -> None:
+    plant = account()
+    assert plant.observe().signals["kill_switch"].value == 0.0
+    plant.killed = True
+    assert plant.observe().signals["kill_switch"].value == 1.0
 
 
 # -- the account under its envelope

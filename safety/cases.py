@@ -98,11 +98,17 @@ class Folder:
     sites: Path
 
     def paths(self) -> list[Path]:
-        """One for each case; those of a file with `each` are named `<file>@<one of them>.toml`, which is in no folder."""
+        """One for each case; those of a file with `each` are named `<file>@<one of them>.toml`, which is in no folder.
+
+        Raises CaseError on a file that is no TOML.
+        """
         found = []
         for path in sorted((self.cases / "decisions").glob("*.toml")):
-            each = tomllib.loads(_for(path.read_text(encoding="utf-8"), "each")).get("each")
-            found += [path] if each is None else [path.with_stem(f"{path.stem}@{one}") for one in each]
+            try:
+                each = tomllib.loads(_for(path.read_text(encoding="utf-8"), "each")).get("each")
+                found += [path] if each is None else [path.with_stem(f"{path.stem}@{one}") for one in each]
+            except (ValueError, TypeError, RecursionError) as error:
+                raise CaseError(f"`{path.name}` is no golden decision: {type(error).__name__}: {error}") from error
         return found
 
     def text(self, path: Path) -> str:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from types import FunctionType
@@ -30,7 +31,6 @@ from tests.safety.golden import CASES, FOLDER
 CORPUS = CASES / "fuzz"
 ACCEPTED, REFUSED = "accepted", "refused"
 SMALL = CASES / "envelopes" / "small.toml"
-SCRATCH = Path(tempfile.gettempdir()) / "understudy-fuzzing"
 _LONGEST_LINES = 30
 
 
@@ -123,9 +123,9 @@ def record(data: bytes) -> str:
 
 def case(data: bytes) -> str:
     """A golden decision: what is read can be judged."""
-    path = _file("case.toml", data)
     try:
-        found = FOLDER.read(path)
+        with _file("case.toml", data) as path:
+            found = FOLDER.read(path)
     except CaseError:
         return REFUSED
     found.seen()
@@ -135,7 +135,8 @@ def case(data: bytes) -> str:
 def log(data: bytes) -> str:
     """A log to be commissioned with: the command says what is wrong with it, and never raises."""
     short = b"\n".join(data.split(b"\n")[:_LONGEST_LINES])
-    said = commands.commission_log(SMALL, _file("log.csv", short))
+    with _file("log.csv", short) as path:
+        said = commands.commission_log(SMALL, path)
     assert said.lines
     return ACCEPTED if said.lines[0].startswith("accepted") else REFUSED
 
@@ -152,11 +153,13 @@ def manifest(data: bytes) -> str:
     return ACCEPTED
 
 
-def _file(name: str, data: bytes) -> Path:
-    SCRATCH.mkdir(exist_ok=True)
-    path = SCRATCH / name
-    path.write_bytes(data)
-    return path
+@contextmanager
+def _file(name: str, data: bytes) -> Iterator[Path]:
+    """The bytes as a file, of nobody else's."""
+    with tempfile.TemporaryDirectory(prefix="understudy-fuzzing-") as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        yield path
 
 
 TARGETS: dict[str, Callable[[bytes], str]] = {
@@ -167,8 +170,9 @@ _SEEDS = {"envelope": "envelopes/small.toml", "record": "records/*.bin", "case":
 
 
 def seeds(target: str) -> list[Path]:
-    """The files a target begins with."""
-    return [*sorted((CORPUS / target).iterdir()), *sorted(CASES.glob(_SEEDS.get(target, "none")))]
+    """The files a target begins with; those that stand for several cases are no case by themselves."""
+    files = [*sorted((CORPUS / target).iterdir()), *sorted(CASES.glob(_SEEDS.get(target, "none")))]
+    return [path for path in files if target != "case" or b"{each}" not in path.read_bytes()]
 
 
 def fuzz(target: str, seconds: int, found: Path) -> None:
@@ -212,7 +216,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", choices=[*TARGETS, "all"])
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--found", type=Path, default=SCRATCH / "found")
+    parser.add_argument("--found", type=Path, default=Path(tempfile.gettempdir()) / "understudy-fuzzing")
     asked = parser.parse_args(arguments)
     try:
         import atheris  # noqa: F401

@@ -66,6 +66,11 @@ def test_a_folder_with_a_file_that_is_no_case_is_one_clear_error(tmp_path: Path)
     said = commands.test(tmp_path, tmp_path)
     assert not said.well
     assert said.lines[0].startswith("`odd.toml` is no golden decision")
+    for text in ("a = [", "each = 3", "each = " + "[" * 12_000):
+        (tmp_path / "decisions" / "odd.toml").write_text(text)
+        said = commands.test(tmp_path, tmp_path)
+        assert not said.well
+        assert said.lines[0].startswith("`odd.toml` is no golden decision")
 
 
 def test_without_atheris_the_command_says_what_to_do(

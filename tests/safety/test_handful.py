@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from safety.command_rules import Bound, Slew
-from safety.decide import judge, judge_plainly
-from safety.envelope import Envelope
+from safety.command_rules import Bound, Dwell, Relation, Slew
+from safety.conditions import Linear
+from safety.decide import decide, judge, judge_plainly
+from safety.envelope import Envelope, fresh_memory
+from safety.guard import guard
 from safety.money_rules import SpendRate
 from safety.ramp import Ramped
 from safety.rules import CommandRule, Situation
 from safety.spec import EnvelopeModel, build_envelope
-from safety.values import Rung, Setpoints, Signal, Tier
+from safety.values import Memory, Observation, Proposal, Rung, Setpoints, Signal, Source, Tier
 from safety.vectorised import accepts, margins
 from tests.safety.differential import each
 from tests.safety.edges import cases_of, envelope_of_some_kinds
@@ -176,6 +178,20 @@ def test_a_rule_with_an_odd_number_is_asked_itself(number: float) -> None:
     assert verdicts == {True, False}
 
 
+def test_a_relation_of_huge_coefficients_is_asked_itself() -> None:
+    why: dict[str, Any] = {"tier": Tier.T1, "hazard": "h", "basis": "b"}
+    huge = Relation(id="HUGE", **why, terms=(("air", 1e300), ("water", -1e300)), limit=Linear((), 1e301))
+    envelope = replace(envelope_of_some_kinds(2), command_rules=(huge,))
+    assert envelope.compiled[Rung.HOLD].source().count("rule0.margin(") == 2
+    now = Situation({}, None, None, 300.0, {})
+    verdicts = {
+        agree(envelope, Rung.HOLD, {"air": air, "water": water}, {"air": 0.0, "water": water}, now)
+        for air in (0.0, 5.0, 20.0, 1e9, -1e9)
+        for water in (0.0, 1e9, -1e9)
+    }
+    assert verdicts == {True, False}
+
+
 def test_sums_of_money_that_floats_cannot_hold_are_asked_for_exactly() -> None:
     ledger = {"spent": "a", "reserved": "b", "limit": "c", "max_charge": "d", "idle": 1.0}
     why: dict[str, Any] = {"tier": Tier.T1, "hazard": "h", "basis": "b", "setpoint": "x"}
@@ -207,3 +223,63 @@ def test_the_usual_judgement_is_not_left_to_the_plain_way(seed: int) -> None:
         if known[at]:
             assert forms.margins(target, step, now) is not None
             assert forms.accepts(target, step, now) is not None
+
+
+def never(*_: Any, **__: Any) -> Any:
+    raise AssertionError("what is well is not asked rule by rule")
+
+
+def usual() -> tuple[Envelope, Observation, dict[Source, Proposal], Memory]:
+    """A plant on which all is well and two sources want a little more air."""
+    envelope = build_envelope(model_of({}))
+    last = dict(USUAL["targets"])
+    signals = {"inlet_c": Signal(24.0), "dew_point_c": Signal(8.0)}
+    seen = Observation("small", "plant", 0, signals, applied=last, readback=last)
+    given = {
+        source: Proposal(source, {**last, "supply_c": 18.0 + more})
+        for source, more in ((Source.INCUMBENT, 0.25), (Source.CANDIDATE, 2.5))
+    }
+    rules = {**fresh_memory(envelope).rules, "CHILLERS-DWELL": (7.2e9, 7.2e9)}
+    return envelope, seen, given, Memory(last=last, rung=Rung.CANDIDATE, rules=rules)
+
+
+def test_what_is_well_is_decided_without_asking_rule_by_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "safety.decide.judge_plainly",
+        "safety.decide.judge_rule",
+        "safety.ramp._forbidden",
+        "safety.ramp._entry",
+    ):
+        monkeypatch.setattr(name, never)
+    envelope, seen, given, memory = usual()
+    ruling = decide(seen, given, Source.CANDIDATE, envelope, memory, elapsed_us=300_000_000, epoch=1)
+    assert ruling.command.rung is Rung.CANDIDATE
+    assert ruling.command.setpoints["supply_c"] == pytest.approx(19.0)
+    assert [judgement.verdict.findings for judgement in ruling.judgements] == [(), ()]
+
+
+def test_a_command_that_stands_is_guarded_without_judging_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("safety.guard.judge", never)
+    envelope, seen, _, memory = usual()
+    guarded = guard(seen, memory.last, envelope, memory, elapsed_us=30_000_000)
+    assert (guarded.decide_now, guarded.findings) == (False, ())
+
+
+def test_where_target_and_step_are_one_the_shorter_form_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    envelope, _, given, memory = usual()
+    signals = {"inlet_c": Signal(24.0), "dew_point_c": Signal(8.0)}
+    now = Situation(signals, memory.last, memory.last, 300.0, memory.rules)
+    target = given[Source.INCUMBENT].targets
+    envelope.compiled[Rung.CANDIDATE].margins = never
+    with monkeypatch.context() as patched:
+        patched.setattr("safety.decide.judge_plainly", never)
+        assert judge(target, Ramped(dict(target)), Rung.CANDIDATE, now, envelope).accepted
+    envelope.compiled[Rung.CANDIDATE].arrived = never
+    assert judge(target, Ramped(target), Rung.CANDIDATE, now, envelope).accepted  # by the meaning
+
+
+def test_only_timers_and_money_are_asked_by_the_written_forms() -> None:
+    for seed in range(1, 9):
+        envelope = envelope_of_some_kinds(seed)
+        still = tuple(rule for rule in envelope.command_rules if not isinstance(rule, Dwell))
+        assert ".margin(" not in replace(envelope, command_rules=still).compiled[Rung.CANDIDATE].source()

@@ -125,7 +125,7 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
     ),
     "a deadband of nothing": (edit("site.toml", "tower_c = 1.0", "towr_c = 1.0"), ("`deadbands.towr_c`", "mend")),
     "a static baseline that forgets a setpoint": (
-        edit("site.toml", "chws_c = 12.8\n", ""),
+        edit("site.toml", "\nchws_c = 12.84", ""),
         ("best_static", "chws_c"),
     ),
     "a store of another make": (

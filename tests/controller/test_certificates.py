@@ -72,7 +72,7 @@ basis = "none"
     (tank / "envelope.toml").write_text(text + dead)
     code, said = prove(tank / "envelope.toml", "--key", tmp_path / "me.pem")
     assert code == 1
-    assert "refuted: rule `DEAD` can refuse something" in said
+    assert "failed: alive/DEAD" in said
     assert not (tank / CERTIFICATE).exists()
     assert not (tmp_path / "me.pem").exists()
 

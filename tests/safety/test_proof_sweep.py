@@ -13,7 +13,6 @@ from tests.safety.golden import model_of
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = [
     "deploy/sites/demo/envelope.toml",
-    "deploy/sites/bidding/envelope.toml",
     "deploy/sites/bidding-demo/envelope.toml",
     "examples/third_plant/site/envelope.toml",
 ]

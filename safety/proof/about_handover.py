@@ -88,8 +88,7 @@ def _while_it_waits(envelope: Envelope, at: World, judged: Judged, name: str, ru
         return Obligation(f"handover/{name}", says, Answer.PROVED, by=ANALYTIC)
     if result != z3.sat:
         return Obligation(f"handover/{name}", says, Answer.UNKNOWN, "z3 did not decide it")
-    example = ground.rounder(z3.Not(judged.accepted))
-    told = refused(example, envelope)
+    example, told = ground.reproduced(lambda found: refused(found, envelope), z3.Not(judged.accepted))
     why = "it can be refused for as long as that waits for its dwell, and the ladder holds or takes the last resort"
     return Obligation(f"handover/{name}", says, Answer.WARNED, f"{why}: {told or 'no example in floats'}", example)
 

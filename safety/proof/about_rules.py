@@ -82,9 +82,10 @@ def _consistent(envelope: Envelope, possible: Sequence[z3.BoolRef], formulas: Ma
         answer = Answer.REFUTED if together == z3.unsat else Answer.UNKNOWN
         why = f"no command satisfies {culprits(possible, formulas)} together: one of them has to give way"
         return Obligation("consistent", says, answer, why, by=EXACT)
-    if _refusals(example, envelope):
-        example = ground.rounder()
     refused = _refusals(example, envelope)
+    if refused:  # on an edge that floats round away
+        example, kept = ground.reproduced(lambda found: None if _refusals(found, envelope) else "kept")
+        refused = [] if kept else _refusals(example, envelope)
     if refused:
         why = f"the kernel refuses the example ({refused[0]}): mend the prover"
         return Obligation("consistent", says, Answer.UNKNOWN, why, example, EXACT)
@@ -99,8 +100,7 @@ def _alive(rule: CommandRule, formulas: Mapping[str, z3.BoolRef], ground: Ground
     if result == z3.sat:
         told = _refused(rule, example, envelope)
         if told is None:  # on an edge that floats round away
-            example = ground.rounder(z3.Not(formulas[rule.id]))
-            told = _refused(rule, example, envelope)
+            example, told = ground.reproduced(lambda found: _refused(rule, found, envelope), z3.Not(formulas[rule.id]))
         if told is None:
             why = "the kernel does not refuse the example: mend the prover"
             return Obligation(name, says, Answer.UNKNOWN, why, example, EXACT)

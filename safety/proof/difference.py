@@ -184,8 +184,11 @@ def _accepted_only_by(one: Envelope, other: Envelope, rung: Rung, says: str) -> 
     if result != z3.sat:
         yield Change(f"{says}: not decided in time, so take it for granted")
         return
-    example = ground.rounder()
-    confirmed = _accepts(one, rung, example) and not _accepts(other, rung, example)
+
+    def confirms(found: Example) -> str | None:
+        return "so do the judges" if _accepts(one, rung, found) and not _accepts(other, rung, found) else None
+
+    example, confirmed = ground.reproduced(confirms)
     note = "" if confirmed else " (the example is on a rounding edge and was not confirmed by the judge)"
     looked_at = {name for rule in (*mine, *theirs) for name in _names_of(rule, at, proposed)}
     yield Change(f"{says}, as here{note}:", example, tuple(shown(narrowed(example, looked_at), one)))
@@ -220,8 +223,11 @@ def _removed_only_by(one: Envelope, other: Envelope, source: Source, says: str) 
     if result != z3.sat:
         yield Change(f"{says}: not decided in time, so take it for granted")
         return
-    example = ground.rounder()
-    confirmed = source in _unwell(one, example) and source not in _unwell(other, example)
+
+    def confirms(found: Example) -> str | None:
+        return "so do the kernels" if source in _unwell(one, found) and source not in _unwell(other, found) else None
+
+    example, confirmed = ground.reproduced(confirms)
     note = "" if confirmed else " (the example is on a rounding edge and was not confirmed by the kernel)"
     names = {name for rule in changed for name in symbols_of(mine.well[rule])}
     yield Change(f"{says}, as here{note}:", example, tuple(shown(narrowed(example, names), one)))

@@ -5,10 +5,11 @@ refuted when a known mistake is put in (or the proof could not have found one). 
 runs the plant; one that does not show the same there is a fault of the prover, and fails as such.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
+from math import ceil, floor
 
 import z3
 
@@ -21,6 +22,8 @@ Replay = Callable[[Example], str | None]
 
 # Round numbers first; all of them are floats.
 _GRAINS = (1, 8, 1024)
+_ROUNDINGS: tuple[Callable[[Fraction], int], ...] = (round, floor, ceil)
+_USUALLY_TRUE = "known."
 
 EXACT = "exact numbers"
 QF_FP = "QF_FP, 64-bit floats"
@@ -59,6 +62,7 @@ class Ground:
     """Facts that several questions start from. The solver keeps them, and whether they can hold at all is asked once."""
 
     def __init__(self, facts: Sequence[z3.BoolRef]) -> None:
+        self._facts = tuple(facts)
         self._solver = z3.Solver()
         self._solver.set("rlimit", STEPS)
         self._solver.add(*facts)
@@ -79,46 +83,85 @@ class Ground:
         self._solver.pop()
         return result, example
 
-    def rounder(self, *more: z3.BoolRef) -> dict[str, float | bool]:
-        """An example in round numbers as far as there is one: easier to read, and the same in floats as in exact numbers."""
-        solver = self._solver
-        solver.push()
-        solver.add(*more)
-        solver.check()
-        model = solver.model()
-        for symbol in sorted(model.decls(), key=lambda each: str(each.name())):
-            value = model[symbol]
-            if z3.is_rational_value(value) and symbol.arity() == 0:
-                _fix_near(solver, symbol(), Fraction(str(value)))
-        solver.check()
-        example = example_of(solver.model())
-        solver.pop()
-        return example
+    def examples(self, *more: z3.BoolRef) -> Iterator[dict[str, float | bool]]:
+        """Plain examples, of what can hold: nothing unusual in them that need not be, and round numbers as far as they go.
+
+        The same every time: z3's answers depend on all it was asked before, so these are found in a context of their own.
+        Several, because the first may lie on an edge that floats round away.
+        """
+        for rounding in _ROUNDINGS:
+            solver = z3.Solver(ctx=z3.Context())
+            solver.set("rlimit", STEPS)
+            solver.add(*(fact.translate(solver.ctx) for fact in (*self._facts, *more)))
+            if solver.check() != z3.sat:
+                return
+            _make_plain(solver, rounding)
+            yield example_of(solver.model())
+
+    def reproduced(self, shows: Replay, *more: z3.BoolRef) -> tuple[dict[str, float | bool], str | None]:
+        """The first example of which the production code tells something, and that; the first of all where it never does."""
+        found: list[dict[str, float | bool]] = []
+        for example in self.examples(*more):
+            told = shows(example)
+            if told is not None:
+                return example, told
+            found.append(example)
+        return (found[0] if found else {}), None
 
 
-def _fix_near(solver: z3.Solver, symbol: z3.ExprRef, value: Fraction) -> None:
-    """Fix a symbol at the roundest number near a value that leaves the facts possible."""
+def _make_plain(solver: z3.Solver, rounding: Callable[[Fraction], int]) -> None:
+    """Fix as many symbols as possible at what an operator would call usual, then as many as possible at round numbers.
+
+    Takes a solver with a model, and leaves it with one.
+    """
+    _fix_as_many(solver, [symbol == _usual(symbol) for symbol, value in _numbers(solver) if z3.is_bool(value)])
     for grain in _GRAINS:
-        near = symbol == z3.RealVal(str(Fraction(round(value * grain), grain)))
-        if solver.check(near) == z3.sat:
-            solver.add(near)
-            return
+        exact = [(symbol, value) for symbol, value in _numbers(solver) if z3.is_rational_value(value)]
+        _fix_as_many(solver, [symbol == _near(value, grain, rounding) for symbol, value in exact])
+
+
+def _numbers(solver: z3.Solver) -> list[tuple[z3.ExprRef, z3.ExprRef]]:
+    """The symbols of a solver's model with their values, by name."""
+    model = solver.model()
+    return [(symbol(), model[symbol]) for symbol in sorted(model.decls(), key=lambda each: str(each.name()))]
+
+
+def _usual(symbol: z3.ExprRef) -> z3.BoolRef:
+    return z3.BoolVal(str(symbol).startswith(_USUALLY_TRUE), symbol.ctx)
+
+
+def _near(value: z3.RatNumRef, grain: int, rounding: Callable[[Fraction], int]) -> z3.RatNumRef:
+    return z3.RealVal(str(Fraction(rounding(value.as_fraction() * grain), grain)), value.ctx)
+
+
+def _fix_as_many(solver: z3.Solver, wanted: Sequence[z3.BoolRef]) -> None:
+    """Add what is wanted, less what cannot be: of facts that contradict each other the last goes first."""
+    switches = {z3.Bool(f"wanted.{at}", solver.ctx): fact for at, fact in enumerate(wanted)}
+    solver.push()
+    solver.add(*(z3.Implies(switch, fact) for switch, fact in switches.items()))
+    while switches and solver.check(*switches) == z3.unsat:
+        culprits = {str(each) for each in solver.unsat_core()}
+        del switches[[switch for switch in switches if str(switch) in culprits][-1]]
+    solver.pop()
+    solver.add(*switches.values())
+    solver.check()
 
 
 class FloatGround(Ground):
-    """Facts about floats: every question is put afresh, for z3 decides them by bits, and not one on top of the other."""
+    """Facts about floats: every question is put afresh, for z3 decides them by bits, and not one on top of the other.
+    In a context of its own, so that an example is the same every time."""
 
     def __init__(self, facts: Sequence[z3.BoolRef]) -> None:
-        self._facts = facts
         super().__init__([])
+        self._facts = tuple(facts)
 
     def possible(self) -> z3.CheckSatResult:
         return self.ask()[0]
 
     def ask(self, *more: z3.BoolRef) -> tuple[z3.CheckSatResult, dict[str, float | bool]]:
-        solver = z3.SolverFor("QF_BVFP")
+        solver = z3.SolverFor("QF_BVFP", ctx=z3.Context())
         solver.set("rlimit", STEPS)
-        solver.add(*self._facts, *more)
+        solver.add(*(fact.translate(solver.ctx) for fact in (*self._facts, *more)))
         result = solver.check()
         return result, example_of(solver.model()) if result == z3.sat else {}
 
@@ -153,8 +196,12 @@ def prove(
         return Obligation(name, says, Answer.REFUTED if vacuous == z3.unsat else Answer.UNKNOWN, why, by=by)
     result, example = ground.ask(z3.Not(claim))
     if result == z3.sat:
-        example = ground.rounder(z3.Not(claim)) if by == EXACT else example
-        found = _refuted(Obligation(name, says, Answer.REFUTED, "there is a counterexample", example, by), replay)
+        told: str | None = "there is a counterexample"
+        if by == EXACT:
+            example, told = ground.reproduced(replay or (lambda _: told), z3.Not(claim))
+        elif replay is not None:
+            told = replay(example)
+        found = _refuted(Obligation(name, says, Answer.REFUTED, example=example, by=by), told)
         return replace(found, example=narrowed(example, symbols_of(claim)))
     if result != z3.unsat:
         return Obligation(name, says, Answer.UNKNOWN, f"z3 did not decide it within {STEPS} of its steps", by=by)
@@ -171,20 +218,12 @@ def _ground(facts: Facts, by: str) -> Ground:
     return FloatGround(facts) if by == QF_FP else Ground(facts)
 
 
-def _refuted(found: Obligation, replay: Replay | None) -> Obligation:
+def _refuted(found: Obligation, told: str | None) -> Obligation:
     """The obligation with what the production code says of its counterexample."""
-    if replay is None:
-        return found
-    told = replay(found.example)
     if told is None:
         why = "the counterexample does not reproduce in the code that runs the plant: mend the prover"
-        return Obligation(found.name, found.says, Answer.UNKNOWN, why, found.example, found.by)
-    return Obligation(found.name, found.says, Answer.REFUTED, told, found.example, found.by)
-
-
-def ask(facts: Sequence[z3.BoolRef]) -> tuple[z3.CheckSatResult, dict[str, float | bool]]:
-    """Whether the facts can hold together, and an example if they can."""
-    return Ground(facts).ask()
+        return replace(found, answer=Answer.UNKNOWN, detail=why)
+    return replace(found, detail=told)
 
 
 def symbols_of(formula: z3.ExprRef) -> set[str]:
@@ -230,4 +269,4 @@ def _float_of(value: z3.FPNumRef) -> float:
         return float("nan")
     if value.isInf():
         return float("-inf") if value.isNegative() else float("inf")
-    return float(z3.simplify(z3.fpToReal(value)).as_fraction())
+    return float(z3.simplify(z3.fpToReal(value, ctx=value.ctx)).as_fraction())

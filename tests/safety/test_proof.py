@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from safety.proof.certificate import Certificate, CertificateError, verify_certi
 from safety.proof.difference import difference  # noqa: E402
 from safety.proof.lowering import satisfied, slots, vector, world  # noqa: E402
 from safety.proof.prove import Proof, prove_envelope  # noqa: E402
-from safety.proof.question import Answer, Obligation, Seeded, prove  # noqa: E402
+from safety.proof.question import Answer, Ground, Obligation, Seeded, prove  # noqa: E402
 from safety.rules import CommandRule, Situation  # noqa: E402
 from safety.spec import build_envelope, load_envelope  # noqa: E402
 from safety.values import Quality, Signal, Tier  # noqa: E402
@@ -122,10 +123,41 @@ def test_a_relation_forgives_no_more_than_rounding() -> None:
 def test_a_last_resort_that_breaks_an_interlock_is_found_and_reproduced() -> None:
     found = [each for each in last_resorts_stand(SMALL) if each.fails]
     assert {each.name for each in found} == {"failsafe/COLD-HALL/DEW", "failsafe/FULL-COOLING/DEW"}
-    # Which example z3 gives depends on what it was asked before in this process: a dew point that is bad, or one that is too high.
-    for each in found:
-        assert each.answer is Answer.REFUTED
-        assert "signal that is not good" in each.detail or "now in force" in each.detail
+    assert all(each.answer is Answer.REFUTED for each in found)
+    assert [each.detail for each in found] == [
+        "`supply_c` 20 C is outside [21, inf] now in force",
+        "`supply_c` 14 C is outside [15, inf] now in force",
+    ]
+    assert [each.example["signal.dew_point_c"] for each in found] == [20.0, 14.0]
+    assert all(each.example["known.dew_point_c"] is True for each in found)
+
+
+def test_a_last_resort_that_holds_only_while_a_signal_is_good_is_found() -> None:
+    """The dew point is never above 13 C here, so that what is wrong is that it may be unknown."""
+    dry = replace(SMALL, signals=tuple(replace(s, high=13.0) if s.name == "dew_point_c" else s for s in SMALL.signals))
+    found = [each for each in last_resorts_stand(dry) if each.fails and each.name.startswith("failsafe/FULL-COOLING")]
+    assert [each.example["known.dew_point_c"] for each in found] == [False]
+    assert "signal that is not good" in found[0].detail
+
+
+def test_an_example_is_the_same_whatever_was_asked_before() -> None:
+    """z3 numbers all it has ever met, and its answers depend on it."""
+    x, flag = z3.Real("x"), z3.Bool("flag")
+    facts = [z3.Or(x > 3, x < -3), z3.Implies(flag, x * x > 10)]
+    before = list(Ground(facts).examples())
+    others = [z3.Real(f"other.{at}") for at in range(50)]
+    Ground([one + 1 < two for one, two in pairwise(others)]).ask()
+    assert list(Ground(list(facts)).examples()) == before
+    assert all(example["flag"] is False and float(example["x"]).is_integer() for example in before)
+
+
+def test_an_example_on_an_edge_that_floats_round_away_gives_way_to_another() -> None:
+    x = z3.Real("x")
+    ground = Ground([3 * x > 10, 7 * x < 60])
+    values = [example["x"] for example in ground.examples()]
+    assert values[-1] != values[0]
+    assert ground.reproduced(lambda found: "yes" if found["x"] == values[-1] else None) == ({"x": values[-1]}, "yes")
+    assert ground.reproduced(lambda found: None) == ({"x": values[0]}, None)
 
 
 def test_rules_that_contradict_each_other_are_named() -> None:

@@ -3,6 +3,7 @@
 `prove` and `diff` need z3, which the service does not; they import it when they are called.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ def prove(path: Path) -> Said:
     from safety.proof.prove import prove_envelope
 
     try:
-        proof = prove_envelope(load_envelope(path))
+        proof = prove_envelope(load_envelope(path), processes=os.cpu_count() or 1)
     except SpecError as error:
         return Said((str(error),), well=False)
     return Said(tuple(proof.lines()), proof.holds, proof.certificate().canonical() if proof.holds else b"")

@@ -34,6 +34,19 @@ Timers = tuple[z3.ArithRef, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a state rule may look at."""
+
+    at: World
+    ages_us: Mapping[str, z3.ArithRef]
+    applied: Vector
+    has_applied: z3.BoolRef
+    readback: Vector
+    has_readback: z3.BoolRef
+    elapsed_us: z3.ArithRef
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """Everything `decide` looks at. `before` are states as remembered, `after` as aged; `well` answers each state rule.
 
@@ -52,23 +65,11 @@ class Moment:
     before: Mapping[str, Timers]
     after: Mapping[str, Timers]
     well: Mapping[str, z3.BoolRef]
+    seen: Seen
     latched_before: z3.BoolRef
     latched: z3.BoolRef
     newly_latched: z3.BoolRef
     assumed: tuple[z3.BoolRef, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a state rule may look at."""
-
-    at: World
-    ages_us: Mapping[str, z3.ArithRef]
-    applied: Vector
-    has_applied: z3.BoolRef
-    readback: Vector
-    has_readback: z3.BoolRef
-    elapsed_us: z3.ArithRef
 
 
 def moment(envelope: Envelope) -> Moment:
@@ -92,7 +93,7 @@ def moment(envelope: Envelope) -> Moment:
     at = World(signals, known, last, vector(envelope, "reference"), dt_s, timers, has_last=z3.Or(remembers, readable))
     ages_us = {name: z3.Real(f"age_us.{name}") for name in signals}
     has_applied = z3.Bool("has_applied")
-    seen = _Seen(at, ages_us, vector(envelope, "applied"), has_applied, read, readable, elapsed_us)
+    seen = Seen(at, ages_us, vector(envelope, "applied"), has_applied, read, readable, elapsed_us)
     aged = {rule.id: _aged_state(rule, before.get(rule.id, ()), seen) for rule in envelope.state_rules}
     well = {rule.id: well_of(rule, aged[rule.id], seen) for rule in envelope.state_rules}
     set_before = {rule.id: z3.Bool(f"latch.{rule.id}") for rule in envelope.state_rules if rule.latching}
@@ -120,6 +121,7 @@ def moment(envelope: Envelope) -> Moment:
         before=before,
         after={**timers, **aged},
         well=well,
+        seen=seen,
         latched_before=latched_before,
         latched=z3.Or(latched_before, *trips.values()),
         newly_latched=z3.Or(newly),
@@ -143,7 +145,7 @@ def _aged_command(rule: CommandRule, state: Timers, elapsed_us: z3.ArithRef) -> 
     return [value + elapsed_us for value in state]
 
 
-def _aged_state(rule: StateRule, state: Timers, seen: _Seen) -> Timers:
+def _aged_state(rule: StateRule, state: Timers, seen: Seen) -> Timers:
     zero, one = z3.RealVal(0), z3.RealVal(1)
     if isinstance(rule, Watchdog):
         known, beat = seen.at.known[rule.signal], seen.at.signals[rule.signal]
@@ -160,7 +162,7 @@ def _aged_state(rule: StateRule, state: Timers, seen: _Seen) -> Timers:
     return z3.If(asked, after[0], state[0]), z3.If(asked, after[1], state[1])
 
 
-def well_of(rule: StateRule, state: Timers, seen: _Seen) -> z3.BoolRef:
+def well_of(rule: StateRule, state: Timers, seen: Seen) -> z3.BoolRef:
     """Whether a state rule's margin is >= 0. Raises TypeError on a kind the prover does not know."""
     at = seen.at
     match rule:
@@ -187,19 +189,19 @@ def well_of(rule: StateRule, state: Timers, seen: _Seen) -> z3.BoolRef:
             raise TypeError(f"rule `{rule.id}`: kind {type(rule).__name__} has no formula, so nothing is proved of it")
 
 
-def _measured(rule: StateRule, seen: _Seen) -> z3.BoolRef:
+def _measured(rule: StateRule, seen: Seen) -> z3.BoolRef:
     return seen.at.known[rule.signal] if isinstance(rule, Trip) else z3.BoolVal(True)
 
 
-def _inside(rule: Trip, seen: _Seen) -> z3.BoolRef:
+def _inside(rule: Trip, seen: Seen) -> z3.BoolRef:
     value = seen.at.signals[rule.signal]
     return z3.And(value >= number(rule.low), value <= number(rule.high))
 
 
-def _compared(seen: _Seen) -> z3.BoolRef:
+def _compared(seen: Seen) -> z3.BoolRef:
     return z3.And(seen.has_applied, seen.has_readback)
 
 
-def _agrees(rule: Readback, seen: _Seen) -> z3.BoolRef:
+def _agrees(rule: Readback, seen: Seen) -> z3.BoolRef:
     gap = seen.applied[rule.setpoint] - seen.readback[rule.setpoint]
     return z3.And(gap <= number(rule.tolerance), -gap <= number(rule.tolerance))

@@ -46,6 +46,12 @@ def shown(example: Example, envelope: Envelope) -> Iterator[str]:
             yield line
 
 
+def shown_exactly(example: Example) -> Iterator[str]:
+    """An example about floats, which are no plant's: every bit matters, so each is told to the last one."""
+    for name, value in sorted(example.items()):
+        yield f"`{name}` {value!r}" + ("" if isinstance(value, bool) else f" ({float(value).hex()})")
+
+
 def _line(name: str, value: float | bool, units: dict[str, str], envelope: Envelope) -> str:
     head, _, rest = name.partition(".")
     last = name.rpartition(".")[2]

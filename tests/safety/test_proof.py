@@ -20,7 +20,7 @@ from safety.proof.certificate import Certificate, CertificateError, verify_certi
 from safety.proof.difference import difference  # noqa: E402
 from safety.proof.lowering import satisfied, slots, vector, world  # noqa: E402
 from safety.proof.prove import Proof, prove_envelope  # noqa: E402
-from safety.proof.question import Answer, Ground, Obligation, Seeded, prove  # noqa: E402
+from safety.proof.question import QF_FP, Answer, Ground, Obligation, Seeded, prove  # noqa: E402
 from safety.rules import CommandRule, Situation  # noqa: E402
 from safety.spec import build_envelope, load_envelope  # noqa: E402
 from safety.values import Quality, Signal, Tier  # noqa: E402
@@ -39,6 +39,24 @@ def proof() -> Proof:
 
 def test_the_demo_envelope_is_proved(proof: Proof) -> None:
     assert proof.holds, "\n".join(proof.lines())
+
+
+def test_several_processes_give_the_same_answers_in_the_same_order() -> None:
+    alone, together = prove_envelope(SMALL), prove_envelope(SMALL, processes=2)
+    assert [(o.name, o.says, o.answer, o.by) for o in together.obligations] == [
+        (o.name, o.says, o.answer, o.by) for o in alone.obligations
+    ]
+    assert together.certificate().canonical() == alone.certificate().canonical()
+
+
+def test_a_counterexample_in_floats_is_told_to_the_last_bit() -> None:
+    x = z3.FP("x", z3.Float64())
+    one = z3.FPVal(1.0, z3.Float64())
+    above = [z3.fpGT(x, one), z3.fpLT(x, z3.FPVal(1.0000000000000004, z3.Float64()))]
+    found = prove("float/x", "x is one", above, z3.fpLEQ(x, one), Seeded("-", z3.BoolVal(False)), by=QF_FP)
+    assert found.answer is Answer.REFUTED
+    lines = list(Proof(SMALL.digest, (found,), SMALL).lines())
+    assert "    `x` 1.0000000000000002 (0x1.0000000000001p+0)" in lines
 
 
 def test_the_proof_speaks_of_every_rule(proof: Proof) -> None:

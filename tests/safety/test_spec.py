@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safety.command_rules import Interlock, Slew
+from safety.command_rules import Interlock, Relation, Slew
 from safety.spec import SpecError, build_envelope, load_envelope, parse_envelope
 from safety.values import Tier
 from tests.safety.golden import CASES, model_of, seeded
@@ -59,6 +59,8 @@ def test_a_default_written_out_does_not_rename_the_envelope() -> None:
 def test_if_unknown_can_be_written() -> None:
     envelope = build_envelope(model_of({"change": {"DEW": {"if_unknown": [16, 30]}}}))
     assert next(rule for rule in envelope.command_rules if isinstance(rule, Interlock)).if_unknown == (16.0, 30.0)
+    envelope = build_envelope(model_of({"change": {"PUMP-SHARE": {"limit": "dew_point_c", "if_unknown": 20}}}))
+    assert next(rule for rule in envelope.command_rules if isinstance(rule, Relation)).if_unknown == 20.0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """An envelope as it is loaded: every kind with every field, what binds which rung, and what a policy is told it may do."""
 
+import tomllib
 from math import inf, nextafter
 from typing import Any
 
@@ -12,7 +13,7 @@ from safety.inputs import Plausibility, Vote
 from safety.money_rules import Budget, SpendRate
 from safety.ramp import RampGroup
 from safety.rules import FailSafe, Situation
-from safety.spec import SpecError, build_envelope, envelope_digest, load_envelope, parse_model
+from safety.spec import EnvelopeModel, SpecError, build_envelope, envelope_digest, load_envelope, parse_model
 from safety.state_rules import Novelty, Readback, Recoverability, Staleness, Trip, Watchdog
 from safety.values import Permitted, Rung, Signal, Tier
 from safety.when import names_in, parse_when
@@ -213,3 +214,18 @@ def test_a_range_of_one_value_is_a_range() -> None:
 def test_a_pair_is_a_list_of_two_numbers(given: str) -> None:
     with pytest.raises(SpecError, match="if_unknown"):
         every_with("if_unknown = [10, 30]", f"if_unknown = {given}")
+
+
+@pytest.mark.parametrize("rule", EVERY.rules, ids=lambda rule: type(rule).__name__)
+def test_a_rule_of_any_kind_in_a_unit_that_is_not_its_own_is_refused(rule: Any) -> None:
+    raw = tomllib.loads(PATH.read_text())
+    next(each for each in raw["rule"] if each["id"] == rule.id)["unit"] = "furlong"
+    with pytest.raises(SpecError) as caught:
+        build_envelope(EnvelopeModel.model_validate(raw))
+    assert str(caught.value) == f"rule `{rule.id}`: unit `furlong` where `{rule.unit}` is wanted"
+
+
+def test_what_is_added_or_compared_in_two_units_is_refused() -> None:
+    with pytest.raises(SpecError) as caught:
+        every_with("v > 1.5", "v > s")
+    assert str(caught.value) == "rule `I`: units `C` and `micros` are added or compared"

@@ -229,3 +229,122 @@ def test_what_is_added_or_compared_in_two_units_is_refused() -> None:
     with pytest.raises(SpecError) as caught:
         every_with("v > 1.5", "v > s")
     assert str(caught.value) == "rule `I`: units `C` and `micros` are added or compared"
+
+
+DECLARE = "declare it or mend the name"
+UNITS = "units `C` and `micros` are added or compared"
+FAILSAFE_F = '{id = "F", when = "v > 30", vector = {a = 20, b = 20, n = 1}}'
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "says"),
+    [
+        ("values = [0, 1, 2]", "values = [0, 1, 3]", "setpoint `n`: value 3 is outside [0, 2]"),
+        ("values = [0, 1, 2]", "values = [-1, 0, 1]", "setpoint `n`: value -1 is outside [0, 2]"),
+        ("values = [0, 1, 2]", "values = [0, 1, 1]", "setpoint `n`: value 1 is given twice: keep one"),
+        ('low = "0.5 * v + 2"', 'low = "s + 2"', f"rule `I`: {UNITS}"),
+        ('low = "0.5 * v + 2"', 'high = "2 - s"', f"rule `I`: {UNITS}"),
+        ('when = "v > 1.5 && n >= 1"', 'when = "v > 1.5 && v > s"', f"rule `I`: {UNITS}"),
+        ('when = "v > 1.5 && n >= 1"', 'when = "v > 1.5 || v > s"', f"rule `I`: {UNITS}"),
+        ('when = "v > 1.5 && n >= 1"', 'when = "!(v > s)"', f"rule `I`: {UNITS}"),
+        ('require = "v < 30"', 'require = "v < s"', f"rule `Q`: {UNITS}"),
+        ('spent = "s"', 'spent = "v"', f"rule `M`: {UNITS}"),
+        ('limit = "60 - v"', 'limit = "s - v"', f"rule `R`: {UNITS}"),
+        ('when = "v > 30"', 'when = "v > s"', f"rule `F`: {UNITS}"),
+        ('agrees = "x <= y"', 'agrees = "x <= s"', f"rule `P`: {UNITS}"),
+        ('sensors = ["x", "y", "z"]', 'sensors = ["x", "y", "s"]', "vote `V`: sensors and result share one unit"),
+        (
+            'sensors = ["x", "y", "z"]',
+            'sensors = ["x", "y", "v"]',
+            "vote `V`: three sensors, each a signal of its own, and another name for the result",
+        ),
+        (
+            'sensors = ["x", "y", "z"]',
+            'sensors = ["x", "y", "y"]',
+            "vote `V`: three sensors, each a signal of its own, and another name for the result",
+        ),
+        ('name = "b", unit = "C"', 'name = "a", unit = "C"', "setpoint `a` is given twice: keep one"),
+        ('{name = "y", unit', '{name = "x", unit', "signal `x` is given twice: keep one"),
+        ('{id = "G", relinquish', '{id = "F", relinquish', "failsafe `F` is given twice: keep one"),
+        (
+            '{name = "y", unit',
+            '{name = "a", unit',
+            "`a` is both a signal and a setpoint: a name has one meaning, rename one",
+        ),
+        ('id = "V", signal', 'id = "P", signal', "input or rule `P` is given twice: keep one"),
+        ('id = "V", signal', 'id = "A", signal', "input or rule `A` is given twice: keep one"),
+        (
+            'kind = "slew", tier = "T4", setpoint = "a"',
+            'kind = "slew", tier = "T4", setpoint = "n"',
+            "rule `S`: `n` is discrete and cannot slew: give it a `dwell`",
+        ),
+        (
+            'kind = "rate_window", tier = "T4", setpoint = "b"',
+            'kind = "rate_window", tier = "T4", setpoint = "n"',
+            "rule `W`: `n` is discrete and cannot slew: give it a `dwell`",
+        ),
+        (
+            'kind = "dwell", tier = "T3", setpoint = "n"',
+            'kind = "dwell", tier = "T3", setpoint = "a"',
+            "rule `D`: `a` is continuous and has no dwell: give it a `slew`",
+        ),
+        (
+            'kind = "permissive", tier = "T3", setpoint = "n"',
+            'kind = "permissive", tier = "T3", setpoint = "a"',
+            "rule `Q`: `a` is continuous and has no dwell: give it a `slew`",
+        ),
+        (
+            'name = "b", unit = "C", low = 0, high = 40',
+            'name = "b", unit = "C", low = 0, high = 40, group = "other"',
+            "rule `R` spans veto groups: a relation stays within one group",
+        ),
+        ("b = 20, n = 1}}", "b = 20}}", "failsafe `F`: setpoints missing or not known: n"),
+        ("b = 20, n = 1}}", "b = 20, n = 1, m = 1, k = 2}}", "failsafe `F`: setpoints missing or not known: k, m"),
+        ("b = 20, n = 1}}", "b = 20, n = 1.5}}", "failsafe `F`: `n` 1.5 is outside its range"),
+        ("b = 20, n = 1}}", "b = 5.2, n = 1}}", "failsafe `F`: `b` breaks rule `B`: a last resort keeps T1"),
+        ("b = 20, n = 1}}", "b = 36, n = 1}}", "failsafe `F`: `b` breaks rule `B`: a last resort keeps T1"),
+        (
+            FAILSAFE_F,
+            FAILSAFE_F.replace('when = "v > 30", ', ""),
+            "failsafe `G` can never be taken: `F` before it has no `when`",
+        ),
+        (
+            '{id = "G", relinquish',
+            '{id = "E1", relinquish = true}, {id = "G", relinquish',
+            "failsafe `G` can never be taken: `E1` before it has no `when`",
+        ),
+        ('when = "v > 30"', 'when = "q > 30"', f"rule `F`: `q` is no declared signal or discrete setpoint: {DECLARE}"),
+        ('agrees = "x <= y"', 'agrees = "x <= q"', f"rule `P`: `q` is no declared signal: {DECLARE}"),
+        ('id = "V", signal = "v"', 'id = "V", signal = "q"', f"rule `V`: `q` is no declared signal: {DECLARE}"),
+    ],
+)  # fmt: skip
+def test_the_loader_refuses_in_these_words(was: str, becomes: str, says: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        every_with(was, becomes)
+    assert str(caught.value) == says
+
+
+@pytest.mark.parametrize(
+    ("rule", "was", "what"),
+    [
+        ("E", 'signals = ["x", "v"]', "signal"),
+        ("H", 'signal = "y"', "signal"),
+        ("K", 'signal = "v", rise', "signal"),
+        ("K", "0.01 * x", "signal"),
+        ("L", 'kind = "novelty", tier = "T5", signal = "v"', "signal"),
+        ("U", 'kind = "trip", tier = "T1", signal = "v"', "signal"),
+        ("Y", 'kind = "readback", tier = "T2", setpoint = "a"', "setpoint"),
+        ("M", 'reserved = "s"', "signal"),
+        ("Q", 'require = "v < 30"', "signal"),
+        ("R", 'limit = "60 - v"', "signal"),
+        ("R", "terms = {a = 1", "setpoint"),
+        ("T", 'kind = "trust_region", tier = "T5", setpoint = "a"', "setpoint"),
+    ],
+)
+def test_a_name_that_nobody_declared_is_refused_wherever_it_stands(rule: str, was: str, what: str) -> None:
+    last = max(was.rfind(name) for name in ('"x"', '"y"', '"v"', '"s"', '"a"', " v", " x", "{a", '"v '))
+    becomes = was[: last + 1] + "q" + was[last + 2 :]
+    kind = "setpoint" if what == "setpoint" else "signal or discrete setpoint"
+    with pytest.raises(SpecError) as caught:
+        every_with(was, becomes)
+    assert str(caught.value) == f"rule `{rule}`: `q` is no declared {kind}: declare it or mend the name"

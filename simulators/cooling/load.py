@@ -50,7 +50,8 @@ class Users:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Power of a machine that runs jobs. Fitted to 25 cooling units of the Frontier supercomputer on one day, 2024-04-07.
+    """Power of machines that run jobs. Levels and job sizes are of 25 cooling units of the Frontier supercomputer on one
+    day, 2024-04-07; `FRONTIER` is the machine whose power changes in time as theirs did.
 
     Jobs start in slots, `SLOTS_PER_BLOCK` in each `BLOCK_NODES`. A job jumps to its size, holds it, then drains linearly.
     """
@@ -61,8 +62,12 @@ class Batch:
     """The same with the machine full. [1]"""
     start_chance: float = 0.78
     """That a slot starts a job. [1]"""
+    starts_on_nodes: bool = True
+    """Whether jobs jump to their size from one node to the next; else they start at any time, over five minutes."""
     hours: float = 1.13
-    """Mean time a job holds its size; exponential. [h]"""
+    """How long a job holds its size: this, times an exponential of mean one to the power of `hours_power`. [h]"""
+    hours_power: float = 1.0
+    """Above one, more jobs are much shorter and much longer than `hours`. [1]"""
     whole_chance: float = 0.23
     """That a job takes the whole machine; else its size is uniform up to `part_frac`. [1]"""
     part_frac: float = 0.87
@@ -91,9 +96,22 @@ class LoadProfile:
     high_frac: float = 1.0
 
 
+FRONTIER = Batch(
+    idle_frac=0.275,
+    busy_frac=0.925,
+    start_chance=0.82,
+    starts_on_nodes=False,
+    hours=0.49,
+    hours_power=1.8,
+    whole_chance=0.43,
+    part_frac=0.925,
+    drain_hours=0.038,
+    ripple_frac=0.0226,
+)
+"""The machine of the Frontier trace. That holds means of five minutes, in which a start shows in two steps, not in one."""
 CLOUD = LoadProfile(batch_frac=0.0)
 """Users alone, as in the Alibaba trace."""
-HPC = LoadProfile(batch_frac=1.0, batch_shared=True)
+HPC = LoadProfile(batch=FRONTIER, batch_frac=1.0, batch_shared=True)
 """One machine for jobs, as in the Frontier trace."""
 LOADS = {"mixed": LoadProfile(), "cloud": CLOUD, "hpc": HPC}
 """Profiles by the names that sites may give."""
@@ -167,7 +185,7 @@ def _batch_power(profile: LoadProfile, name: str, seed: int, lane: int, first: i
     nodes = first + np.arange(count)
     start, size, hold, drain = _jobs(batch, name, seed, lane, nodes, machines)
     age = nodes[:, None] - start[None, :]
-    share = np.clip(1.0 - (age - hold) / drain, 0.0, 1.0) * (age >= 0.0) * size
+    share = np.clip(1.0 - (age - hold) / drain, 0.0, 1.0) * np.clip(age + 1.0, 0.0, 1.0) * size
     level = np.minimum(np.add.reduce(share.reshape(count, -1, machines), axis=1), 1.0)
     ripple = batch.ripple_frac * normals(f"{name}/ripple", seed, lane, first + _ORIGIN, count, machines)
     power = batch.idle_frac + (batch.busy_frac - batch.idle_frac) * level + ripple
@@ -185,7 +203,8 @@ def _jobs(
     blocks = np.arange(begin, end)[:, None]
     size = np.where(whole < batch.whole_chance, 1.0, part * batch.part_frac) * (runs < batch.start_chance)
     longest = float(MEMORY_BLOCKS * BLOCK_NODES)
-    held = np.minimum(-np.log(hold) * batch.hours * NODES_PER_HOUR, 0.7 * longest)
+    held = np.minimum((-np.log(hold)) ** batch.hours_power * batch.hours * NODES_PER_HOUR, 0.7 * longest)
     drained = np.clip(-np.log(drain) * batch.drain_hours * NODES_PER_HOUR, 1.0, 0.3 * longest)
-    start = np.floor((blocks + at) * BLOCK_NODES)
+    start = (blocks + at) * BLOCK_NODES
+    start = np.floor(start) if batch.starts_on_nodes else start
     return start.ravel(), size.ravel(), held.ravel(), drained.ravel()

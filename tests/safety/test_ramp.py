@@ -1,5 +1,8 @@
 """The ramp by itself: where it goes, how fast, and what may make it go faster."""
 
+from fractions import Fraction
+from math import ulp
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,19 +89,36 @@ def test_a_step_along_the_edge_of_a_relation_is_permitted(a: float, target_a: fl
             assert share.margin(point, now(last)) >= 0
 
 
+def hold_to_the_edge(last: float, dew_point_c: float, target: float) -> None:
+    """In exact numbers: float sums of last and rate may round across the very edge that is asked about."""
+    edge = max(dew_point_c + 1.0, 14.0)
+    if not last < edge <= target:
+        return
+    ramped = ramp(vector(supply_c=target), now(vector(supply_c=last), dew_point_c=dew_point_c), PLAN)
+    needed, moved = Fraction(edge) - Fraction(last), Fraction(ramped.step["supply_c"]) - Fraction(last)
+    by_rate_k = 1
+    assert needed <= moved <= max(needed, by_rate_k)
+    assert ("supply_c" in ramped.waived) == (needed > by_rate_k)
+
+
 @seeded(300)
 @given(last=st.floats(10, 30), dew_point_c=st.floats(10, 28), target=st.floats(10, 30))
 def test_a_forbidden_last_command_is_left_for_the_edge_and_no_further(
     last: float, dew_point_c: float, target: float
 ) -> None:
-    edge = max(dew_point_c + 1.0, 14.0)
-    if not last < edge <= target:
-        return
-    ramped = ramp(vector(supply_c=target), now(vector(supply_c=last), dew_point_c=dew_point_c), PLAN)
-    by_rate = last + 1.0
-    assert edge <= ramped.step["supply_c"] <= max(edge, by_rate)
-    if abs(edge - by_rate) > 1e-6:  # a step is made that little shorter than its rate, and so waives at the edge itself
-        assert ("supply_c" in ramped.waived) == (edge > by_rate)
+    hold_to_the_edge(last, dew_point_c, target)
+
+
+@seeded(300)
+@given(
+    dew_point_c=st.floats(13, 28), nearer=st.integers(-8, 8) | st.integers(-(10**6), 10**6), beyond_k=st.floats(0, 1)
+)
+def test_slew_gives_way_to_the_last_bit_of_what_entering_asks_for(
+    dew_point_c: float, nearer: int, beyond_k: float
+) -> None:
+    """The last command lies one step below the edge, but for some units in the last place."""
+    one_step_below = dew_point_c
+    hold_to_the_edge(one_step_below + nearer * ulp(one_step_below), dew_point_c, dew_point_c + 1.0 + beyond_k)
 
 
 @pytest.mark.parametrize(("last", "edge", "target"), [(8.0, 14.0, 29.5), (36.0, 30.0, 14.5)])

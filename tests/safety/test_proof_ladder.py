@@ -119,17 +119,15 @@ def near(step: dict[str, Fraction], command: Any) -> bool:
 def test_the_ladder_in_symbols_is_the_kernels(name: str) -> None:
     of, drawing = both(name), drawing_of(name, 7)
     rungs: Counter[Rung] = Counter()
-    # Six campaigns' budgets forbid most of what is held: there holding is rare.
-    least = 0 if name == "bidding-demo" else 5
     for _ in range(250):
         given = drawing.moment(of.symbols)
         found = differences(of, given)
         assert not found, (found, given)
         rungs[of.ruling(given).command.rung] += 1
-    assert (
-        min(rungs[Rung.CANDIDATE], rungs[Rung.INCUMBENT], rungs[Rung.HOLD], rungs[Rung.FAILSAFE]) > least
-        or not of.envelope.failsafe
-    )
+    never = set() if of.envelope.failsafe else {Rung.FAILSAFE}
+    if name == "many":
+        never.add(Rung.CANDIDATE)  # forty rules made up at random leave a candidate next to nothing
+    assert min(rungs[rung] for rung in Rung if rung not in never) > 5, rungs
 
 
 @pytest.mark.parametrize("name", ENVELOPES)

@@ -27,6 +27,7 @@ import controller.loop as loop_module
 import controller.store.spool as spool_module
 from controller.bootstrap import ControlSystem, Options, build_control
 from controller.loop import Companions
+from controller.plants.around import Around
 from controller.ports import Outcome, Plant
 from controller.record import encode
 from safety.standing import Standing, in_force, taken
@@ -45,20 +46,20 @@ class Recorded:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
 
-class Recording:
+class Recording(Around):
     """Passes everything on to a plant and keeps what it says."""
 
     def __init__(self, plant: Plant, kept: Recorded) -> None:
-        self.plant, self.kept, self.name, self.simulated = plant, kept, plant.name, plant.simulated
-        self.apply, self.advance = plant.apply, plant.advance
+        super().__init__(plant)
+        self.kept = kept
 
     def observe(self) -> Observation:
-        seen = self.plant.observe()
+        seen = super().observe()
         self.kept.seen[seen.taken_at] = replace(seen, signals=dict(seen.signals), applied=None)
         return seen
 
     def outcome(self) -> Outcome:
-        outcome = self.plant.outcome()
+        outcome = super().outcome()
         self.kept.outcomes[outcome.to_us] = outcome
         return outcome
 

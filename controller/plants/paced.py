@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable
 
-from controller.ports import Outcome, Plant
-from safety.values import Command, Observation, Receipt
+from controller.plants.around import Around
+from controller.ports import Plant
 
 LONGEST_SLEEP_S = 0.25
 
 
-class Paced:
+class Paced(Around):
     """`speed` plant seconds pass per wall second. It never runs faster to catch up with time it has lost."""
 
     def __init__(
@@ -24,26 +24,10 @@ class Paced:
     ) -> None:
         """`waiting` is called a few times a second while there is nothing to do; `began` at every multiple of
         `period_us` of plant time, with how much later than due it came [s of wall time]."""
-        self.plant, self.speed, self.waiting, self.began = plant, speed, waiting, began
+        super().__init__(plant)
+        self.speed, self.waiting, self.began = speed, waiting, began
         self._period_us, self._monotonic_s, self._sleep = period_us, monotonic_s, sleep
         self._due_s = monotonic_s()
-
-    @property
-    def name(self) -> str:
-        return self.plant.name
-
-    @property
-    def simulated(self) -> bool:
-        return self.plant.simulated
-
-    def observe(self) -> Observation:
-        return self.plant.observe()
-
-    def apply(self, command: Command, *, decision: str) -> Receipt:
-        return self.plant.apply(command, decision=decision)
-
-    def outcome(self) -> Outcome:
-        return self.plant.outcome()
 
     def advance(self, until_us: int) -> None:
         before_us = self.plant.observe().taken_at
@@ -56,4 +40,4 @@ class Paced:
         if until_us % self._period_us == 0:
             self.began(now_s - due_s)
         self._due_s = now_s if overrun else due_s
-        self.plant.advance(until_us)
+        super().advance(until_us)

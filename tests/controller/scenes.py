@@ -13,11 +13,12 @@ import pytest
 from controller import bootstrap
 from controller.decision import Decision
 from controller.loop import Meter
+from controller.plants.around import Around
 from controller.plants.cooling import CoolingHall
 from controller.policies.client import Health
-from controller.ports import Event, Outcome, Plant
+from controller.ports import Event, Plant
 from controller.store.intents import Intent, IntentBook, IntentState, Kind
-from safety.values import Command, Observation, Proposal, Receipt, Setpoints, Source
+from safety.values import Observation, Proposal, Setpoints, Source
 from simulators.cooling.faults import Fault
 from tests.controller.rig import DEMO, as_usual, in_charge, run_ticks
 
@@ -53,31 +54,15 @@ class Scripted:
         """Nothing to end."""
 
 
-class Timed:
+class Timed(Around):
     """A plant at which something happens when its clock reaches a stated time."""
 
     def __init__(self, plant: Plant, at: Mapping[int, Act]) -> None:
-        self.plant, self.at = plant, dict(at)
-
-    @property
-    def name(self) -> str:
-        return self.plant.name
-
-    @property
-    def simulated(self) -> bool:
-        return self.plant.simulated
-
-    def observe(self) -> Observation:
-        return self.plant.observe()
-
-    def apply(self, command: Command, *, decision: str) -> Receipt:
-        return self.plant.apply(command, decision=decision)
-
-    def outcome(self) -> Outcome:
-        return self.plant.outcome()
+        super().__init__(plant)
+        self.at = dict(at)
 
     def advance(self, until_us: int) -> None:
-        self.plant.advance(until_us)
+        super().advance(until_us)
         self.at.pop(until_us, lambda: None)()
 
 

@@ -6,7 +6,7 @@ from math import nan
 from safety.command_rules import Bound
 from safety.decide import RUNG, decide, judge_proposal, situation
 from safety.envelope import Envelope, fresh_memory
-from safety.rules import CommandRule, FailSafe, Situation
+from safety.rules import FailSafe
 from safety.spec import build_envelope
 from safety.state_rules import Novelty
 from safety.values import (
@@ -20,13 +20,13 @@ from safety.values import (
     RuleState,
     Ruling,
     Rung,
-    Setpoints,
     Signal,
     Source,
     Status,
     Tier,
     Verdict,
 )
+from tests.safety.broken import Broken, BrokenState
 from tests.safety.golden import USUAL, model_of
 
 ENVELOPE = build_envelope(model_of({}))
@@ -48,27 +48,6 @@ def ruled(**more: object) -> Ruling:
         "epoch": 7,
     }
     return decide(**{**call, **more})  # type: ignore[arg-type]
-
-
-class Broken(CommandRule):
-    """A rule that cannot answer about the step."""
-
-    @property
-    def setpoints(self) -> tuple[str, ...]:
-        return ("supply_c",)
-
-    def margin(self, proposed: Setpoints, now: Situation) -> float:
-        raise ZeroDivisionError("made to fail")
-
-
-class BrokenState(Novelty):
-    """A state rule that can neither age nor answer."""
-
-    def aged(self, state: RuleState, observation: Observation, elapsed_us: int) -> RuleState:
-        raise ZeroDivisionError("made to fail")
-
-    def margin(self, observation: Observation, state: RuleState) -> float:
-        raise ZeroDivisionError("made to fail twice")
 
 
 FAILED = "the rule failed: ZeroDivisionError: made to fail"

@@ -20,7 +20,6 @@ from safety.guard import guard
 from safety.ramp import Ramped
 from safety.rules import CommandRule, Situation
 from safety.spec import build_envelope
-from safety.state_rules import Staleness
 from safety.values import (
     Authority,
     Command,
@@ -31,12 +30,12 @@ from safety.values import (
     Quality,
     Ruling,
     Rung,
-    Setpoints,
     Signal,
     Source,
     Status,
     Tier,
 )
+from tests.safety.broken import Broken, BrokenState
 from tests.safety.golden import model_of, seeded
 
 ENVELOPE = build_envelope(model_of({}))
@@ -201,36 +200,12 @@ def test_adding_a_command_rule_never_accepts_more(call: dict[str, Any], name: st
 @given(calls())
 def test_an_erroring_rule_refuses_and_raises_nothing(call: dict[str, Any]) -> None:
     broken = Broken(id="BROKEN", tier=Tier.T1, hazard="h", basis="b")
-    unwell = BrokenState(id="UNWELL", tier=Tier.T2, hazard="h", basis="b", signals=(), max_age_us=0)
+    unwell = BrokenState(id="UNWELL", tier=Tier.T2, hazard="h", basis="b", signal="inlet_c", high=1.0)
     ruling = ruled(call, replace(ENVELOPE, command_rules=(*ENVELOPE.command_rules, broken)))
     assert ruling.command.rung in (Rung.FAILSAFE, Rung.RELINQUISH)
     ruling = ruled(call, replace(ENVELOPE, state_rules=(*ENVELOPE.state_rules, unwell)))
     assert ruling.command.rung not in (Rung.CANDIDATE, Rung.OPERATOR, Rung.INCUMBENT)
     assert "UNWELL" in {finding.rule for finding in ruling.state}
-
-
-class Broken(CommandRule):
-    """A rule that cannot answer."""
-
-    @property
-    def setpoints(self) -> tuple[str, ...]:
-        return ("supply_c",)
-
-    def margin(self, proposed: Setpoints, now: Situation) -> float:
-        raise ZeroDivisionError("made to fail")
-
-
-class BrokenState(Staleness):
-    """A state rule that can neither age nor answer."""
-
-    def fresh(self) -> tuple[float, ...]:
-        return (0.0,)
-
-    def aged(self, *_: Any) -> tuple[float, ...]:
-        raise ZeroDivisionError("made to fail")
-
-    def margin(self, *_: Any) -> float:
-        raise ZeroDivisionError("made to fail")
 
 
 @usual

@@ -15,6 +15,7 @@ from scipy.stats import ks_2samp
 from simulators.cooling.load import CLOUD, HPC, load_fracs, utilisation
 
 ZERO = np.array([0])
+LEVELS = [0.05, 0.25, 0.5, 0.75, 0.95]
 
 
 def _autocorrelation(values: np.ndarray, lags: list[int]) -> np.ndarray:
@@ -58,8 +59,7 @@ def machine(shared_data: Path) -> np.ndarray:
 def test_utilisation_is_distributed_as_the_clusters(cluster: np.ndarray) -> None:
     made = _weeks(1, 12)
     assert ks_2samp(cluster, made).statistic < 0.1
-    levels = [0.05, 0.25, 0.5, 0.75, 0.95]
-    assert np.quantile(made, levels) == pytest.approx(np.quantile(cluster, levels), abs=0.03)
+    assert np.quantile(made, LEVELS) == pytest.approx(np.quantile(cluster, LEVELS), abs=0.03)
 
 
 @pytest.mark.needs("shared")
@@ -83,8 +83,7 @@ def test_utilisation_has_the_clusters_weekly_and_daily_shape(cluster: np.ndarray
 def test_batch_power_is_distributed_as_the_machines(machine: np.ndarray, seed: int) -> None:
     made = _days(seed)
     assert ks_2samp(machine, made).statistic < 0.12
-    levels = [0.05, 0.25, 0.5, 0.75, 0.95]
-    assert np.quantile(made, levels) == pytest.approx(np.quantile(machine, levels), abs=0.1)
+    assert np.quantile(made, LEVELS) == pytest.approx(np.quantile(machine, LEVELS), abs=0.1)
 
 
 @pytest.mark.needs("shared")

@@ -1,6 +1,6 @@
 """`understudy envelope diff OLD NEW`: what changes between two envelopes, with examples, and who must approve it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
@@ -64,8 +64,8 @@ def difference(old: Envelope, new: Envelope, *, examples: bool = True) -> Differ
     if examples and rules and comparable:
         one, other = _over_both_domains(old, new)
         for rung in _RUNGS:
-            looser += _accepted_only_by(other, one, rung, f"the rung `{rung}` may now command what it could not")
-            tighter += _accepted_only_by(one, other, rung, f"the rung `{rung}` can no longer command what it could")
+            looser += accepted_only_by(other, one, rung, f"the rung `{rung}` may now command what it could not")
+            tighter += accepted_only_by(one, other, rung, f"the rung `{rung}` can no longer command what it could")
         for source in Source:
             looser += _removed_only_by(one, other, source, f"the {source} now keeps its authority where it lost it")
             tighter += _removed_only_by(other, one, source, f"the {source} now loses its authority where it kept it")
@@ -166,8 +166,13 @@ def _over_both_domains(old: Envelope, new: Envelope) -> tuple[Envelope, Envelope
     return tuple(replace(without_inputs(each), signals=tuple(wide.values())) for each in (old, new))  # type: ignore[return-value]
 
 
-def _accepted_only_by(one: Envelope, other: Envelope, rung: Rung, says: str) -> Iterator[Change]:
-    """An example that `one` accepts on a rung and `other` does not, confirmed by the judges of both."""
+def accepted_only_by(one: Envelope, other: Envelope, rung: Rung, says: str) -> Iterator[Change]:
+    """A command that `one` accepts on a rung and `other` does not, confirmed by the judges of both.
+
+    Both envelopes are of one plant, over the same signals. Nothing where there is no such command; otherwise one change
+    in the words of `says`, with the command and what it was judged in as its example. Where z3 does not decide in time,
+    the change has no example.
+    """
     mine, theirs = _only(one.binding[rung], other.binding[rung]), _only(other.binding[rung], one.binding[rung])
     if not theirs:
         return
@@ -178,20 +183,27 @@ def _accepted_only_by(one: Envelope, other: Envelope, rung: Rung, says: str) -> 
     accepted = [satisfied(rule, proposed, at) for rule in one.binding[rung]]
     refused = z3.Not(z3.And([satisfied(rule, proposed, at) for rule in theirs]))
     ground = Ground([*at.assumed, *in_range(one, proposed), *in_range(one, at.reference), *accepted, refused])
+    looked_at = {name for rule in (*mine, *theirs) for name in _names_of(rule, at, proposed)}
+
+    def apart(found: Example) -> bool:
+        return _accepts(one, rung, found) and not _accepts(other, rung, found)
+
+    yield from _found(ground, says, apart, "judge", looked_at, one)
+
+
+def _found(
+    ground: Ground, says: str, apart: Callable[[Example], bool], judge: str, names: set[str], envelope: Envelope
+) -> Iterator[Change]:
+    """What z3 finds on a ground, narrowed to the symbols that matter. `apart` confirms that it tells both envelopes apart."""
     result = ground.possible()
     if result == z3.unsat:
         return
     if result != z3.sat:
         yield Change(f"{says}: not decided in time, so take it for granted")
         return
-
-    def confirms(found: Example) -> str | None:
-        return "so do the judges" if _accepts(one, rung, found) and not _accepts(other, rung, found) else None
-
-    example, confirmed = ground.reproduced(confirms)
-    note = "" if confirmed else " (the example is on a rounding edge and was not confirmed by the judge)"
-    looked_at = {name for rule in (*mine, *theirs) for name in _names_of(rule, at, proposed)}
-    yield Change(f"{says}, as here{note}:", example, tuple(shown(narrowed(example, looked_at), one)))
+    example, confirmed = ground.reproduced(lambda found: f"so does the {judge}" if apart(found) else None)
+    note = "" if confirmed else f" (the example is on a rounding edge and was not confirmed by the {judge})"
+    yield Change(f"{says}, as here{note}:", example, tuple(shown(narrowed(example, names), envelope)))
 
 
 def _only(rules: tuple[CommandRule, ...], others: tuple[CommandRule, ...]) -> list[CommandRule]:
@@ -217,20 +229,12 @@ def _removed_only_by(one: Envelope, other: Envelope, source: Source, says: str) 
     taken = z3.Or([z3.Not(mine.well[name]) for name in sorted(changed)])
     well = [theirs.well[rule.id] for rule in other.state_rules if source in rule.removes]
     ground = Ground([*mine.assumed, *theirs.assumed, taken, *well, *_plain(mine)])
-    result = ground.possible()
-    if result == z3.unsat:
-        return
-    if result != z3.sat:
-        yield Change(f"{says}: not decided in time, so take it for granted")
-        return
-
-    def confirms(found: Example) -> str | None:
-        return "so do the kernels" if source in _unwell(one, found) and source not in _unwell(other, found) else None
-
-    example, confirmed = ground.reproduced(confirms)
-    note = "" if confirmed else " (the example is on a rounding edge and was not confirmed by the kernel)"
     names = {name for rule in changed for name in symbols_of(mine.well[rule])}
-    yield Change(f"{says}, as here{note}:", example, tuple(shown(narrowed(example, names), one)))
+
+    def apart(found: Example) -> bool:
+        return source in _unwell(one, found) and source not in _unwell(other, found)
+
+    yield from _found(ground, says, apart, "kernel", names, one)
 
 
 def _plain(now: Moment) -> list[z3.BoolRef]:

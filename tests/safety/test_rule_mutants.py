@@ -20,7 +20,7 @@ pytest.importorskip("z3")
 
 from safety.cases import Case
 from safety.envelope import Envelope
-from safety.proof.difference import _accepted_only_by, difference
+from safety.proof.difference import accepted_only_by, difference
 from safety.rules import CommandRule
 from safety.spec import EnvelopeModel, build_envelope
 from safety.values import Rung
@@ -83,7 +83,7 @@ def shows(old: Envelope, new: Envelope) -> bool:
     if (old.names, old.setpoints, old.signals) != (new.names, new.setpoints, new.signals):
         return False
     # One rung is enough, for every rule binds it; and one way, if that way shows it.
-    return any(any(_accepted_only_by(one, other, Rung.CANDIDATE, "")) for one, other in ((new, old), (old, new)))
+    return any(any(accepted_only_by(one, other, Rung.CANDIDATE, "")) for one, other in ((new, old), (old, new)))
 
 
 @cache

@@ -33,8 +33,9 @@ docs: $(VENV)/.test ## write the generated reference pages anew (ten minutes, fo
 certify: $(VENV)/.test ## prove the shipped envelopes anew, after a change of one or of the kernel; the key is forgotten at once
 	@$(BIN)/python -m controller.certificates deploy/sites/demo deploy/sites/bidding-demo examples/third_plant/site
 
-differential: $(VENV)/.test ## the forms of the envelope against each other on ten million cases, a million of them rule by rule
+differential: $(VENV)/.test ## the forms of the envelope against each other on ten million cases, a million of them rule by rule; a million of its state rules
 	@$(BIN)/python -m tests.safety.differential --cases 10000000 --plain-least 1000000
+	@$(BIN)/python -m tests.safety.differential_states --cases 1000000
 
 mutate: $(VENV)/.dev ## mutants of the kernel: 98 of 100 must die, and every survivor be justified (an hour or more)
 	@$(BIN)/python -m tests.safety.mutants

@@ -5,7 +5,7 @@ python -m benchmarks.envelope [--runs 10000]
 Envelopes of 150 rules on 12 setpoints and 40 signals, of several seeds and two mixes: every kind of rule, the dear ones
 among them (`mixed`), and the kinds as the shipped envelopes have them (`shipped`). A judgement is timed as it is made,
 the unpacking of its signals included; `ramping` has another step than target, `arrived` the same. Then the demo's
-envelope: a whole decision, a guard, and what is permitted.
+envelope: a whole decision, a guard, what is permitted, and its state rules alone, in each of their forms.
 """
 
 import argparse
@@ -16,14 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from safety.decide import decide, judge, judge_plainly, situation
+import numpy as np
+
+from safety.decide import decide, judge, judge_plainly, observe_plainly, situation
 from safety.envelope import Envelope, fresh_memory, permitted
 from safety.guard import Guarded, guard
+from safety.inputs import managed
 from safety.ramp import Ramped
 from safety.rules import US_PER_S
 from safety.spec import load_envelope
 from safety.values import Memory, Observation, Proposal, Ruling, Rung, Signal, Source
 from safety.vectorised import Batch, accepts
+from safety.vectorised_states import Observations, replay, watch
 from tests.safety.golden import FOLDER
 from tests.safety.many import MIXED, SHIPPED, batch_of, envelope_of, situation_of
 
@@ -31,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (7, 1, 4)
 CHAIN = [(0.0, 1.0, 0.5)] * 150
 SPELLS, BARE = 20, 50
+LANES, TICKS = 8192, 2000
 ACCEPT_US, VERDICT_US, VERDICT_LATE_US, BATCH_US = 5.0, 15.0, 40.0, 2.0
 
 
@@ -135,6 +140,51 @@ def small(runs: int) -> Iterator[Row]:
     yield Row("demo: what is permitted", *quantiles(lambda: permitted(envelope, now), runs))
 
 
+def watching(runs: int) -> Iterator[Row]:
+    """The rows of the demo's state rules: well, one by one, written out, and vectorised; its inputs are managed before."""
+    envelope, observation, _, memory = demo()
+    observation, _ = managed(observation, envelope.inputs, {}, 0)
+    rules, states = f"demo, {len(envelope.state_rules)} state rules", memory.rules
+
+    def plainly() -> object:
+        return observe_plainly(observation, envelope, memory, 30_000_000)
+
+    yield Row(f"{rules}: one by one, all well", *quantiles(plainly, runs))
+    quiet = quantiles(lambda: envelope.watched.quiet(observation, states, 30_000_000), runs)
+    yield Row(f"{rules}: written out, all well", *quiet)
+    seen = _many(observation, LANES)
+    found = watch(envelope.state_rules, seen, {})
+    well = sum(each.well.mean() for each in found.values()) / len(found)
+    each, bare_us = min((_watch_us(envelope, seen), _spell(bare, BARE)[0]) for _ in range(10))
+    yield Row(f"{rules}: vectorised, each of {LANES} ({well:.0%} pass)", each, each, bare_us)
+    for lanes in (1, 64):
+        log = _many(observation, lanes * TICKS, (TICKS, lanes))
+        each, bare_us = min((_replay_us(envelope, log), _spell(bare, BARE)[0]) for _ in range(5))
+        yield Row(f"{rules}: a log of {TICKS} ticks, {lanes} lanes", each, each, bare_us)
+
+
+def _many(observation: Observation, size: int, shape: tuple[int, ...] = (-1,)) -> Observations:
+    """The observation that many times, its signals not quite the same."""
+    draw, given = np.random.default_rng(3), {name: observation.signals[name].value for name in observation.signals}
+    signals = {name: (value * draw.uniform(0.9, 1.1, size)).reshape(shape) for name, value in given.items()}
+    applied = {name: np.full(size, value).reshape(shape) for name, value in (observation.applied or {}).items()}
+    return Observations(np.full(size, 30_000_000).reshape(shape), signals, {}, applied, applied)
+
+
+def _watch_us(envelope: Envelope, seen: Observations) -> float:
+    """All state rules of one observation [us]."""
+    begin = time.perf_counter()
+    watch(envelope.state_rules, seen, {})
+    return (time.perf_counter() - begin) / seen.elapsed_us.size * 1e6
+
+
+def _replay_us(envelope: Envelope, log: Observations) -> float:
+    """All state rules of one observation of a log [us]."""
+    begin = time.perf_counter()
+    replay(envelope.state_rules, log, {})
+    return (time.perf_counter() - begin) / log.elapsed_us.size * 1e6
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--runs", type=int, default=10000)
@@ -145,7 +195,7 @@ def main() -> None:
         for seed in SEEDS:
             for row in large(mix, seed, runs):
                 print(row.told())
-    for row in small(runs):
+    for row in (*small(runs), *watching(runs)):
         print(row.told())
 
 

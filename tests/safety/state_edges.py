@@ -41,8 +41,8 @@ def watching_envelope(seed: int) -> Envelope:
     """An envelope of two setpoints and nine state rules, its numbers drawn by a seed."""
     draw = np.random.default_rng(seed)
 
-    def n(low: float, high: float) -> float:
-        return float(np.round(draw.uniform(low, high), 2))
+    def n(low: float, high: float, digits: int = 2) -> float:
+        return float(np.round(draw.uniform(low, high), digits))
 
     def delay_s() -> float:
         return float(draw.choice([0.0, 60.0, 300.5, 900.0]))
@@ -50,7 +50,7 @@ def watching_envelope(seed: int) -> Envelope:
     def rule(name: str, kind: str, tier: str, unit: str, **more: Any) -> dict[str, Any]:
         return {"id": name, "kind": kind, "tier": tier, "unit": unit, **WHY, **more}
 
-    worst = f"{n(0.001, 0.002)} * load - {n(0.001, 0.002)} * flow + {n(0.001, 0.002)}"
+    worst = f"{n(0.001, 0.002, 5)} * load - {n(0.001, 0.002, 5)} * flow + {n(0.001, 0.002, 5)}"
     rules = [
         *(rule(f"{name.upper()}-BOUND", "bound", "T1", "u", setpoint=name, low=-60, high=60) for name in SETPOINTS),
         rule("FRESH", "staleness", "T5", "s", signals=["inlet", "flow"], max_age_s=n(30, 600)),
@@ -58,7 +58,7 @@ def watching_envelope(seed: int) -> Envelope:
         rule("FLOW-TRIP", "trip", "T2", "u", signal="flow", low=n(-20, -16), high=n(16, 20), on_delay_s=delay_s()),
         rule("HEART", "watchdog", "T5", "s", signal="beat", max_silence_s=n(30, 600)),
         rule("INLET-RISE", "recoverability", "T5", "u", signal="inlet", rise_per_s=worst, horizon_s=600, high=n(24, 28), margin=1),
-        rule("SUPPLY-RISE", "recoverability", "T5", "u", signal="supply", rise_per_s=n(0.001, 0.01), horizon_s=300.5,
+        rule("SUPPLY-RISE", "recoverability", "T5", "u", signal="supply", rise_per_s=n(0.001, 0.01, 5), horizon_s=300.5,
              high=n(18, 22), margin=0.3),
         rule("STRANGE", "novelty", "T5", "1", signal="unusual", high=n(2, 4)),
         rule("AIR-OBEYED", "readback", "T5", "u", setpoint="air", tolerance=n(0.1, 0.9), delay_s=delay_s()),

@@ -34,6 +34,7 @@ def test_every_file_that_judges_is_recorded() -> None:
         "commission.py",
         "page.py",
         "vectorised.py",
+        "vectorised_states.py",
         "verify.py",
     }
     found = {path.name for path in kernel.FOLDER.glob("*.py")} - around

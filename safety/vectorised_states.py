@@ -119,10 +119,11 @@ def _aged(rule: StateRule, log: Observations, state: Floats) -> Floats:
 def _timed(unwell: Flags, kept: Flags, passed_us: Floats, state: Floats) -> Floats:
     """How long it has been unwell, and whether it was seen to be. The first sight of it starts the count.
 
-    Where it is well nothing is remembered, so that only ticks on which it is not, in some lane, are gone through.
+    Where it is well nothing is remembered, so that only ticks on which it is not, in some lane, are gone through. Of what
+    is unwell, and `kept`, nothing is known, and the state stays.
     """
     after = np.zeros((*unwell.shape, 2))
-    for at in np.flatnonzero((unwell | kept).any(axis=1)):
+    for at in np.flatnonzero(unwell.any(axis=1)):
         unwell_us, seen = (after[at - 1] if at else state).T
         counted = np.where(unwell[at] & (seen != 0), unwell_us + passed_us[at], 0.0)
         after[at, :, 0] = np.where(kept[at], unwell_us, counted)

@@ -203,6 +203,36 @@ def test_times_that_no_float_holds_are_compared_as_integers() -> None:
     assert margin_of(trip, many, state) == margin_of(back, many, state) == 0.0
 
 
+@pytest.mark.parametrize("state", [(0.0, 0.0), (5e6, 1.0), (0.0, 1.0)])
+def test_a_trip_that_nobody_sees_keeps_its_count_even_where_no_other_lane_is_unwell(state: RuleState) -> None:
+    trip = Trip(id="T", tier=Tier.T1, signal="a", low=0.0, high=1.0, on_delay_us=8_000_000, **WHY)
+    elapsed_us, values = np.full((4, 1), 4_000_000), np.array([[nan], [nan], [2.0], [0.5]])
+    found = replay((trip,), Observations(elapsed_us, {"a": values}), {"T": np.array([state])})["T"]
+    after = (state[0] + 4e6, 1.0) if state[1] else (0.0, 1.0)
+    assert [tuple(row) for row in found.state[:, 0].tolist()] == [state, state, after, (0.0, 0.0)]
+
+
+def test_a_rise_beyond_all_floats_is_unknown() -> None:
+    rise = Linear((("b", 1e10), ("c", -1e10)))
+    rule = Recoverability(id="R", tier=Tier.T5, signal="a", rise=rise, horizon_us=1, high=5.0, **WHY)
+    for high, low in ((1e308, 0.0), (0.0, 1e308), (1e308, 1e308), (inf, 0.0)):
+        seen = Observation("p", "", 0, {name: Signal(value) for name, value in (("a", 1.0), ("b", high), ("c", low))})
+        many = Observations(NOW, {name: np.array([signal.value]) for name, signal in seen.signals.items()})
+        assert isnan(rule.margin(seen, ()))
+        assert isnan(margin_of(rule, many))
+
+
+@pytest.mark.parametrize("low", [0.0, -0.0])
+@pytest.mark.parametrize("high", [0.0, -0.0])
+@pytest.mark.parametrize("value", [0.0, -0.0, 5e-324, -5e-324])
+def test_zeros_keep_their_signs(low: float, high: float, value: float) -> None:
+    trip = Trip(id="T", tier=Tier.T1, signal="a", low=low, high=high, **WHY)
+    novelty = Novelty(id="N", tier=Tier.T5, signal="a", high=high, **WHY)
+    seen, many = Observation("p", "", 0, {"a": Signal(value)}), Observations(NOW, {"a": np.array([value])})
+    for rule in (trip, novelty):
+        assert repr(margin_of(rule, many)) == repr(rule.margin(seen, rule.aged(rule.fresh(), seen, 0)))
+
+
 def test_a_rise_without_signals_is_a_number() -> None:
     rule = Recoverability(id="R", tier=Tier.T5, signal="a", rise=Linear((), 0.5), horizon_us=2_000_000, high=5.0, **WHY)
     seen = Observations(np.zeros(3, dtype=int), {"a": np.array([4.0, 4.5, nan])})

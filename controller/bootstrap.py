@@ -13,7 +13,7 @@ from typing import Any
 
 from controller import certificates
 from controller.decision import Decision, Digests
-from controller.errors import IntegrityError, SettingsError
+from controller.errors import SettingsError
 from controller.live import About, LiveStatus
 from controller.loop import Parts, PlantLoop, Watcher
 from controller.loopstate import LoopState
@@ -32,7 +32,7 @@ from controller.report import report_of
 from controller.rollout.spec import RolloutSpec, check_against, load_spec
 from controller.rollout.transitions import start
 from controller.settings import Site, load_site
-from controller.store.errors import SpoolError, StoreError
+from controller.store.errors import SpoolError
 from controller.store.intents import IntentBook
 from controller.store.shipper import Shipper
 from controller.store.spool import SqliteSpool
@@ -40,7 +40,7 @@ from controller.store.spool_reader import SpoolReader
 from controller.store.store import Store
 from safety.envelope import Envelope, fresh_memory
 from safety.kernel import verify_kernel, verify_packages
-from safety.spec import EnvelopeModel, build_envelope, canonical_of, load_envelope
+from safety.spec import canonical_of, load_envelope
 from safety.values import Ruling
 from shadow.comparison import Comparison
 from shadow.evidence import Evidence
@@ -327,37 +327,6 @@ def serving(loaded: Loaded) -> Iterator[Candidate]:
         candidate.close()
 
 
-def envelope_of(site: Site, digest: str, state: Path) -> Envelope:
-    """The envelope a decision names, as it was kept with the decisions; the site's own where it was not kept.
-
-    The site's file may have been edited since, or broken. Raises SpecError, or IntegrityError if what was kept is not that one.
-    """
-    body = _kept(digest, state, store_url(site.settings.store.url, state))
-    if body is None:
-        return load_envelope(site.folder / site.settings.files.envelope)
-    kept = build_envelope(EnvelopeModel.model_validate_json(body))
-    if kept.digest != digest:
-        raise IntegrityError(f"what was kept as envelope {digest[:12]} is {kept.digest[:12]}: restore it from a backup")
-    return kept
-
-
-def _kept(digest: str, state: Path, url: str) -> bytes | None:
-    """An artefact of spool or store. A store that is away has none."""
-    spool = SpoolReader(state / "spool.sqlite")
-    try:
-        if (body := spool.artefact(digest)) is not None:
-            return body
-    finally:
-        spool.close()
-    store = Store(url)
-    try:
-        return store.get_artefact(digest)
-    except StoreError:
-        return None
-    finally:
-        store.close()
-
-
 def load_for(site: Site, policy_digest: str) -> Loaded:
     """The site with whichever of its bundles has this digest; with its own candidate if none has."""
     own = read(site.folder)
@@ -369,14 +338,6 @@ def load_for(site: Site, policy_digest: str) -> Loaded:
             if other.bundle.digest == policy_digest:
                 return other
     return own
-
-
-def store_url(url: str, state: Path) -> str:
-    """The store's URL; a relative SQLite path lies in the state directory."""
-    prefix = "sqlite:///"
-    if url.startswith(prefix) and not url.startswith(prefix + "/"):
-        return prefix + str((state / url.removeprefix(prefix)).resolve())
-    return url
 
 
 def ship_the_rest(state: Path, url: str) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from controller import bootstrap
 from controller.api.access import AccessBook
 from controller.api.app import create_app
 from controller.api.site import SiteBackend
 from controller.console.app import install_console
+from controller.kept import store_url
 from controller.lifeline import watch_parent
 from controller.settings import Site, load_site
 from controller.store.store import Store
@@ -32,7 +32,7 @@ def build(site: Site, state: Path) -> FastAPI:
     settings = site.settings
     plant = settings.plant.name
     envelope = load_envelope(site.folder / settings.files.envelope)
-    url = bootstrap.store_url(settings.store.url, state)
+    url = store_url(settings.store.url, state)
     backend = SiteBackend(state, [plant], {envelope.digest: envelope}, lambda: Store(url, wait_s=2.0))
     access = AccessBook(state / "access.sqlite", lambda: time.time_ns() // 1000)
     push_plants = [plant] if settings.plant.kind == "push" else []

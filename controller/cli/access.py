@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from controller.api.access import create_login_url, create_token
-from controller.cli.options import DEMO, SiteOption, StateOption, operator, state_dir
+from controller.cli.options import DEMO, SiteOption, StateOption, operator
+from controller.cli.places import state_dir
 from controller.settings import load_site
 
 tokens = typer.Typer(no_args_is_help=True, help="Tokens for the HTTP API.")

@@ -1,8 +1,5 @@
-"""`understudy override | stop | start`, and how every other act reaches the control process: as an intent."""
+"""`understudy override | start`, and how every act but STOP reaches the control process: as an intent."""
 
-import contextlib
-import os
-import socket
 import time
 import uuid
 from collections.abc import Mapping
@@ -12,11 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption, operator, running_state, state_dir
+from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption, operator
+from controller.cli.places import running_state
+from controller.cli.stopping import poke
 from controller.errors import IntentRefusedError, SettingsError
-from controller.settings import load_site
 from controller.store.intents import Intent, IntentBook, Kind
-from controller.store.stop import write_stop
 
 WAIT_S = 10.0
 console = Console()
@@ -39,13 +36,6 @@ def submit(folder: Path, plant: str, kind: Kind, payload: Mapping[str, Any], wai
             raise IntentRefusedError(became.detail)
         time.sleep(0.02)
     return "not taken up yet: the control process will do so when it runs"
-
-
-def poke(folder: Path) -> None:
-    """Ask the control process to look at the intents now. If it does not listen it finds them by itself."""
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(0.2)
-        link.connect(str(folder / "control.sock"))
 
 
 def override(
@@ -73,25 +63,6 @@ def override(
     payload: dict[str, Any] = {"scope": scope, "for_s": for_s, "reason": reason}
     payload |= {"reject": True} if reject else {"setpoints": dict(_pair(text) for text in values or [])}
     console.print(submit(folder, plant, "override", payload))
-
-
-def stop(reason: ReasonOption = "operator's STOP", site: SiteOption = DEMO, state: StateOption = None) -> None:
-    """Take all authority from the candidate, at once. Works with the web process and every database gone; never stops the plant."""
-    folder = state if state is not None else _where(site)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_stop(folder, operator(), reason)
-    poke(folder)
-    console.print(
-        f"STOP is set in {os.path.relpath(folder)}: the incumbent has the plant. `understudy start` clears it."
-    )
-
-
-def _where(site: Path) -> Path:
-    """The state directory, even if the site's files have been broken meanwhile: STOP must not depend on them."""
-    try:
-        return state_dir(load_site(site), None)
-    except SettingsError:
-        return Path(".understudy") / site.resolve().name
 
 
 def start(reason: ReasonOption, site: SiteOption = DEMO, state: StateOption = None) -> None:

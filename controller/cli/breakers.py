@@ -5,8 +5,9 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.cli.acts import submit
-from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption, running_state, spool_of
-from controller.cli.rollouts import TRIPPED, _status
+from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption
+from controller.cli.places import running_state
+from controller.cli.rollouts import TRIPPED, _status, spool_of
 
 app = typer.Typer(no_args_is_help=True, help="Look at the breakers, trip one by hand, reset a latch.")
 console = Console()

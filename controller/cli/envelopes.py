@@ -5,12 +5,7 @@ from typing import Annotated
 
 import typer
 
-from controller import bootstrap
-from controller.certificates import CERTIFICATE, PROVERS, signed
-from controller.cli.options import DEMO, SiteOption, StateOption, running_state
-from controller.cli.records import find_decision
-from controller.decision import redecide
-from controller.policies.trust import read_or_make_key
+from controller.cli.options import DEMO, SiteOption, StateOption
 from safety import commands
 
 app = typer.Typer(
@@ -39,6 +34,10 @@ def prove(
 
     What does not hold is shown by a counterexample in engineering units. Exit code 1 if anything fails: then nothing is written.
     """
+    # Not for the other commands: they sign nothing, and need neither keys nor what reads them.
+    from controller.certificates import CERTIFICATE, PROVERS, signed
+    from controller.policies.trust import read_or_make_key
+
     said = commands.prove(envelope)
     if said.well:
         to = out or envelope.with_name(CERTIFICATE)
@@ -92,9 +91,14 @@ def explain(
     state: StateOption = None,
 ) -> None:
     """A stored decision in an operator's words: who acts, who could not and why, and how near the nearest limit is."""
+    # Not for the other commands: they look at files, this one at what a run has kept.
+    from controller.cli.places import running_state
+    from controller.decision import redecide
+    from controller.kept import envelope_of, find_decision, store_url
+
     found, folder = running_state(site, state)
-    stored = find_decision(decision, folder, bootstrap.store_url(found.settings.store.url, folder))
-    envelope = bootstrap.envelope_of(found, stored.digests.envelope, folder)
+    stored = find_decision(decision, folder, store_url(found.settings.store.url, folder))
+    envelope = envelope_of(found, stored.digests.envelope, folder)
     _say(commands.explain(redecide(stored, envelope)))
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller import bootstrap
-from controller.cli.options import state_dir
+from controller import bootstrap, kept
+from controller.cli.places import state_dir
 from controller.errors import SettingsError, StateError
 from controller.settings import WebSettings
 from controller.store.engine import connect
@@ -133,7 +133,7 @@ def plan_run(asked: Asked, loaded: bootstrap.Loaded) -> RunPlan:
         seed=asked.seed,
         candidate=asked.candidate,
         headless=asked.headless,
-        store_url=bootstrap.store_url(settings.store.url, folder),
+        store_url=kept.store_url(settings.store.url, folder),
         web=settings.web,
         site_digest=loaded.site.digest,
     )

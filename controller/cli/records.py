@@ -1,20 +1,21 @@
 """`understudy replay`: judge a stored decision again."""
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from controller import bootstrap
-from controller.cli.options import DEMO, SiteOption, StateOption, running_state, spool_of
+from controller.cli.options import DEMO, SiteOption, StateOption
+from controller.cli.places import running_state
 from controller.decision import Decision
-from controller.errors import StateError
+from controller.kept import envelope_of, find_link, store_url
 from controller.record import RecordError, decode
 from controller.replay import reinfer
 from controller.replay import replay as judge_again
+from controller.settings import Site
 from controller.store.chain import Link, check_link
-from controller.store.store import Store
+from safety.envelope import Envelope
 from safety.kernel import verify_kernel, verify_packages
 
 console = Console(highlight=False)
@@ -28,17 +29,16 @@ def replay(
 ) -> None:
     """Judge a stored decision again. Exit code 1 if verdict or command differ by a bit."""
     found, folder = running_state(site, state)
-    link = find_link(id, folder, bootstrap.store_url(found.settings.store.url, folder))
+    link = find_link(id, folder, store_url(found.settings.store.url, folder))
     changed = check_link(link)
     decision = _readable(link, changed)
-    envelope = bootstrap.envelope_of(found, decision.digests.envelope, folder)
+    envelope = envelope_of(found, decision.digests.envelope, folder)
     verify_packages()
     result = judge_again(decision, envelope, verify_kernel())
     differences = [f"record: {changed}"] if changed else []
     differences += result.differences
     if reinfer_:
-        with bootstrap.serving(bootstrap.load_for(found, decision.digests.policy)) as candidate:
-            differences += reinfer(decision, envelope, candidate)
+        differences += _asked_again(found, decision, envelope)
     chosen = result.ruling.chosen
     console.print(f"{decision.id}: {decision.command.rung.value}, assigned to {decision.assignment.source.value}")
     for judgement in result.ruling.judgements:
@@ -59,25 +59,12 @@ def replay(
     raise typer.Exit(1 if differences else 0)
 
 
-def find_decision(decision_id: str, folder: Path, url: str) -> Decision:
-    """A decision of spool or store. Raises StateError where neither has it."""
-    return decode(find_link(decision_id, folder, url)[4])
+def _asked_again(site: Site, decision: Decision, envelope: Envelope) -> Sequence[str]:
+    """How the policy, asked again, differs from what it proposed then."""
+    from controller import bootstrap  # only to serve a policy: judging again does not wait for the whole system
 
-
-def find_link(decision_id: str, folder: Path, url: str) -> Link:
-    """The record of a decision with its hashes, from spool or store; `last` is the one written last. Raises StateError."""
-    spool = spool_of(folder)
-    found = spool.link(None if decision_id == "last" else decision_id)
-    if found is not None:
-        return found
-    if decision_id == "last":
-        raise StateError("there is no decision yet")
-    stored = Store(url).decision(decision_id)
-    if stored is None:
-        raise StateError(
-            f"no decision `{decision_id}` in spool or store: `understudy replay last` shows what an id looks like"
-        )
-    return (0, stored.plant, stored.subject, stored.taken_at, stored.record, stored.prev_hash, stored.hash)
+    with bootstrap.serving(bootstrap.load_for(site, decision.digests.policy)) as candidate:
+        return reinfer(decision, envelope, candidate)
 
 
 def _readable(link: Link, changed: str) -> Decision:

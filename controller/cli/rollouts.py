@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.cli.acts import submit
-from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption, running_state, spool_of
+from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption
+from controller.cli.places import running_state
 from controller.cli.view import View
 from controller.errors import StateError
 from controller.store.intents import Kind
@@ -63,6 +65,11 @@ def status(
         time.sleep(0.2)
     typer.echo(f"{seen['mode']}: stage {seen['stage']}, {seen['stage_status']}, {seen['in_control']} in control")
     raise typer.Exit(code)
+
+
+def spool_of(folder: Path) -> SpoolReader:
+    """The spool of a state directory, to read."""
+    return SpoolReader(folder / "spool.sqlite")
 
 
 def _act(kind: Kind, reason: str, site: Any, state: Any, **payload: Any) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from controller import bootstrap
+from controller import bootstrap, kept
 from controller.cli import app
-from controller.cli.records import find_decision
 from controller.cli.running import migrate
 from controller.decision import Decision
 from controller.ports import TickEntry
@@ -46,7 +45,7 @@ def state(tmp_path_factory: pytest.TempPathFactory, site: Path) -> Path:
         befall(running, *faults)
         ann = Operator(running)
         play(running, TICKS, {600_000_000: lambda: override(ann)})
-    url = bootstrap.store_url("sqlite:///store.sqlite", folder)
+    url = kept.store_url("sqlite:///store.sqlite", folder)
     upgrade(url)
     bootstrap.ship_the_rest(folder, url)
     return folder
@@ -96,7 +95,7 @@ def test_every_decision_replays_to_the_last_bit_from_the_spool(decisions: list[D
 def test_every_decision_replays_to_the_last_bit_from_the_store(
     decisions: list[Decision], site: Path, state: Path
 ) -> None:
-    ours, store = loaded(site), Store(bootstrap.store_url("sqlite:///store.sqlite", state))
+    ours, store = loaded(site), Store(kept.store_url("sqlite:///store.sqlite", state))
     stored = [decode(s.record) for d in decisions if (s := store.decision(d.id)) is not None]
     store.close()
     assert stored == decisions
@@ -209,14 +208,14 @@ class TestEditedEnvelope:
         self, decisions: list[Decision], site: Path, state: Path
     ) -> None:
         digest = loaded(site).envelope.digest
-        store, spool = Store(bootstrap.store_url("sqlite:///store.sqlite", state)), SqliteSpool(state / "spool.sqlite")
+        store, spool = Store(kept.store_url("sqlite:///store.sqlite", state)), SqliteSpool(state / "spool.sqlite")
         bodies = [spool.artefact(digest), store.get_artefact(digest)]
         store.close()
         spool.close()
         for body in bodies:
             assert body is not None
             assert hashlib.sha256(body).hexdigest() == digest == decisions[0].digests.envelope
-        assert bootstrap.envelope_of(bootstrap.load(site).site, digest, state) == loaded(site).envelope
+        assert kept.envelope_of(bootstrap.load(site).site, digest, state) == loaded(site).envelope
 
     def test_the_replay_judges_by_the_envelope_of_then(
         self, decisions: list[Decision], edited: Path, state: Path
@@ -261,9 +260,9 @@ class TestEditedEnvelope:
 
 
 def test_a_decision_is_found_by_its_id_or_as_the_last(decisions: list[Decision], state: Path) -> None:
-    url = bootstrap.store_url("sqlite:///store.sqlite", state)
-    assert find_decision(decisions[2].id, state, url) == decisions[2]
-    assert find_decision("last", state, url) == decisions[-1]
+    url = kept.store_url("sqlite:///store.sqlite", state)
+    assert kept.find_decision(decisions[2].id, state, url) == decisions[2]
+    assert kept.find_decision("last", state, url) == decisions[-1]
 
 
 def test_a_store_that_is_away_is_told_of_and_does_not_keep_a_run_from_starting(
@@ -278,7 +277,7 @@ def spooled(folder: Path, decision: Decision) -> Path:
     spool = SqliteSpool(folder / "spool.sqlite")
     spool.append(TickEntry(decision=decision))
     spool.close()
-    upgrade(bootstrap.store_url("sqlite:///store.sqlite", folder))
+    upgrade(kept.store_url("sqlite:///store.sqlite", folder))
     return folder
 
 

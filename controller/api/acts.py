@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request
 
 from controller.api.backend import PENDING, REFUSED, STALE, BackendAwayError
+from controller.api.guards import principal
 from controller.api.problems import Problem
-from controller.api.roles import Principal, principal
+from controller.api.roles import Principal
 from controller.api.services import Services, asked, services, status_of
 from controller.store.intents import Intent, IntentState, Kind
 

@@ -13,7 +13,8 @@ from controller.api import problems, push_route, schema
 from controller.api.access import AccessBook
 from controller.api.backend import Backend
 from controller.api.gate import Gate
-from controller.api.roles import Role, guarded
+from controller.api.guards import guarded
+from controller.api.roles import Role
 from controller.api.routes import breakers, decisions, events, health, overrides, plants, rollout
 from controller.api.services import Services, asked
 from controller.metrics.web import Measure

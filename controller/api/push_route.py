@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from controller.api.guards import check, principal
 from controller.api.problems import Problem, response
 from controller.api.push import DecideRequest, DecideResponse
-from controller.api.roles import Role, check, principal
+from controller.api.roles import Role
 from controller.api.services import Services
 
 PATH = "/v1/plants/{plant}/decide"

@@ -1,16 +1,10 @@
-"""Who may do what. A role includes every lower one; a route states the lowest role that may use it.
+"""Who may do what. A role includes every lower one.
 
 Taking authority away from the candidate is one operator's right; giving it back takes an approver.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
-
-from fastapi import Depends, Request
-
-from controller.api.problems import Problem
 
 
 class Role(IntEnum):
@@ -40,33 +34,3 @@ class Principal:
     actor: str
     role: Role
     via: str
-
-
-def principal(request: Request) -> Principal:
-    """Who is asking. The gate has put them there; a route that needs nobody does not ask."""
-    found = request.scope.get("principal")
-    if not isinstance(found, Principal):
-        raise Problem(401, "unauthenticated", "send a token in the `Authorization: Bearer` header")
-    return found
-
-
-def check(who: Principal, role: Role) -> None:
-    """Raises the 403 problem unless `who` has `role` or a higher one."""
-    if who.role < role:
-        raise Problem(403, "forbidden", f"this takes the role `{role.word}`, yours is `{who.role.word}`")
-
-
-def require(role: Role) -> Callable[[Request], Awaitable[Principal]]:
-    """A dependency that lets `role` and above pass."""
-
-    async def checked(request: Request) -> Principal:
-        who = principal(request)
-        check(who, role)
-        return who
-
-    return checked
-
-
-def guarded(role: Role) -> dict[str, Any]:
-    """The keyword arguments that make a route need `role`, and say so in the schema as `x-role`."""
-    return {"dependencies": [Depends(require(role))], "openapi_extra": {"x-role": role.word}}

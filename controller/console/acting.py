@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from controller.api.acts import hand_in
+from controller.api.guards import check, guarded, principal
 from controller.api.problems import Problem
-from controller.api.roles import Role, check, guarded, principal
+from controller.api.roles import Role
 from controller.api.services import services, status_of
 from controller.console.pages import page
 from controller.store.intents import Kind

@@ -7,7 +7,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from controller.api.access import SESSION_VALID_S
 from controller.api.gate import COOKIE, session_cookie
-from controller.api.roles import Role, guarded
+from controller.api.guards import guarded
+from controller.api.roles import Role
 from controller.api.services import asked, services
 from controller.console.pages import page
 

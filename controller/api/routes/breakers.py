@@ -3,8 +3,9 @@
 from fastapi import APIRouter, Request
 
 from controller.api.acts import Handed
+from controller.api.guards import guarded
 from controller.api.models import BreakersView, ChangeBody, IntentView, ResetBody, StopBody, TripBody
-from controller.api.roles import Role, guarded
+from controller.api.roles import Role
 from controller.api.services import services, status_of
 from controller.api.views import intent
 

@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 
 from controller.api.explain import explain
+from controller.api.guards import guarded
 from controller.api.models import DecisionPage, DecisionView, Explanation
 from controller.api.problems import Problem
-from controller.api.roles import Role, guarded
+from controller.api.roles import Role
 from controller.api.services import Services, asked, services, status_of
 from controller.api.views import line, whole
 from controller.decision import Decision

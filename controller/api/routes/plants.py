@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter, Request
 
+from controller.api.guards import guarded
 from controller.api.live import PlantStatus
 from controller.api.models import PlantSummary
-from controller.api.roles import Role, guarded
+from controller.api.roles import Role
 from controller.api.services import asked, services, status_of
 
 router = APIRouter(tags=["plants"])

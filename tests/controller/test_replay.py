@@ -23,6 +23,7 @@ from controller.store.store import Store
 from migrations import upgrade
 from safety.values import Rung, Source
 from simulators.cooling.faults import Fault
+from tests.controller.cli.imports import heavy_imports
 from tests.controller.rig import in_charge, site_copy, system
 from tests.controller.scenes import Operator, befall, play, second
 
@@ -284,3 +285,12 @@ def spooled(folder: Path, decision: Decision) -> Path:
 def rewrite(path: Path, sql: str, record: bytes, victim: Decision) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         assert db.execute(sql, (record, victim.observation.taken_at)).rowcount == 1
+
+
+@pytest.mark.parametrize("words", [("replay", "last"), ("envelope", "explain", "last")], ids=" ".join)
+def test_what_the_spool_still_has_is_looked_at_without_the_store(
+    words: tuple[str, ...], site: Path, state: Path
+) -> None:
+    code, imported = heavy_imports(*words, "--site", site, "--state", state)
+    assert code == 0
+    assert imported <= {"msgspec", "rich"}

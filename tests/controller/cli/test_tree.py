@@ -1,0 +1,59 @@
+"""The tree of commands holds each one's first line of help, and imports a command when it is asked for."""
+
+from importlib import import_module
+from typing import Any, ClassVar
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from controller.cli.lazy import Entry, LazyGroup
+from controller.cli.main import TREE, app
+
+GROUP: Any = typer.main.get_command(app)
+
+
+def filled_at_once() -> typer.Typer:
+    """The same tree with every command in it from the beginning."""
+    full = typer.Typer(no_args_is_help=True, add_completion=False, help=app.info.help)
+    for word, entry in TREE.items():
+        what = getattr(import_module(f"controller.cli.{entry.module}"), entry.name)
+        if isinstance(what, typer.Typer):
+            full.add_typer(what, name=word)
+        else:
+            full.command(word)(what)
+    return full
+
+
+def page(tree: typer.Typer, *words: str) -> str:
+    said = CliRunner().invoke(tree, [*words, "--help"], prog_name="understudy", env={"COLUMNS": "120"})
+    assert said.exit_code == 0, said.output
+    return said.output
+
+
+@pytest.mark.parametrize("word", TREE)
+def test_the_line_in_the_tree_is_the_first_of_the_commands_own_help(word: str) -> None:
+    assert TREE[word].help == GROUP.commands[word].help.splitlines()[0]
+
+
+@pytest.mark.parametrize("words", [(), *((word,) for word in TREE)], ids=lambda words: " ".join(words) or "all")
+def test_every_page_is_that_of_a_tree_filled_at_once(words: tuple[str, ...]) -> None:
+    assert page(app, *words) == page(filled_at_once(), *words)
+
+
+def test_commands_are_listed_in_the_order_of_the_tree() -> None:
+    assert GROUP.list_commands(None) == list(GROUP.commands) == list(TREE)
+
+
+def test_a_command_that_does_not_exist_is_refused_and_the_nearest_one_named() -> None:
+    said = CliRunner().invoke(app, ["stpo"])
+    assert said.exit_code == 2
+    assert "Did you mean 'stop'?" in said.output
+
+
+def test_a_module_that_cannot_be_imported_is_not_told_as_a_command_that_does_not_exist() -> None:
+    class Broken(LazyGroup):
+        tree: ClassVar = {"walk": Entry("walking", "walk", "Walk.")}
+
+    with pytest.raises(ModuleNotFoundError, match=r"controller\.cli\.walking"):
+        Broken(name="broken").get_command(None, "walk")

@@ -263,6 +263,12 @@ FAILSAFE_F = '{id = "F", when = "v > 30", vector = {a = 20, b = 20, n = 1}}'
             'sensors = ["x", "y", "y"]',
             "vote `V`: three sensors, each a signal of its own, and another name for the result",
         ),
+        (
+            'vote = [{id = "V"',
+            'vote = [{id = "V2", signal = "v", sensors = ["x", "y", "z"], deviation = 1, safe_side = "high", unit = "C", '
+            'hazard = "h", basis = "b"}, {id = "V"',
+            "voted signal `v` is given twice: keep one",
+        ),
         ('name = "b", unit = "C"', 'name = "a", unit = "C"', "setpoint `a` is given twice: keep one"),
         ('{name = "y", unit', '{name = "x", unit', "signal `x` is given twice: keep one"),
         ('{id = "G", relinquish', '{id = "F", relinquish', "failsafe `F` is given twice: keep one"),

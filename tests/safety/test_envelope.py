@@ -1,6 +1,7 @@
 """An envelope as it is loaded: every kind with every field, what binds which rung, and what a policy is told it may do."""
 
 import tomllib
+from dataclasses import replace
 from math import inf, nextafter
 from typing import Any
 
@@ -264,6 +265,18 @@ FAILSAFE_F = '{id = "F", when = "v > 30", vector = {a = 20, b = 20, n = 1}}'
             "vote `V`: three sensors, each a signal of its own, and another name for the result",
         ),
         (
+            '"b", unit = "C", low = 0, high = 40',
+            '"b", unit = "C", low = 41, high = 40',
+            "setpoint `b`: `low` 41 is above `high` 40: swap them",
+        ),
+        (
+            '"x", unit = "C", low = -10, high = 50',
+            '"x", unit = "C", low = 51, high = 50',
+            "signal `x`: `low` 51 is above `high` 50: swap them",
+        ),
+        ('low = "0.5 * v + 2"', 'high = "q - 2"', f"rule `I`: `q` is no declared signal or discrete setpoint: {DECLARE}"),
+        ('low = "0.5 * v + 2"', 'high = "v -"', "rule `I`: `v -`: ends too early"),
+        (
             'vote = [{id = "V"',
             'vote = [{id = "V2", signal = "v", sensors = ["x", "y", "z"], deviation = 1, safe_side = "high", unit = "C", '
             'hazard = "h", basis = "b"}, {id = "V"',
@@ -354,3 +367,21 @@ def test_a_name_that_nobody_declared_is_refused_wherever_it_stands(rule: str, wa
     with pytest.raises(SpecError) as caught:
         every_with(was, becomes)
     assert str(caught.value) == f"rule `{rule}`: `q` is no declared {kind}: declare it or mend the name"
+
+
+def test_a_discrete_setpoint_that_need_not_wait_is_told_its_values() -> None:
+    free = replace(EVERY, command_rules=tuple(rule for rule in EVERY.command_rules if not isinstance(rule, Dwell)))
+    assert permitted(free, now(None, {}, v=20.0, **LEDGER_NOW))["n"] == Permitted(0.0, 2.0, (0.0, 1.0, 2.0), 0)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ('"x", unit = "C", low = -10, high = 50', '"x", unit = "C", low = 50, high = 50'),
+        ("low = 0, high = 2, values = [0, 1, 2]", "low = 1, high = 1, values = [1]"),
+        ("valid_for_s = 600", "valid_for_s = 300"),
+        ("guard_period_s = 30", "guard_period_s = 300"),
+    ],
+)
+def test_what_just_fits_is_loaded(was: str, becomes: str) -> None:
+    assert every_with(was, becomes).plant == "p"

@@ -1,5 +1,6 @@
 """Every written-out form against the meaning on a handful of judgements: quick, so that each mutant meets it."""
 
+from collections import Counter
 from dataclasses import replace
 from itertools import product
 from math import isnan, nan
@@ -8,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from safety.command_rules import Bound, Dwell, Relation, Slew
+from safety.command_rules import Bound, Dwell, Interlock, Relation, Slew
 from safety.conditions import Linear
-from safety.decide import decide, judge, judge_plainly
+from safety.decide import decide, judge, judge_plainly, observe
 from safety.envelope import Envelope, fresh_memory
 from safety.guard import guard
 from safety.money_rules import SpendRate
@@ -68,6 +69,13 @@ class AskedOfSteps(Asked):
     step_only = True
 
 
+class AskedOfWater(Asked):
+    """Another one."""
+
+    def margin(self, proposed: Setpoints, now: Situation) -> float:
+        return proposed["water"] + 2.0
+
+
 @pytest.mark.parametrize("kind", [Asked, AskedOfSteps])
 def test_a_kind_that_is_not_written_out_is_asked(kind: type[CommandRule]) -> None:
     envelope = envelope_of_some_kinds(2)
@@ -88,6 +96,20 @@ def test_a_kind_that_is_not_written_out_is_asked(kind: type[CommandRule]) -> Non
         assert answer is None or (same(answer[0], dict(plain.margins)) and answer[1] == plain.accepted)
         assert forms.stands(step, step, now) in (None, plain.accepted)
     assert left < 10
+
+
+def test_none_of_several_kinds_that_are_asked_is_forgotten() -> None:
+    some = envelope_of_some_kinds(2)
+    why: dict[str, Any] = {"tier": Tier.T2, "hazard": "h", "basis": "b"}
+    near = Interlock(id="X", **why, setpoint="air", when=None, low=Linear((), -4.0), high=None)
+    envelope = replace(some, command_rules=(Asked(id="Y", **why), AskedOfWater(id="Z", **why), near))
+    alone: Counter[str] = Counter()
+    for target, step, now in each(cases_of(some, 3, situations=40, per_situation=12)):
+        plain = judge_plainly(target, Ramped(step), Rung.HOLD, now, envelope)
+        assert envelope.compiled[Rung.HOLD].accepts(target, step, now) in (None, plain.accepted)
+        refusing = [rule for rule, margin in plain.margins.items() if not margin >= 0]
+        alone.update(refusing if len(refusing) == 1 else [])
+    assert min(alone[rule] for rule in "XYZ") > 5, alone
 
 
 @pytest.mark.parametrize("rung", RUNGS)
@@ -192,6 +214,20 @@ def test_a_relation_of_huge_coefficients_is_asked_itself() -> None:
     assert verdicts == {True, False}
 
 
+def test_an_interlock_of_a_huge_factor_is_asked_itself() -> None:
+    """The product is beyond every float, so the limit is not known, and what is not known refuses."""
+    limit = Linear((("s0", 1e200),))
+    huge = Interlock(id="HUGE", tier=Tier.T2, hazard="h", basis="b", setpoint="air", when=None, low=None, high=limit)
+    envelope = replace(envelope_of_some_kinds(2), command_rules=(huge,))
+    verdicts = {
+        agree(envelope, Rung.HOLD, {"air": 1.0}, {"air": 0.5}, Situation({"s0": Signal(value)}, None, None, 300.0, {}))
+        for value in (1.0, 1e-201, 1e149, -1e149)
+    }
+    assert verdicts == {True, False}
+    unknown = Situation({"s0": Signal(1e149)}, None, None, 300.0, {})
+    assert envelope.compiled[Rung.HOLD].accepts({"air": 1.0}, {"air": 0.5}, unknown) is not True
+
+
 def test_sums_of_money_that_floats_cannot_hold_are_asked_for_exactly() -> None:
     ledger = {"spent": "a", "reserved": "b", "limit": "c", "max_charge": "d", "idle": 1.0}
     why: dict[str, Any] = {"tier": Tier.T1, "hazard": "h", "basis": "b", "setpoint": "x"}
@@ -256,6 +292,14 @@ def test_what_is_well_is_decided_without_asking_rule_by_rule(monkeypatch: pytest
     assert ruling.command.rung is Rung.CANDIDATE
     assert ruling.command.setpoints["supply_c"] == pytest.approx(19.0)
     assert [judgement.verdict.findings for judgement in ruling.judgements] == [(), ()]
+
+
+def test_what_is_well_is_observed_without_asking_rule_by_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("safety.decide.observe_plainly", never)
+    envelope, seen, _, memory = usual()
+    _, later, told = observe(seen, envelope, memory, 30_000_000)
+    assert (later.since_us, told) == (memory.since_us + 30_000_000, ())
+    assert later.rules["CHILLERS-DWELL"] == (7.23e9, 7.23e9)
 
 
 def test_a_command_that_stands_is_guarded_without_judging_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,19 @@ def low(name: str, edge: float, **more: Any) -> Any:
     return made(Interlock, name, setpoint="x", low=Linear((), edge), **more)
 
 
+def test_setpoints_share_a_ramp_where_a_relation_joins_them_and_only_there() -> None:
+    """In the order in which they are declared, which is not the one of the alphabet."""
+    specs = [Spec("z"), Spec("c"), N, Spec("y"), Spec("b"), Spec("a"), Spec("x")]
+    rules = [relation("R", z=1.0, b=1.0), relation("S", y=1.0, x=-1.0), relation("T", b=2.0, a=1.0, n=1.0), SLOW]
+    groups = plan_ramp(specs, rules).groups
+    assert [group.setpoints for group in groups] == [("z", "b", "a"), ("c",), ("y", "x")]
+    assert [[rule.id for rule in group.slews] for group in groups] == [[], [], ["SLOW"]]
+
+
+def relation(name: str, **terms: float) -> Any:
+    return made(Relation, name, terms=tuple(terms.items()), limit=Linear((), 9.0))
+
+
 def test_what_no_rule_slows_goes_straight_to_its_target() -> None:
     assert moved([X, Y], [], {"x": 0.0, "y": 0.0}, {"x": 9.0, "y": -9.0}).step == {"x": 9.0, "y": -9.0}
 

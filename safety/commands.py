@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safety.cases import CaseError, Folder
-from safety.commission import LogError, commission, read_log
+from safety.commission import commission
+from safety.incumbent_log import LogError, read_log
 from safety.page import page
 from safety.spec import SpecError, load_envelope, parse_model
 from safety.values import Judgement, Outcome, Ruling
@@ -76,8 +77,10 @@ def commission_log(path: Path, log: Path) -> Said:
         found = commission(envelope, read_log(log, envelope))
     except (SpecError, LogError) as error:
         return Said((str(error),), well=False)
-    except (OSError, UnicodeDecodeError) as error:
-        return Said((f"log `{log}` cannot be read: {error}",), well=False)
+    except OSError as error:
+        return Said((f"log `{log}` cannot be read ({error.strerror}): give the path of a CSV",), well=False)
+    except UnicodeDecodeError as error:
+        return Said((f"log `{log}` is not UTF-8 text (byte {error.start}): save it as UTF-8",), well=False)
     return Said(tuple(found.lines()), found.passes)
 
 

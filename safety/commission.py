@@ -1,48 +1,43 @@
 """`understudy envelope commission --log L`: how often the incumbent of a real log would have been refused, and by what.
 
-The log is a CSV with a header: `time_s`, a column for each setpoint (what the incumbent commanded), and a column for each
-signal. An empty cell or a NaN is a signal that was not good. Each row is judged against the row before it, as commanded.
+Each row is judged against the row before it, as commanded. What a log does not hold is taken as well: the plant did what it
+was told, and every reading was new.
 """
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from math import isfinite, nan
-from pathlib import Path
-from typing import TextIO
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from math import nan
+from statistics import median
 
 from safety.decide import decide
 from safety.envelope import Envelope, fresh_memory
-from safety.inputs import Vote
+from safety.incumbent_log import Row
 from safety.rules import US_PER_S
-from safety.state_rules import Novelty
-from safety.values import Finding, Observation, Proposal, Quality, Rung, Setpoints, Signal, Source
+from safety.values import Finding, Observation, Proposal, Ruling, Rung, Source
 
 WANTED = 0.999
-
-
-class LogError(ValueError):
-    """A log that cannot be judged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One moment of a log."""
-
-    time_us: int
-    setpoints: Mapping[str, float]
-    signals: Mapping[str, Signal]
+# With none refused of n, up to 3 / n may be refused (95 %): fewer ticks than this cannot tell 99.9 % from less.
+ENOUGH = 3000
 
 
 @dataclass(frozen=True, slots=True)
 class Commissioned:
-    """What the log says of the envelope. `slowed` ticks were accepted, but the ramp went only a part of the way."""
+    """What the log says of the envelope. `slowed` ticks were accepted, but the ramp went only a part of the way.
+
+    `first` is when each rule spoke first, and what it said; `unknown` counts the rows in which a signal was not good;
+    `gap_s` is the usual time between two rows, `period_s` the envelope's own.
+    """
 
     ticks: int
     accepted: int
     slowed: int
     refused_by: Mapping[str, int]
     removed_by: Mapping[str, int]
+    first: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    gap_s: float = nan
+    period_s: float = nan
 
     @property
     def accepted_frac(self) -> float:
@@ -58,78 +53,73 @@ class Commissioned:
         yield f"accepted ({self.accepted_frac:.4%}) {verdict} required ({WANTED:.1%}) of {self.ticks} ticks"
         yield f"slowed by the ramp: {self.slowed}"
         for what, counts in (("refused by", self.refused_by), ("authority removed by", self.removed_by)):
-            for rule, count in sorted(counts.items(), key=lambda item: -item[1]):
-                yield f"{what} {rule}: {count}"
+            for rule, count in _most_first(counts):
+                yield f"{what} {rule}: {count}, first {self.first[rule]}"
+        for name, count in _most_first(self.unknown):
+            yield f"`{name}` is not good in {count} of {self.ticks} rows"
+        yield from self._doubts()
+
+    def _doubts(self) -> Iterator[str]:
+        """Why the answer may not be about this plant at all."""
+        if self.gap_s > 2 * self.period_s or 2 * self.gap_s < self.period_s:
+            yield f"rows are {self.gap_s:g} s apart, decisions {self.period_s:g} s: is `time_s` in seconds?"
+        if self.ticks < ENOUGH:
+            yield f"a short log: {self.ticks} ticks, and {ENOUGH} are needed to tell {WANTED:.1%} from less"
 
 
 def commission(envelope: Envelope, log: Iterable[Row]) -> Commissioned:
     """Judge a log, row by row, as the incumbent's proposals."""
-    ticks = accepted = slowed = 0
-    refused: dict[str, int] = {}
-    removed: dict[str, int] = {}
-    memory = fresh_memory(envelope)
-    last: Setpoints | None = None
-    before_us = 0
+    accepted = slowed = 0
+    refused, removed, unknown, first = _Counts(), _Counts(), _Counts(), dict[str, str]()
+    times_us: list[int] = []
+    for row, ruling in _rulings(envelope, log):
+        verdict = ruling.judgements[0].verdict
+        accepted += ruling.command.rung is Rung.INCUMBENT
+        slowed += verdict.accepted and dict(ruling.judgements[0].step) != dict(row.setpoints)
+        refusing = [finding for finding in verdict.findings if finding.refuses]
+        removing = _took_it(ruling, envelope)
+        refused.add(finding.rule for finding in refusing)
+        removed.add(finding.rule for finding in removing)
+        unknown.add(name for name, signal in row.signals.items() if not signal.good)
+        for finding in (*refusing, *removing):
+            first.setdefault(finding.rule, f"at {row.time_us / US_PER_S:.15g} s: {finding.detail}")
+        times_us.append(row.time_us)
+    gap_s, period_s = _usual_gap_s(times_us), envelope.period_us / US_PER_S
+    return Commissioned(len(times_us), accepted, slowed, refused, removed, first, unknown, gap_s, period_s)
+
+
+def _rulings(envelope: Envelope, log: Iterable[Row]) -> Iterator[tuple[Row, Ruling]]:
+    """Each row with what `decide` makes of it, the row before it in force."""
+    memory, last, before_us = fresh_memory(envelope), None, 0
     for row in log:
         elapsed_us = 0 if last is None else row.time_us - before_us
         observation = Observation(envelope.plant, "", row.time_us, row.signals, applied=last, readback=last)
         proposals = {Source.INCUMBENT: Proposal(Source.INCUMBENT, row.setpoints)}
         memory = replace(memory, last=last)
         ruling = decide(observation, proposals, Source.INCUMBENT, envelope, memory, elapsed_us=elapsed_us, epoch=0)
-        verdict = ruling.judgements[0].verdict
-        ticks += 1
-        accepted += ruling.command.rung is Rung.INCUMBENT
-        slowed += verdict.accepted and dict(ruling.judgements[0].step) != dict(row.setpoints)
-        _count(refused, (finding for finding in verdict.findings if finding.refuses))
-        if Source.INCUMBENT in ruling.removed:
-            _count(removed, ruling.state)
+        yield row, ruling
         memory, last, before_us = ruling.memory, row.setpoints, row.time_us
-    return Commissioned(ticks, accepted, slowed, refused, removed)
 
 
-def _count(counts: dict[str, int], findings: Iterable[Finding]) -> None:
-    for rule in {finding.rule for finding in findings}:
-        counts[rule] = counts.get(rule, 0) + 1
+def _took_it(ruling: Ruling, envelope: Envelope) -> list[Finding]:
+    """What took the incumbent's authority: the policy's own rules take nobody else's."""
+    taking = {rule.id for rule in envelope.state_rules if Source.INCUMBENT in rule.removes}
+    return [finding for finding in ruling.state if finding.rule in taking]
 
 
-def read_log(path: Path, envelope: Envelope) -> Iterator[Row]:
-    """The rows of a CSV. Raises LogError where it is none, a column is missing, or a command is no number."""
-    with path.open(encoding="utf-8", newline="") as file:
-        try:
-            yield from _rows(file, path, envelope)
-        except csv.Error as error:
-            raise LogError(f"log `{path}` is no CSV: {error}") from error
+class _Counts(dict[str, int]):
+    """How often each name was met, once for each row."""
+
+    def add(self, names: Iterable[str]) -> None:
+        for name in set(names):
+            self[name] = self.get(name, 0) + 1
 
 
-def _rows(file: TextIO, path: Path, envelope: Envelope) -> Iterator[Row]:
-    reader = csv.DictReader(file)
-    columns = set(reader.fieldnames or ())
-    missing = sorted(({"time_s"} | envelope.names | set(_logged(envelope))) - columns)
-    if missing:
-        raise LogError(f"log `{path}` has no column {', '.join(f'`{name}`' for name in missing)}: add what is missing")
-    for row in reader:
-        yield _row(row, envelope, f"{path}:{reader.line_num}")
+def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _row(row: Mapping[str, str], envelope: Envelope, where: str) -> Row:
-    try:
-        time_us = round(float(row["time_s"]) * US_PER_S)
-        setpoints = {spec.name: float(row[spec.name]) for spec in envelope.setpoints}
-    except (ValueError, TypeError, OverflowError) as error:
-        raise LogError(f"{where}: time and setpoints must be numbers: {error}") from error
-    return Row(time_us, setpoints, {name: _signal(row[name]) for name in _logged(envelope)})
-
-
-def _logged(envelope: Envelope) -> list[str]:
-    """The signals a plant sends: not those that a vote makes of its sensors, nor the novelty of a candidate."""
-    made = {each.signal for each in envelope.inputs if isinstance(each, Vote)}
-    made |= {rule.signal for rule in envelope.state_rules if isinstance(rule, Novelty)}
-    return [spec.name for spec in envelope.signals if spec.name not in made]
-
-
-def _signal(text: str | None) -> Signal:
-    try:
-        value = float(text or "nan")
-    except ValueError:
-        value = nan
-    return Signal(value, Quality.GOOD if isfinite(value) else Quality.BAD)
+def _usual_gap_s(times_us: list[int]) -> float:
+    """The median time between two rows [s]; NaN with fewer than two."""
+    gaps_us = [later - earlier for earlier, later in pairwise(times_us)]
+    return median(gaps_us) / US_PER_S if gaps_us else nan

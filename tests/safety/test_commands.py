@@ -1,11 +1,13 @@
 """`understudy envelope ...`: what each command says, and when it says no."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from safety import commands
-from safety.commission import LogError, Row, commission, read_log
+from safety.commission import commission
+from safety.incumbent_log import LogError, Row, read_log
 from safety.spec import load_envelope
 from safety.values import Signal
 from tests.safety.golden import CASES, FOLDER, USUAL, paths, read
@@ -58,8 +60,9 @@ def test_commissioning_says_what_would_have_refused_the_incumbent(tmp_path: Path
     said = commands.commission_log(SMALL, path)
     assert not said.well
     assert "accepted (80.0000%) < required" in said.lines[0]
-    assert "refused by SUPPLY-BOUND: 1" in said.lines
-    assert "authority removed by INLET-OLD: 1" in said.lines
+    assert "refused by SUPPLY-BOUND: 1, first at 900 s: `supply_c` 31 C is outside [10, 30]" in said.lines
+    assert "authority removed by INLET-OLD: 1, first at 1500 s: not good or older than 600 s: `inlet_c`" in said.lines
+    assert "`inlet_c` is not good in 1 of 10 rows" in said.lines
 
 
 def test_commissioning_counts_where_the_ramp_would_have_slowed(tmp_path: Path) -> None:
@@ -75,9 +78,74 @@ def test_a_log_without_its_columns_is_refused(tmp_path: Path, text: str) -> None
     assert "has no column" in said.lines[0]
 
 
-def test_a_command_that_is_no_number_names_its_line(tmp_path: Path) -> None:
-    with pytest.raises(LogError, match=r"log\.csv:3: time and setpoints"):
-        list(read_log(log_of(tmp_path, [{}, {"supply_c": "warm"}]), ENVELOPE))
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"supply_c": "warm"}, r"log\.csv:3: `supply_c` is `warm`: give the command as a number"),
+        ({"supply_c": ""}, r"log\.csv:3: `supply_c` is ``: give the command as a number"),
+        ({"time_s": "2026-01-01 00:05"}, r"log\.csv:3: `time_s` is `2026-01-01 00:05`: give seconds as a number"),
+        ({"time_s": "inf"}, r"log\.csv:3: `time_s` is `inf`: give seconds as a finite number"),
+        ({"time_s": 0}, r"log\.csv:3: `time_s` 0 is not after 0 of the row before: sort the log by time"),
+        ({"time_s": -1}, r"log\.csv:3: `time_s` -1 is not after 0 of the row before: sort the log by time"),
+    ],
+)
+def test_a_row_that_cannot_be_judged_names_its_line_and_cell(tmp_path: Path, row: dict[str, object], told: str) -> None:
+    with pytest.raises(LogError, match=told):
+        list(read_log(log_of(tmp_path, [{}, row]), ENVELOPE))
+
+
+@pytest.mark.parametrize("spoil", [lambda line: line.rpartition(",")[0], lambda line: line + ",1"])
+def test_a_row_cut_short_or_too_long_is_no_row_of_unknown_signals(tmp_path: Path, spoil: Callable[[str], str]) -> None:
+    path = log_of(tmp_path, [{}, {}])
+    *rest, last = path.read_text().splitlines()
+    path.write_text("\n".join([*rest, spoil(last)]))
+    assert commands.commission_log(SMALL, path).lines == (
+        f"{path}:3: not as many cells as the header has columns: mend or leave out the row",
+    )
+
+
+def test_a_log_without_rows_is_refused_and_not_counted(tmp_path: Path) -> None:
+    assert "a header and no rows" in commands.commission_log(SMALL, log_of(tmp_path, [])).lines[0]
+
+
+def test_a_log_saved_by_a_spreadsheet_is_read_and_semicolons_are_named(tmp_path: Path) -> None:
+    path = log_of(tmp_path, [{}, {}])
+    text = path.read_text()
+    path.write_text(text, encoding="utf-8-sig")
+    assert commands.commission_log(SMALL, path).well
+    path.write_text(text.replace(",", ";"))
+    assert commands.commission_log(SMALL, path).lines[0].endswith("separate the cells by commas")
+    path.write_text(text, encoding="utf-16")
+    assert commands.commission_log(SMALL, path).lines[0].endswith("save it as UTF-8")
+
+
+def test_commissioning_blames_only_rules_that_bind_the_incumbent(tmp_path: Path) -> None:
+    """An old inlet takes the policy's authority by two rules, and everybody's by one."""
+    said = commands.commission_log(SMALL, log_of(tmp_path, [{}, {"inlet_c": ""}]))
+    ruling = read(CASES / "decisions" / "stale_sensor_everybody.toml").ruling()
+    policys = {f.rule for f in ruling.state} - {"INLET-OLD"}
+    assert policys
+    removed = [line for line in said.lines if line.startswith("authority removed by")]
+    assert len(removed) == 1
+    assert removed[0].startswith("authority removed by INLET-OLD: 1,")
+    assert not any(name in line for name in policys for line in said.lines)
+
+
+def test_commissioning_doubts_a_log_in_other_units_of_time_and_a_short_one(tmp_path: Path) -> None:
+    usual = commands.commission_log(SMALL, log_of(tmp_path, [{}] * 3)).lines
+    assert usual[-1] == "a short log: 3 ticks, and 3000 are needed to tell 99.9% from less"
+    assert not any("apart" in line for line in usual)
+    for factor, gap in ((1000, "300000"), (1 / 300, "1")):
+        path = log_of(tmp_path, [{"time_s": 300 * at * factor} for at in range(3)])
+        said = commands.commission_log(SMALL, path).lines
+        assert f"rows are {gap} s apart, decisions 300 s: is `time_s` in seconds?" in said
+
+
+def test_rules_that_refused_equally_often_are_told_by_name(tmp_path: Path) -> None:
+    """And so in the same order in every process."""
+    path = log_of(tmp_path, [{"supply_c": 31, "fan_frac": 0.1}] * 2)
+    told = [line.split(":")[0] for line in commands.commission_log(SMALL, path).lines if line.startswith("refused by")]
+    assert told == ["refused by FAN-BOUND", "refused by SUPPLY-BOUND"]
 
 
 def test_a_log_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:

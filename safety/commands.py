@@ -4,16 +4,19 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite, nan
 from pathlib import Path
 
 from safety.cases import CaseError, Folder
+from safety.command_rules import Bound, Interlock
 from safety.commission import commission
+from safety.envelope import Envelope
 from safety.incumbent_log import LogError, read_log
 from safety.page import page
 from safety.spec import SpecError, load_envelope, parse_model
-from safety.values import Judgement, Outcome, Ruling
+from safety.values import Authority, Judgement, Outcome, Ruling, Rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,13 @@ def test(cases: Path, sites: Path) -> Said:
     except CaseError as error:
         return Said((str(error),), well=False)
     if not folder.paths():
-        return Said(
-            (f"`{cases / 'decisions'}` holds no golden decisions: give the folder that holds `decisions/`",), well=False
-        )
+        return _no_cases(cases)
     return Said((*failures, f"{len(folder.paths())} golden decisions, {len(failures)} differences"), well=not failures)
+
+
+def _no_cases(cases: Path) -> Said:
+    told = f"`{cases / 'decisions'}` holds no golden decisions: give the folder that holds `decisions/`"
+    return Said((told,), well=False)
 
 
 def commission_log(path: Path, log: Path) -> Said:
@@ -85,31 +91,58 @@ def commission_log(path: Path, log: Path) -> Said:
 
 
 def make_page(path: Path, cases: Path, sites: Path) -> Said:
-    """The envelope's page, from a fresh proof and the golden cases."""
+    """The envelope's page, from a fresh proof and the golden cases. It is made, and not well, where a proof fails."""
     from safety.proof.prove import prove_envelope
 
+    folder = Folder(cases, sites)
     try:
         envelope = load_envelope(path)
-    except SpecError as error:
+        if not folder.paths():
+            return _no_cases(cases)
+    except (SpecError, CaseError) as error:
         return Said((str(error),), well=False)
     proof = prove_envelope(envelope)
     answers = {each.name: each.answer.value for each in proof.obligations}
     says = {each.name: each.says for each in proof.obligations}
+    failed = tuple(
+        f"not proved: {each.name}: see `understudy envelope prove`" for each in proof.obligations if each.fails
+    )
     model = parse_model(path.read_text(encoding="utf-8"), origin=str(path))
-    return Said((), proof.holds, page(envelope, answers, Folder(cases, sites), model=model, says=says).encode())
+    return Said(failed, proof.holds, page(envelope, answers, folder, model=model, says=says).encode())
 
 
-def explain(ruling: Ruling) -> Said:
+def explain(ruling: Ruling, envelope: Envelope, authority: Authority = Authority.OURS) -> Said:
     """A ruling in an operator's words: who acts, who could not and why, what gave way and what waits."""
-    lines = [f"{ruling.command.rung} commands" + (f": {_told(ruling.chosen)}" if _told(ruling.chosen) else "")]
+    lines = [_who_acts(ruling)]
     lines += [f"{f.rule} ({f.tier.name}): {f.detail}" for f in ruling.state]
-    lines += [f"{source} has no authority" for source in ruling.removed]
+    lines += [
+        f"{latch.rule} is latched, first by: {latch.first_out.detail}; the candidate is out until an operator resets it"
+        for latch in ruling.memory.latches
+    ]
+    if authority is Authority.LOCAL:
+        lines.append("the plant's local system has the plant: nobody of ours has authority")
+    else:
+        lines += [f"{source} has no authority" for source in ruling.removed]
     for judgement in ruling.judgements:
-        lines += _explained(judgement)
+        lines += _explained(judgement, envelope)
+    if ruling.chosen.rung in (Rung.HOLD, Rung.FAILSAFE):  # nobody's proposal, so not told yet
+        lines += _explained(ruling.chosen, envelope)
     return Said(tuple(lines), ruling.chosen.verdict.accepted)
 
 
-def _explained(judgement: Judgement) -> Iterator[str]:
+def _who_acts(ruling: Ruling) -> str:
+    rung, told = ruling.command.rung, _told(ruling.chosen)
+    match rung:
+        case Rung.RELINQUISH:
+            return "nothing is commanded: the plant's local system resumes"
+        case Rung.HOLD:
+            return f"no source could act, so the last command is held: {told}"
+        case Rung.FAILSAFE:
+            return f"no source could act, so fail-safe `{ruling.memory.failsafe}` is commanded: {told}"
+    return f"{rung} commands: {told}"
+
+
+def _explained(judgement: Judgement, envelope: Envelope) -> Iterator[str]:
     verdict = judgement.verdict
     yield f"{judgement.rung}: " + ("accepted" if verdict.accepted else f"refused, first by {verdict.first_out}")
     for finding in verdict.findings:
@@ -117,9 +150,28 @@ def _explained(judgement: Judgement) -> Iterator[str]:
             yield f"    {finding.rule} ({finding.tier.name}) {finding.outcome} on the {finding.about}: {finding.detail}"
     for name in judgement.waiting:
         yield f"    `{name}` waits"
-    if verdict.accepted and verdict.margins:
-        rule = min(verdict.margins, key=lambda name: verdict.margins[name])
-        yield f"    nearest limit: {rule}, {verdict.margins[rule]:.4g} away"
+    if not verdict.accepted:  # nothing of it is used
+        return
+    for name, value in judgement.step.items():
+        if value != judgement.target[name] and name not in judgement.waiting:
+            yield f"    `{name}` moves to {value:.4g} for now, {judgement.target[name]:.4g} is wanted"
+    yield from _nearest(verdict.margins, envelope)
+
+
+def _nearest(margins: Mapping[str, float], envelope: Envelope) -> Iterator[str]:
+    """The limit that is nearest by share of its setpoint's range. A discrete setpoint always stands on a limit or far off."""
+    specs = {spec.name: spec for spec in envelope.setpoints}
+    found: list[tuple[float, str]] = []
+    for rule in envelope.command_rules:
+        margin = margins.get(rule.id, nan)
+        if isinstance(rule, Bound | Interlock) and isfinite(margin) and specs[rule.setpoint].values is None:
+            spec = specs[rule.setpoint]
+            share = margin / (spec.high - spec.low or 1.0)
+            found.append(
+                (share, f"{rule.id}, {margin:.4g} {rule.unit} away, {share:.1%} of the range of `{spec.name}`")
+            )
+    if found:
+        yield f"    nearest limit: {min(found)[1]}"
 
 
 def _told(judgement: Judgement) -> str:

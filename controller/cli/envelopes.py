@@ -1,11 +1,13 @@
 """`understudy envelope check | prove | diff | test | commission | page | explain`."""
 
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from controller.cli.options import DEMO, SiteOption, StateOption
+from controller.errors import SettingsError
 from safety import commands
 
 app = typer.Typer(
@@ -30,7 +32,7 @@ def prove(
     out: Annotated[Path | None, typer.Option(help="Where to write it; beside the envelope if not given.")] = None,
     key: Annotated[Path, typer.Option(help="Private key to sign with; made if there is none.")] = PROVER_KEY,
 ) -> None:
-    """Prove every obligation with z3 ([prove] extra) and write the signed certificate that the service insists on.
+    """Prove every obligation with z3 (the `prove` extra) and write the signed certificate that the service insists on.
 
     What does not hold is shown by a counterexample in engineering units. Exit code 1 if anything fails: then nothing is written.
     """
@@ -38,18 +40,22 @@ def prove(
     from controller.certificates import CERTIFICATE, PROVERS, signed
     from controller.policies.trust import read_or_make_key
 
+    _needs_z3("prove")
     said = commands.prove(envelope)
-    if said.well:
-        to = out or envelope.with_name(CERTIFICATE)
-        to.write_bytes(signed(said.made, read_or_make_key(key)))
-        typer.echo(f"certificate: {to}")
-        typer.echo(f"a site runs on it once {key.with_suffix('.pub')} lies in its folder trust/{PROVERS}/")
-    _say(said)
+    for line in said.lines:
+        typer.echo(line)
+    if not said.well:
+        raise typer.Exit(1)
+    to = out or envelope.with_name(CERTIFICATE)
+    to.write_bytes(signed(said.made, read_or_make_key(key)))
+    typer.echo(f"certificate: {to}")
+    typer.echo(f"a site runs on it once {key.with_suffix('.pub')} lies in its folder trust/{PROVERS}/")
 
 
 @app.command()
 def diff(old: File, new: File) -> None:
     """Which states and commands are judged otherwise, with examples, and so who must approve."""
+    _needs_z3("diff")
     _say(commands.diff(old, new))
 
 
@@ -78,9 +84,11 @@ def page(
     sites: SitesOption = Path("deploy/sites"),
 ) -> None:
     """Write its page: hazard, rule, proof, test and last result."""
+    _needs_z3("page")
     said = commands.make_page(envelope, cases, sites)
     if said.made:
         out.write_bytes(said.made)
+        typer.echo(f"page: {out}")
     _say(said)
 
 
@@ -99,7 +107,19 @@ def explain(
     found, folder = running_state(site, state)
     stored = find_decision(decision, folder, store_url(found.settings.store.url, folder))
     envelope = envelope_of(found, stored.digests.envelope, folder)
-    _say(commands.explain(redecide(stored, envelope)))
+    given = stored.assignment
+    typer.echo(f"assigned to {given.source}, stage `{given.stage}`: {given.why or 'no reason was given'}")
+    if stored.without:
+        typer.echo(f"kept out of this decision by guard or breaker: {', '.join(stored.without)}")
+    _say(commands.explain(redecide(stored, envelope), envelope, stored.observation.authority))
+
+
+def _needs_z3(command: str) -> None:
+    """The service is installed without z3; who looks after its envelopes needs it."""
+    if importlib.util.find_spec("z3") is None:
+        raise SettingsError(
+            f"`envelope {command}` needs z3: `make test` installs it, or `pip install -c constraints.txt -e .[prove]`"
+        )
 
 
 def _say(said: commands.Said) -> None:

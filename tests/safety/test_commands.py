@@ -1,5 +1,6 @@
 """`understudy envelope ...`: what each command says, and when it says no."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,16 +158,60 @@ def test_an_empty_log_passes_nothing() -> None:
     assert commission(ENVELOPE, [Row(0, USUAL["targets"], {n: Signal(v) for n, v in USUAL["signals"].items()})]).passes
 
 
+def explained(case: str) -> str:
+    found = read(CASES / "decisions" / f"{case}.toml")
+    return "\n".join(commands.explain(found.ruling(), found.envelope, found.observation.authority).lines)
+
+
 def test_explain_tells_who_acts_who_could_not_and_why() -> None:
-    said = "\n".join(commands.explain(read(CASES / "decisions" / "trip.toml").ruling()).lines)
+    said = explained("trip")
     assert "incumbent commands: supply_c 18" in said
     assert "INLET-TRIP (T1): `inlet_c` 33 C is outside [10, 32]" in said
     assert "candidate has no authority" in said
-    said = "\n".join(commands.explain(read(CASES / "decisions" / "slew_waived.toml").ruling()).lines)
-    assert "SUPPLY-SLEW (T4) waived on the step" in said
-    said = "\n".join(commands.explain(read(CASES / "decisions" / "waiting_on_a_timer.toml").ruling()).lines)
-    assert "`chillers_on` waits" in said
-    assert "nearest limit: " in said
+    assert "SUPPLY-SLEW (T4) waived on the step" in explained("slew_waived")
+    assert "`chillers_on` waits" in explained("waiting_on_a_timer")
+
+
+def test_explain_tells_of_a_latch_whose_cause_has_gone() -> None:
+    said = explained("trip_latched")
+    assert "INLET-TRIP is latched, first by: as it was; the candidate is out until an operator resets it" in said
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        ("hold", "no source could act, so the last command is held: supply_c 18"),
+        ("failsafe", "no source could act, so fail-safe `COLD-HALL` is commanded: chillers_on 1"),
+        ("relinquish", "nothing is commanded: the plant's local system resumes"),
+    ],
+)
+def test_explain_says_what_the_last_rungs_do(case: str, told: str) -> None:
+    assert explained(case).startswith(told)
+
+
+def test_explain_tells_what_gives_way_to_a_last_resort() -> None:
+    said = explained("hold_is_judged_as_of_now").partition("failsafe: accepted")[2]
+    for rule in ("DEW (T2)", "FLOW-A-SLEW (T4)", "FLOW-B-SLEW (T4)", "SUPPLY-SLEW (T4)"):
+        assert f"    {rule} waived on the step: " in said
+
+
+def test_explain_says_that_the_local_system_has_the_plant() -> None:
+    said = explained("local_authority_relinquishes")
+    assert "the plant's local system has the plant: nobody of ours has authority" in said
+    assert "incumbent has no authority" not in said
+
+
+def test_explain_names_the_nearest_limit_of_what_can_move() -> None:
+    """In its unit, by share of the range. One of two chillers always stands on a limit, which says nothing."""
+    said = explained("ramped")
+    assert "CHILLERS-BOUND" not in said
+    nearest = [line for line in said.splitlines() if "nearest limit" in line]
+    assert re.fullmatch(r"    nearest limit: [A-Z-]+, [\d.]+ \w+ away, [\d.]+% of the range of `\w+`", nearest[0])
+
+
+def test_explain_tells_a_step_from_the_target_it_is_a_part_of() -> None:
+    assert "`supply_air_c` moves to 21.6 for now, 24 is wanted" in explained("cooling_supply_slew")
+    assert "for now" not in explained("override_refused")
 
 
 def test_prove_gives_a_certificate_only_where_all_is_proved() -> None:
@@ -184,9 +229,20 @@ def test_diff_says_who_must_approve(tmp_path: Path) -> None:
     assert not commands.diff(SMALL, tmp_path / "absent.toml").well
 
 
+def test_a_page_without_golden_decisions_is_not_made(tmp_path: Path) -> None:
+    """It would say of every rule that no case tests it."""
+    pytest.importorskip("z3")
+    said = commands.make_page(SMALL, tmp_path, FOLDER.sites)
+    assert not said.well
+    assert said.made == b""
+    assert "holds no golden decisions" in said.lines[0]
+
+
 def test_the_page_tells_hazard_rule_proof_case_and_result() -> None:
     pytest.importorskip("z3")
-    text = commands.make_page(SMALL, FOLDER.cases, FOLDER.sites).made.decode()
+    made = commands.make_page(SMALL, FOLDER.cases, FOLDER.sites)
+    assert any(line.startswith("not proved: failsafe/") for line in made.lines)
+    text = made.made.decode()
     row = next(line for line in text.splitlines() if "`DEW`" in line)
     assert row.startswith("| condensation | `DEW` (interlock) | T2 |")
     assert "`veto_t2_interlock`" in row

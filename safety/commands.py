@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
 
+from safety.advice import advice
 from safety.cases import CaseError, Folder
 from safety.command_rules import Bound, Interlock
 from safety.commission import commission
@@ -29,13 +30,13 @@ class Said:
 
 
 def check(path: Path) -> Said:
-    """Whether an envelope loads; what it is called."""
+    """Whether an envelope loads; what it is called, and what should be looked at."""
     try:
         envelope = load_envelope(path)
     except SpecError as error:
         return Said((str(error),), well=False)
     counts = f"{len(envelope.setpoints)} setpoints, {len(envelope.signals)} signals, {len(envelope.rules)} rules"
-    return Said((f"{envelope.plant}: {counts}", f"digest {envelope.digest}"), well=True)
+    return Said((f"{envelope.plant}: {counts}", f"digest {envelope.digest}", *advice(envelope)), well=True)
 
 
 def prove(path: Path) -> Said:

@@ -30,8 +30,10 @@ docs: $(VENV)/.test ## write the generated reference pages anew (ten minutes, fo
 	@$(BIN)/python -m simulators.bidding.report
 	@$(BIN)/python -m simulators.bidding.trap
 
-certify: $(VENV)/.test ## prove the shipped envelopes anew, after a change of one or of the kernel; the key is forgotten at once
+certify: $(VENV)/.test ## prove the shipped envelopes anew, after a change of one or of the kernel; the key is forgotten at once; and write their pages
 	@$(BIN)/python -m controller.certificates deploy/sites/demo deploy/sites/bidding-demo examples/third_plant/site
+	@$(BIN)/understudy envelope page deploy/sites/demo/envelope.toml --out docs/reference/envelope-demo.md
+	@$(BIN)/understudy envelope page deploy/sites/bidding-demo/envelope.toml --out docs/reference/envelope-bidding-demo.md
 
 differential: $(VENV)/.test ## the forms of the envelope against each other on ten million cases, a million of them rule by rule; a million of its state rules
 	@$(BIN)/python -m tests.safety.differential --cases 10000000 --plain-least 1000000

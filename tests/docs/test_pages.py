@@ -39,6 +39,17 @@ def test_every_page_is_of_one_of_the_four_kinds() -> None:
     assert [str(page) for page in inside if page.parts[0] not in KINDS and str(page) != "glossary.md"] == []
 
 
+def test_every_page_is_reached_from_the_readme() -> None:
+    found, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page.suffix == ".md" and page.exists() and page not in found:
+            found.add(page)
+            waiting += [(page.parent / link.partition("#")[0]).resolve() for link in links(page)]
+    inside = {page for page in pages() if page.is_relative_to(ROOT / "docs")}
+    assert [name_of(page) for page in sorted(inside - found)] == []
+
+
 def test_every_page_begins_with_its_title() -> None:
     for page in pages():
         assert page.read_text().startswith("# "), name_of(page)

@@ -1,0 +1,29 @@
+"""What the how-to says of its example rule is so: it loads, the prover refutes it in these words, and 22 C mends it."""
+
+import tomllib
+
+import pytest
+
+from safety.spec import parse_envelope
+from tests.docs.pages import ROOT, fences
+
+PAGE = ROOT / "docs" / "how-to" / "add-a-rule.md"
+DEMO = (ROOT / "deploy" / "sites" / "demo" / "envelope.toml").read_text()
+RULE = next(fences(PAGE, "toml")).text
+
+
+def test_the_rule_shown_loads_in_the_demo() -> None:
+    shown = tomllib.loads(RULE)["rule"][0]["id"]
+    assert shown in {rule.id for rule in parse_envelope(DEMO + "\n" + RULE).rules}
+
+
+def test_the_prover_says_of_it_what_the_page_says_and_the_remedy_holds() -> None:
+    pytest.importorskip("z3")
+    from safety.proof.about_rules import last_resorts_stand
+
+    with_the_rule = DEMO + "\n" + RULE
+    (refuted,) = (each for each in last_resorts_stand(parse_envelope(with_the_rule)) if each.fails)
+    assert f"refuted {refuted.name}: {refuted.says}: {refuted.detail}" in PAGE.read_text()
+    mended = with_the_rule.replace("vector = { supply_air_c = 21,", "vector = { supply_air_c = 22,")
+    assert mended != with_the_rule
+    assert not any(each.fails for each in last_resorts_stand(parse_envelope(mended)))

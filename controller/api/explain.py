@@ -52,6 +52,11 @@ def story(decision: Decision) -> Iterator[str]:
             yield f"The {proposal.source.value} gave no usable answer ({proposal.status.value}) {proposal.detail}".rstrip()
     for finding in decision.state:
         yield f"{finding.rule}: {finding.detail}."
+    for latch in decision.memory_after.latches:
+        yield f"{latch.rule} is latched, first by: {latch.first_out.detail}; the candidate is out until an operator resets it."
+    if decision.without:
+        held = ", ".join(source.value for source in decision.without)
+        yield f"Kept out of this decision by guard, STOP, a breach or a failing record: {held}."
     if decision.removed:
         yield f"Without authority: {', '.join(source.value for source in decision.removed)}."
     for judged in decision.judged:

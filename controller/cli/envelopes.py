@@ -110,7 +110,9 @@ def explain(
     given = stored.assignment
     typer.echo(f"assigned to {given.source}, stage `{given.stage}`: {given.why or 'no reason was given'}")
     if stored.without:
-        typer.echo(f"kept out of this decision by guard or breaker: {', '.join(stored.without)}")
+        typer.echo(
+            f"kept out of this decision by guard, STOP, a breach or a failing record: {', '.join(stored.without)}"
+        )
     _say(commands.explain(redecide(stored, envelope), envelope, stored.observation.authority))
 
 

@@ -1,10 +1,12 @@
 """What can be read: plants, decisions, explanations, rollout, breakers, overrides, events, intents."""
 
+from dataclasses import replace
+
 import pytest
 
 from controller.api.explain import explain, story
 from controller.api.live import read
-from safety.values import Rung
+from safety.values import Finding, Latch, Outcome, Rung, Source, Tier
 from tests.controller.api.conftest import Client
 from tests.controller.fakes import WALL_US, FakeSite
 
@@ -59,6 +61,19 @@ def test_the_story_of_a_tick_names_the_late_candidate() -> None:
     site = FakeSite()
     site.tick(53)
     assert any("gave no usable answer (late)" in sentence for sentence in story(site.history[52]))
+
+
+def test_the_story_names_a_latch_whose_cause_has_gone_and_who_was_kept_out(site: FakeSite) -> None:
+    first = Finding("T1-hot", Tier.T1, Outcome.VETO, -1.0, "state", "`zone_1_c` 33 C is outside [15, 32]")
+    decision = site.history[3]
+    memory = replace(decision.memory_after, latches=(Latch("T1-hot", first),))
+    told = list(story(replace(decision, memory_after=memory, without=(Source.CANDIDATE,))))
+    assert (
+        "T1-hot is latched, first by: `zone_1_c` 33 C is outside [15, 32]; the candidate is out until an operator resets it."
+        in told
+    )
+    assert "Kept out of this decision by guard, STOP, a breach or a failing record: candidate." in told
+    assert not any("latched" in sentence or "Kept out" in sentence for sentence in story(decision))
 
 
 def test_a_value_that_is_no_number_is_null(client: Client, site: FakeSite) -> None:

@@ -6,8 +6,9 @@ It runs once, at the edge, and what it returns needs nothing of it any more.
 import hashlib
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -19,12 +20,12 @@ from safety.spec_rules import (
     AnyRule,
     Id,
     Name,
-    NotNegative,
+    NoTime,
     Number,
-    Positive,
     SpecError,
     Strict,
     Text,
+    Time,
     condition_of,
     microseconds,
 )
@@ -74,10 +75,10 @@ class EnvelopeModel(Strict):
     """The whole file."""
 
     plant: Text
-    period_s: Positive
-    guard_period_s: Positive
-    valid_for_s: Positive
-    hold_max_s: NotNegative
+    period_s: Time
+    guard_period_s: Time
+    valid_for_s: Time
+    hold_max_s: NoTime
     setpoint: Annotated[list[SetpointModel], Field(min_length=1)]
     signal: list[SignalModel] = Field(default_factory=list)
     rule: list[AnyRule]
@@ -108,10 +109,12 @@ def parse_model(text: str, *, origin: str = "envelope.toml") -> EnvelopeModel:
     """The validated file, not yet an envelope. Raises SpecError."""
     if len(text) > _LONGEST:
         raise SpecError(f"`{origin}` has {len(text)} characters: at most {_LONGEST} are read")
+    raw: dict[str, Any] = {}
     try:
-        return EnvelopeModel.model_validate(tomllib.loads(text, parse_float=exact))
+        raw = tomllib.loads(text, parse_float=exact)
+        return EnvelopeModel.model_validate(raw)
     except ValidationError as error:
-        raise SpecError(f"`{origin}`: {_first(error)}") from error
+        raise SpecError(f"`{origin}`: {_first(error, raw)}") from error
     except RecursionError as error:
         raise SpecError(f"`{origin}` is nested too deeply to be an envelope") from error
     except ValueError as error:
@@ -139,6 +142,7 @@ def build_envelope(model: EnvelopeModel) -> Envelope:
         inputs=(*(each.build() for each in model.plausibility), *(each.build() for each in model.vote)),
     )
     check_envelope(envelope)
+    _check_input_units(model)
     return envelope
 
 
@@ -179,10 +183,35 @@ def _failsafe(entry: FailSafeModel) -> FailSafe:
     return FailSafe(entry.id, None if entry.when is None else condition_of(entry.id, entry.when), entry.vector)
 
 
-def _first(error: ValidationError) -> str:
+def _check_input_units(model: EnvelopeModel) -> None:
+    """A vote or plausibility says the unit of its limits, which is the one of its signal."""
+    units = {spec.name: spec.unit for spec in model.signal}
+    for kind, inputs in (("plausibility", model.plausibility), ("vote", model.vote)):
+        for each in inputs:
+            if each.unit != units[each.signal]:
+                raise SpecError(f"{kind} `{each.id}`: unit `{each.unit}` where `{units[each.signal]}` is wanted")
+
+
+def _first(error: ValidationError, raw: Mapping[str, Any]) -> str:
     """The first thing wrong, as `where: what`."""
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "envelope"
+    where, said = _where(first["loc"], raw), first["msg"].lower().removeprefix("value error, ")
     given = f", given `{str(first['input'])[:60]}`" if isinstance(first.get("input"), str | int | float) else ""
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"`{where}`: {first['msg'].lower()}{given}{more}"
+    return f"{where}: {_WHAT.get(first['type'], said)}{given}{more}"
+
+
+def _where(place: tuple[int | str, ...], raw: Mapping[str, Any]) -> str:
+    """Rules, votes and the like by the names they have; by their places in the file only where they have none."""
+    at = place[1] if len(place) > 1 else None
+    if not isinstance(at, int):
+        return f"`{'.'.join(map(str, place)) or 'envelope'}`"
+    entry = raw[str(place[0])][at]
+    given = entry if isinstance(entry, dict) else {}
+    name = given.get("id", given.get("name"))
+    named = f"{place[0]} `{name}`" if isinstance(name, str) else f"{place[0]} number {at + 1}"
+    keys = [str(part) for part in place[2:] if part != given.get("kind")]
+    return f"{named}: `{'.'.join(keys)}`" if keys else named
+
+
+_WHAT = {"union_tag_not_found": "`kind` is missing"}

@@ -14,6 +14,7 @@ from safety.spec_rules import (
     SpecError,
     Strict,
     Text,
+    Time,
     condition_of,
     microseconds,
 )
@@ -27,7 +28,7 @@ class PlausibilityModel(Strict):
     low: Number
     high: Number
     rate_per_s: Positive | None = None
-    stuck_s: Positive | None = None
+    stuck_s: Time | None = None
     agrees: Text | None = None
     unit: Text
     hazard: Text

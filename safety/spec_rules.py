@@ -6,7 +6,7 @@ the policy alone, say, when the ramp is the same for every source.
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from safety.command_rules import Bound, Dwell, Interlock, Permissive, RateWindow, Relation, Slew, TrustRegion
 from safety.conditions import Condition, Linear
@@ -42,10 +42,25 @@ def _pair(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _whole(seconds: float) -> float:
+    """Times are counted in whole microseconds; what is not one would be rounded, down to nothing even."""
+    if microseconds(seconds) / US_PER_S != seconds:
+        raise ValueError("whole microseconds are wanted: give at most six decimals")
+    return seconds
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a text is wanted, not blanks")
+    return text
+
+
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
-Text = Annotated[str, Field(min_length=1, max_length=1000)]
+NoTime = Annotated[NotNegative, AfterValidator(_whole)]
+Time = Annotated[Positive, AfterValidator(_whole)]
+Text = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_said)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 Pair = Annotated[tuple[Number, Number], BeforeValidator(_pair)]
@@ -181,10 +196,10 @@ class DwellModel(CommandModel):
 
     kind: Literal["dwell"]
     setpoint: Name
-    min_on_s: NotNegative
-    min_off_s: NotNegative
+    min_on_s: NoTime
+    min_off_s: NoTime
     max_starts: Annotated[int, Field(ge=0, le=100)] = 0
-    window_s: NotNegative = 0.0
+    window_s: NoTime = 0.0
 
     def build(self) -> CommandRule:
         if (self.max_starts > 0) != (self.window_s > 0):
@@ -213,7 +228,7 @@ class TrustRegionModel(CommandModel):
 class StalenessModel(RuleModel):
     kind: Literal["staleness"]
     signals: Annotated[list[Name], Field(min_length=1)]
-    max_age_s: NotNegative
+    max_age_s: NoTime
 
     def build(self) -> StateRule:
         return Staleness(**self.common(), signals=tuple(self.signals), max_age_us=microseconds(self.max_age_s))
@@ -226,7 +241,7 @@ class TripModel(RuleModel):
     signal: Name
     low: Number
     high: Number
-    on_delay_s: NotNegative = 0.0
+    on_delay_s: NoTime = 0.0
     critical: bool = False
 
     def build(self) -> StateRule:
@@ -245,7 +260,7 @@ class ReadbackModel(RuleModel):
     kind: Literal["readback"]
     setpoint: Name
     tolerance: NotNegative
-    delay_s: NotNegative = 0.0
+    delay_s: NoTime = 0.0
 
     def build(self) -> StateRule:
         return Readback(
@@ -261,7 +276,7 @@ class RateWindowModel(CommandModel):
     kind: Literal["rate_window"]
     setpoint: Name
     most: Positive
-    window_s: Positive
+    window_s: Time
 
     def build(self) -> CommandRule:
         return RateWindow(
@@ -314,7 +329,7 @@ class SpendRateModel(BudgetModel):
 class WatchdogModel(RuleModel):
     kind: Literal["watchdog"]
     signal: Name
-    max_silence_s: Positive
+    max_silence_s: Time
 
     def build(self) -> StateRule:
         return Watchdog(**self.common(), signal=self.signal, max_silence_us=microseconds(self.max_silence_s))
@@ -328,7 +343,7 @@ class RecoverabilityModel(RuleModel):
     kind: Literal["recoverability"]
     signal: Name
     rise_per_s: Number | Text
-    horizon_s: Positive
+    horizon_s: Time
     high: Number
     margin: NotNegative
 

@@ -261,8 +261,10 @@ def _who_approves(old: Envelope, new: Envelope, rules: tuple[Change, ...], loose
             "T0-T4, an input or a setting changes: a replay on the incumbent's log is needed too, "
             "a tighter limit can block a rescue",
         )
-    if looser or _state(old) - _state(new):
+    if looser:
         return 2, "the policy may do more than before"
+    if _remembering(old) - _remembering(new):
+        return 2, "a rule of the policy that remembers has changed, and an example looks at one moment only"
     return 1, "only the policy's own rules get tighter"
 
 
@@ -270,6 +272,6 @@ def _of_tiers(envelope: Envelope) -> dict[str, Rule]:
     return {rule.id: rule for rule in envelope.rules if rule.tier <= Tier.T4}
 
 
-def _state(envelope: Envelope) -> set[str]:
-    """State rules of T5 as they are: one that is gone or changed may have become looser."""
-    return {repr(rule) for rule in envelope.state_rules if rule.tier is Tier.T5}
+def _remembering(envelope: Envelope) -> set[str]:
+    """State rules of T5 that count time: what they will have counted by and by is more than one moment shows."""
+    return {repr(rule) for rule in envelope.state_rules if rule.tier is Tier.T5 and rule.fresh()}

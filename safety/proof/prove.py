@@ -41,8 +41,13 @@ class Proof:
                 yield from (f"    {line}" for line in told)
         failed = [each.name for each in self.obligations if each.fails]
         proved = sum(each.answer is Answer.PROVED for each in self.obligations)
-        warned = sum(each.answer is Answer.WARNED for each in self.obligations)
-        yield f"{proved} of {len(self.obligations)} obligations proved, {warned} warnings, {len(failed)} failed"
+        warned, computed = (
+            sum(each.answer is answer for each in self.obligations) for answer in (Answer.WARNED, Answer.COMPUTED)
+        )
+        yield (
+            f"{len(self.obligations)} obligations: {proved} proved, {computed} computed, {warned} warned of, "
+            f"{len(failed)} failed"
+        )
         yield from (f"failed: {name}" for name in failed)
 
 

@@ -274,6 +274,8 @@ FAILSAFE_F = '{id = "F", when = "v > 30", vector = {a = 20, b = 20, n = 1}}'
             '"x", unit = "C", low = 51, high = 50',
             "signal `x`: `low` 51 is above `high` 50: swap them",
         ),
+        ('safe_side = "high", unit = "C"', 'safe_side = "high", unit = "kW"', "vote `V`: unit `kW` where `C` is wanted"),
+        ('agrees = "x <= y", unit = "C"', 'agrees = "x <= y", unit = "K"', "plausibility `P`: unit `K` where `C` is wanted"),
         ('low = "0.5 * v + 2"', 'high = "q - 2"', f"rule `I`: `q` is no declared signal or discrete setpoint: {DECLARE}"),
         ('low = "0.5 * v + 2"', 'high = "v -"', "rule `I`: `v -`: ends too early"),
         (
@@ -385,3 +387,51 @@ def test_a_discrete_setpoint_that_need_not_wait_is_told_its_values() -> None:
 )
 def test_what_just_fits_is_loaded(was: str, becomes: str) -> None:
     assert every_with(was, becomes).plant == "p"
+
+
+WHOLE = "whole microseconds are wanted: give at most six decimals"
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "says"),
+    [
+        ("max_age_s = 90", "max_age_s = 0.0000004", f"rule `E`: `max_age_s`: {WHOLE}, given `4e-07`"),
+        ("period_s = 300", "period_s = 300.0000001", f"`period_s`: {WHOLE}, given `300.0000001`"),
+        ("hold_max_s = 600", "hold_max_s = 0.12345678", f"`hold_max_s`: {WHOLE}, given `0.12345678`"),
+        ("stuck_s = 60", "stuck_s = 1e-7", f"plausibility `P`: `stuck_s`: {WHOLE}, given `1e-07`"),
+        ("max_silence_s = 90", "max_silence_s = 9e-7", f"rule `H`: `max_silence_s`: {WHOLE}, given `9e-07`"),
+        ("max_silence_s = 90", "max_silence_s = 0", "rule `H`: `max_silence_s`: input should be greater than 0, given `0`"),
+        ("delay_s = 60", "delay_s = -1", "rule `Y`: `delay_s`: input should be greater than or equal to 0, given `-1`"),
+        ('id = "A", kind = "bound"', 'id = "A", kind = "bund"', "rule `A`: input tag 'bund' found using 'kind'"),
+        ('id = "A", kind = "bound", ', 'id = "A", ', "rule `A`: `kind` is missing"),
+        ('id = "A", kind = "bound", ', 'kind = "bound", ', "rule number 1: `id`: field required"),
+        ("low = 5, high = 35", "low = 5, hihg = 35", "rule `A`: `high`: field required (and 1 more)"),
+        ("low = 5, high = 35", "low = 5, high = 35, hihg = 1", "rule `A`: `hihg`: extra inputs are not permitted, given `1`"),
+        ('["x", "y", "z"]', '["x", "y", 3]', "vote `V`: `sensors.2`: input should be a valid string, given `3`"),
+        ('{name = "y", unit = "C"', '{name = "y", unit = 3', "signal `y`: `unit`: input should be a valid string, given `3`"),
+        ('{name = "y", unit = "C"', '{name = 3, unit = "C"', "signal number 2: `name`: input should be a valid string, given `3`"),
+        ('basis = "b"}]', 'basis = " "}]', "plausibility `P`: `basis`: a text is wanted, not blanks, given ` ` (and 1 more)"),
+        ('plant = "p"', 'plant = ""', "`plant`: string should have at least 1 character, given ``"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_by_the_rule_it_is_in(was: str, becomes: str, says: str) -> None:
+    text = PATH.read_text()
+    assert was in text
+    count = -1 if "basis" in was else 1
+    with pytest.raises(SpecError) as caught:
+        parse_model(text.replace(was, becomes, count))
+    assert str(caught.value).startswith(f"`envelope.toml`: {says}")
+    if "found using" not in says:
+        assert str(caught.value) == f"`envelope.toml`: {says}"
+
+
+def test_an_entry_that_is_no_table_is_named_by_its_place() -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_model(PATH.read_text().replace("rule = [", "rule = [3, ", 1))
+    assert str(caught.value).startswith("`envelope.toml`: rule number 1: ")
+
+
+def test_times_to_the_microsecond_are_kept() -> None:
+    assert every_with("period_s = 300", "period_s = 300.000001").period_us == 300_000_001
+    assert every_with("hold_max_s = 600", "hold_max_s = 0").hold_max_us == 0
+    assert every_with("hold_max_s = 600", "hold_max_s = 1234567.891234").hold_max_us == 1_234_567_891_234

@@ -290,7 +290,18 @@ def test_a_tighter_hard_limit_needs_two_as_well() -> None:
 def test_a_tighter_rule_of_the_policy_needs_one_and_a_looser_one_two() -> None:
     assert difference(SMALL, changed(TRUST={"distance": 2})).approvals == 1
     assert difference(SMALL, changed(TRUST={"distance": 4})).approvals == 2
-    assert difference(SMALL, changed(**{"INLET-FRESH": {"max_age_s": 500}})).approvals == 2
+    older, fresher = (difference(SMALL, changed(**{"INLET-FRESH": {"max_age_s": age}})) for age in (500, 30))
+    assert (older.approvals, bool(older.looser), bool(older.tighter)) == (2, True, False)
+    assert (fresher.approvals, bool(fresher.looser), bool(fresher.tighter)) == (1, False, True)
+    assert "only the policy's own rules get tighter" in "\n".join(fresher.lines())
+
+
+def test_a_rule_of_the_policy_that_counts_time_takes_two_whichever_way_it_changes() -> None:
+    slow = {"id": "BEAT", "kind": "watchdog", "tier": "T5", "signal": "inlet_c", "max_silence_s": 600, "unit": "s"}
+    slow |= {"hazard": "h", "basis": "b"}
+    one, other = (build_envelope(model_of({"add": [{**slow, "max_silence_s": each}]})) for each in (600, 300))
+    assert difference(one, other).approvals == 2
+    assert "remembers" in "\n".join(difference(one, other).lines())
 
 
 def test_a_rule_deleted_or_a_setting_changed_is_shown() -> None:

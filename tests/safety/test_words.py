@@ -226,7 +226,7 @@ def test_the_loader_names_the_file_the_place_and_what_was_given() -> None:
     assert refused(TEXT.replace("hold_max_s = ", "surprise = 1\nhold_max_s = ", 1)).startswith("`o.toml`: `surprise`: ")
     assert refused(TEXT.replace("low = 0.2", "low = nan", 1)) == "`o.toml` is not understood: `nan` is no finite number"
     assert refused(TEXT.replace("low = 5", 'low = "5"', 1)) == (
-        "`o.toml`: `setpoint.0.low`: input should be a valid number, given `5`"
+        "`o.toml`: setpoint `supply_c`: `low`: input should be a valid number, given `5`"
     )
     two = TEXT.replace("period_s = 300", 'period_s = "x"', 1).replace("low = 5", 'low = "5"', 1)
     assert refused(two) == "`o.toml`: `period_s`: input should be a valid number, given `x` (and 1 more)"

@@ -129,6 +129,9 @@ def test_a_limit_may_look_up_a_discrete_value_that_differs_between_target_and_st
 
 
 def test_the_text_of_the_forms_can_be_read() -> None:
+    with pytest.raises(AttributeError) as caught:
+        envelope_of_some_kinds(1).compiled[Rung.CANDIDATE].loud  # type: ignore[attr-defined]  # noqa: B018
+    assert str(caught.value) == "a compiled envelope has no `loud`"
     text = envelope_of_some_kinds(1).compiled[Rung.CANDIDATE].source()
     assert text.startswith("def compiled(target, step, now):")
 
@@ -144,6 +147,7 @@ TWO = {
             {"id": "B", "kind": "bound", "tier": "T1", "setpoint": "b", "low": 0, "high": 3},
             {"id": "FEW", "kind": "interlock", "tier": "T2", "setpoint": "a", "low": "b - 2 + s", "high": "b + 1"},
             {"id": "WHEN", "kind": "interlock", "tier": "T2", "setpoint": "a", "when": "b >= 2 && s < 1", "high": "b"},
+            {"id": "RIGHT", "kind": "interlock", "tier": "T2", "setpoint": "a", "when": "2 <= b && !(b > 2)", "low": 1},
             {"id": "SUM", "kind": "relation", "tier": "T1", "terms": {"a": 1, "b": 2}, "limit": "5 + b - s"},
             {"id": "START", "kind": "permissive", "tier": "T3", "setpoint": "a", "require": "b >= 1 && s <= 1"},
         )

@@ -71,6 +71,17 @@ def test_an_interlock_on_an_unknown_signal_refuses_or_takes_its_declared_limits(
     assert declared.margin({"x": 4.0}, bad) == 1.0
 
 
+@pytest.mark.parametrize("value", [inf, -inf, nan])
+def test_an_interlock_with_one_end_accepts_nothing_that_is_not_finite(value: float) -> None:
+    for ends in ({"low": Linear((), 3.0)}, {"high": Linear((), 3.0)}):
+        assert isnan(Interlock(**WHY, setpoint="x", **ends).margin({"x": value}, now()))
+
+
+def test_a_direction_without_a_rate_is_free_in_no_time_too() -> None:
+    assert Slew(**WHY, setpoint="x", up_per_s=inf, down_per_s=0.5).reach(now(dt_s=0.0)) == (inf, 0.0)
+    assert SLEW.reach(now(dt_s=0.0)) == (0.0, inf)
+
+
 def test_an_unknown_condition_counts_as_active() -> None:
     rule = Interlock(**WHY, setpoint="x", when=parse_when("s > 0"), high=Linear((), 5.0))
     assert rule.margin({"x": 6.0}, now()) == -1.0

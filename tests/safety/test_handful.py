@@ -132,6 +132,20 @@ def test_the_text_of_the_forms_can_be_read() -> None:
     with pytest.raises(AttributeError) as caught:
         envelope_of_some_kinds(1).compiled[Rung.CANDIDATE].loud  # type: ignore[attr-defined]  # noqa: B018
     assert str(caught.value) == "a compiled envelope has no `loud`"
+    assert envelope_of_some_kinds(1).compiled[Rung.CANDIDATE].margins.__code__.co_filename == "<compiled envelope>"
+
+
+@pytest.mark.parametrize("form", ["margins", "accepts"])
+def test_what_is_not_there_is_left_to_the_plain_way(form: str) -> None:
+    """No signal at all, a time that is none: an answer of None, and not an error."""
+    envelope, _, given, memory = usual()
+    target = given[Source.INCUMBENT].targets
+    signals = {"inlet_c": Signal(24.0), "dew_point_c": Signal(8.0)}
+    judged = getattr(replace(envelope).compiled[Rung.CANDIDATE], form)
+    now = Situation(signals, memory.last, memory.last, 300.0, memory.rules)
+    assert judged(target, target, now) is not None
+    missing = [{"signals": {}}, {"last": None}, {"reference": None}, {"dt_s": nan}, {"dt_s": -1.0}]
+    assert [judged(target, target, replace(now, **each)) for each in missing] == [None] * len(missing)
     text = envelope_of_some_kinds(1).compiled[Rung.CANDIDATE].source()
     assert text.startswith("def compiled(target, step, now):")
 
@@ -148,6 +162,7 @@ TWO = {
             {"id": "FEW", "kind": "interlock", "tier": "T2", "setpoint": "a", "low": "b - 2 + s", "high": "b + 1"},
             {"id": "WHEN", "kind": "interlock", "tier": "T2", "setpoint": "a", "when": "b >= 2 && s < 1", "high": "b"},
             {"id": "RIGHT", "kind": "interlock", "tier": "T2", "setpoint": "a", "when": "2 <= b && !(b > 2)", "low": 1},
+            {"id": "BACK", "kind": "interlock", "tier": "T2", "setpoint": "b", "when": "a >= 3", "high": 2},
             {"id": "SUM", "kind": "relation", "tier": "T1", "terms": {"a": 1, "b": 2}, "limit": "5 + b - s"},
             {"id": "START", "kind": "permissive", "tier": "T3", "setpoint": "a", "require": "b >= 1 && s <= 1"},
         )

@@ -85,7 +85,8 @@ def test_every_justified_survivor_is_still_a_line_of_the_kernel() -> None:
             for node in ast.walk(tree)
             if isinstance(node, ast.FunctionDef) and node.name == function.split(".")[-1]
         ]
-        written = [line.strip() for node in named for line in ast.unparse(node).splitlines()]
+        texts = [ast.unparse(node).replace(f"def {node.name}(", "def f(") for node in named]  # as the report writes it
+        written = [line.strip() for text in texts for line in text.splitlines()]
         assert mutant.was in written or " / " in mutant.was, mutant
 
 

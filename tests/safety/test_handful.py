@@ -3,13 +3,14 @@
 from collections import Counter
 from dataclasses import replace
 from itertools import product
-from math import isnan, nan
+from math import hypot, inf, isnan, nan
 from typing import Any
 
 import numpy as np
 import pytest
 
 from safety.command_rules import Bound, Dwell, Interlock, Relation, Slew
+from safety.compiled import Compiled
 from safety.conditions import Linear
 from safety.decide import decide, judge, judge_plainly, observe
 from safety.envelope import Envelope, fresh_memory
@@ -20,6 +21,7 @@ from safety.rules import CommandRule, Situation
 from safety.spec import EnvelopeModel, build_envelope
 from safety.values import Memory, Observation, Proposal, Rung, Setpoints, Signal, Source, Tier
 from safety.vectorised import accepts, margins
+from safety.written import finite
 from tests.safety.differential import each
 from tests.safety.edges import cases_of, envelope_of_some_kinds
 from tests.safety.golden import USUAL, model_of
@@ -133,6 +135,29 @@ def test_the_text_of_the_forms_can_be_read() -> None:
         envelope_of_some_kinds(1).compiled[Rung.CANDIDATE].loud  # type: ignore[attr-defined]  # noqa: B018
     assert str(caught.value) == "a compiled envelope has no `loud`"
     assert envelope_of_some_kinds(1).compiled[Rung.CANDIDATE].margins.__code__.co_filename == "<compiled envelope>"
+
+
+@pytest.mark.parametrize("count", [1, 27, 28, 29, 56, 57, 90])
+def test_one_number_that_is_not_finite_is_seen_among_any_number_of_them(count: int) -> None:
+    names = [f"x{at}" for at in range(count)]
+    text = "\n    ".join([f"def seen({', '.join(names)}):", *finite(names), "return True"])
+    scope: dict[str, Any] = {"hypot": hypot}
+    exec(text, scope)
+    calm = [1e140] * count
+    assert scope["seen"](*calm) is True
+    for at in range(count):
+        for odd in (nan, inf, -inf, 1e151):
+            assert scope["seen"](*calm[:at], odd, *calm[at + 1 :]) is None
+    assert finite([]) == []
+
+
+def test_no_rules_at_all_accept() -> None:
+    free = Compiled(())
+    now = Situation({}, None, None, 300.0, {})
+    assert free.accepts({}, {}, now) is True
+    assert free.stands({}, {}, now) is True
+    assert free.margins({}, {}, now) == ({}, True)
+    assert free.arrived({}, {}, now) == ({}, True)
 
 
 @pytest.mark.parametrize("form", ["margins", "accepts"])

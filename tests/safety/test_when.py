@@ -111,3 +111,26 @@ def test_what_is_not_finite_is_unknown_by_itself() -> None:
         assert Names({"a": Signal(1.0)}, {"a": odd}).value("a") is None
     assert Names({"a": Signal(1.0)}, {"a": 2.0}).value("a") == 2.0
     assert Names({}, {}).value("a") is None
+
+
+@pytest.mark.parametrize("before", ["", "!(x > 1) && ", "!!!(x > 1) && !(x > 2) && "])
+def test_how_deep_a_condition_is_does_not_depend_on_what_stands_before_it(before: str) -> None:
+    parse_when(f"{before}{'!' * 39}x > 1")
+    with pytest.raises(WhenError, match="nested deeper than 40"):
+        parse_when(f"{before}{'!' * 40}x > 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "terms", "constant"),
+    [
+        ("-v", (("v", -1.0),), 0.0),
+        ("-2 * v", (("v", -2.0),), 0.0),
+        ("-3", (), -3.0),
+        ("1 + 2 - 5", (), -2.0),
+        ("1 - v + 2 - w * 3 - 4", (("v", -1.0), ("w", -3.0)), -1.0),
+    ],
+)
+def test_a_sum_keeps_its_signs_and_all_of_its_constants(
+    text: str, terms: tuple[tuple[str, float], ...], constant: float
+) -> None:
+    assert parse_linear(text) == Linear(terms, constant)

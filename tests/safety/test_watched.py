@@ -175,3 +175,9 @@ def test_what_is_written_out_is_not_asked_besides() -> None:
     source = replace(made_up(), state_rules=written, command_rules=()).watched.source()
     assert ".aged(" not in source
     assert ".margin(" not in source
+
+
+def test_nothing_to_watch_is_quiet() -> None:
+    seen = Observation("p", "", 0, {})
+    assert Watched((), ()).quiet(seen, {}, 1) == {}
+    assert Watched((), ()).quiet(seen, {"X": (1.0,)}, 1) == {"X": (1.0,)}

@@ -134,3 +134,9 @@ def test_a_sum_keeps_its_signs_and_all_of_its_constants(
     text: str, terms: tuple[tuple[str, float], ...], constant: float
 ) -> None:
     assert parse_linear(text) == Linear(terms, constant)
+
+
+def test_a_number_may_be_grouped_as_toml_groups_it() -> None:
+    assert exact("1_000.25") == 1000.25
+    assert exact("0.000_000_1") == 1e-7
+    assert exact("1_234_567.891") == 1234567.891

@@ -7,6 +7,7 @@ import pytest
 
 # Unit tests by kind first; then the golden decisions, which build every envelope anew; then what draws examples.
 ORDER = (
+    "test_phrases.py",
     "test_rules.py",
     "test_timers.py",
     "test_words.py",

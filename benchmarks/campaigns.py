@@ -54,7 +54,8 @@ CAMPAIGNS = (
     Campaign("year", 365, reaches="25 %"),
     Campaign("reckless", 20, "reckless", stopped_by=("shadow",)),
     Campaign("stuck", 70, "stuck", stopped_by=("25 %",)),
-    Campaign("slow-drift", 80, "slow-drift", stopped_by=("25 %", "50 %")),
+    # In 80 days, which were enough before the load was fitted to traces, the gate at 25 % has not decided yet.
+    Campaign("slow-drift", 120, "slow-drift", stopped_by=("25 %", "50 %")),
 )
 
 

@@ -6,13 +6,10 @@ the bit. Prints the mix, and fails where two forms disagree, where a rule was ne
 forms have been compared on too little), or where fewer cases were judged rule by rule than `--plain-least` asks for.
 """
 
-import argparse
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,7 +22,9 @@ from safety.ramp import Ramped
 from safety.rules import Situation
 from safety.values import Rung, Setpoints
 from safety.vectorised import accepts, margins
+from tests.safety import long_run
 from tests.safety.edges import NAMES, Cases, cases_of, envelope_of_some_kinds
+from tests.safety.long_run import added_up, batches_of, parser, reported, seeds_of
 
 SITUATIONS, PER_SITUATION = 100, 50
 BATCH = SITUATIONS * PER_SITUATION
@@ -35,10 +34,9 @@ _RUNGS = (Rung.CANDIDATE, Rung.CANDIDATE, Rung.CANDIDATE, Rung.INCUMBENT, Rung.H
 
 
 @dataclass(slots=True)
-class Mix:
+class Mix(long_run.Mix):
     """What was compared. Counters by kind of rule; `sole` by (envelope, rule)."""
 
-    cases: int = 0
     accepted: int = 0
     left: int = 0
     plainly: int = 0
@@ -47,16 +45,6 @@ class Mix:
     near: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     sole: Counter[tuple[int, str]] = field(default_factory=Counter)
-    kinds: dict[tuple[int, str], str] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
-
-    def add(self, other: "Mix") -> None:
-        for name in ("cases", "accepted", "left", "plainly", "arrived"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("refused", "near", "unknown", "sole"):
-            getattr(self, name).update(getattr(other, name))
-        self.kinds.update(other.kinds)
-        self.wrong += other.wrong
 
     def idle(self) -> list[str]:
         """The rules that were never the sole cause of a refusal."""
@@ -191,42 +179,22 @@ def _count(mix: Mix, seed: int, envelope: Envelope, rung: Rung, cases: Cases, ta
 
 
 def run(seeds: Iterable[int], *, batches: int, plain_every: int, processes: int) -> Mix:
-    """Compare many envelopes, each in whichever process is free; the sum does not depend on which."""
-    one, mix = partial(compare, batches=batches, plain_every=plain_every), Mix()
-    if processes == 1:
-        for found in map(one, seeds):
-            mix.add(found)
-        return mix
-    with ProcessPoolExecutor(processes) as pool:
-        for found in pool.map(one, seeds):
-            mix.add(found)
-    return mix
+    """Compare many envelopes."""
+    return added_up(partial(compare, batches=batches, plain_every=plain_every), seeds, processes, Mix())
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=10_000_000)
-    parser.add_argument("--plain-every", type=int, default=12)
-    parser.add_argument("--plain-least", type=int, default=0)
-    parser.add_argument("--envelopes", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    asked = parser.parse_args(arguments)
-    begin = time.perf_counter()
+    options = parser(__doc__, cases=10_000_000, envelopes=40)
+    options.add_argument("--plain-every", type=int, default=12)
+    options.add_argument("--plain-least", type=int, default=0)
+    asked, begun_s = options.parse_args(arguments), time.perf_counter()
     mix = run(
-        range(asked.seed, asked.seed + asked.envelopes),
-        batches=-(-asked.cases // (BATCH * asked.envelopes)),
-        plain_every=asked.plain_every,
-        processes=asked.processes,
+        seeds_of(asked), batches=batches_of(asked, BATCH), plain_every=asked.plain_every, processes=asked.processes
     )
-    wall_s = time.perf_counter() - begin
-    failures = [*mix.wrong[:20], *(f"{name} was never the sole cause of a refusal" for name in mix.idle())]
+    failures = [f"{name} was never the sole cause of a refusal" for name in mix.idle()]
     if mix.plainly < asked.plain_least:
         failures.append(f"judged rule by rule ({mix.plainly}) < required ({asked.plain_least}): lower `--plain-every`")
-    sys.stdout.writelines(f"{line}\n" for line in mix.lines())
-    sys.stdout.write(f"\n{wall_s:.0f} s in {asked.processes} processes, {mix.cases / wall_s:,.0f} cases a second\n")
-    sys.stdout.writelines(f"{line}\n" for line in failures)
-    return 1 if failures else 0
+    return reported(mix, failures, begun_s, asked.processes)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,10 @@ disagree, where the quiet form is silent about a case that is neither unwell nor
 never refused, or was never the sole reason: then the forms have been compared on too little.
 """
 
-import argparse
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -25,6 +22,8 @@ from safety.state_rules import Readback, Trip
 from safety.values import Observation, RuleState
 from safety.vectorised import Flags, Floats
 from safety.vectorised_states import Found, watch
+from tests.safety import long_run
+from tests.safety.long_run import added_up, batches_of, parser, reported, seeds_of
 from tests.safety.state_edges import Cases, cases_of, watching_envelope
 
 BATCH = 5000
@@ -40,30 +39,19 @@ Answer = dict[str, tuple[float, RuleState]]
 
 
 @dataclass(slots=True)
-class Mix:
+class Mix(long_run.Mix):
     """What was compared. Counters by (envelope, rule)."""
 
-    cases: int = 0
     well: int = 0
     quiet: int = 0
     unusual: int = 0
     service: int = 0
-    kinds: dict[tuple[int, str], str] = field(default_factory=dict)
     accepted: Counter[tuple[int, str]] = field(default_factory=Counter)
     refused: Counter[tuple[int, str]] = field(default_factory=Counter)
     unknown: Counter[tuple[int, str]] = field(default_factory=Counter)
     near: Counter[tuple[int, str]] = field(default_factory=Counter)
     waiting: Counter[tuple[int, str]] = field(default_factory=Counter)
     sole: Counter[tuple[int, str]] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-
-    def add(self, other: "Mix") -> None:
-        for name in ("cases", "well", "quiet", "unusual", "service"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("accepted", "refused", "unknown", "near", "waiting", "sole"):
-            getattr(self, name).update(getattr(other, name))
-        self.kinds.update(other.kinds)
-        self.wrong += other.wrong
 
     def idle(self) -> list[str]:
         """What has not happened to a rule at all, and should have."""
@@ -209,39 +197,17 @@ def _count(mix: Mix, seed: int, envelope: Envelope, many: dict[str, Found], well
 
 
 def run(seeds: Iterable[int], *, batches: int, service_every: int, processes: int) -> Mix:
-    """Compare many envelopes, each in whichever process is free; the sum does not depend on which."""
-    one, mix = partial(compare, batches=batches, service_every=service_every), Mix()
-    if processes == 1:
-        for found in map(one, seeds):
-            mix.add(found)
-        return mix
-    with ProcessPoolExecutor(processes) as pool:
-        for found in pool.map(one, seeds):
-            mix.add(found)
-    return mix
+    """Compare many envelopes."""
+    return added_up(partial(compare, batches=batches, service_every=service_every), seeds, processes, Mix())
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=1_000_000)
-    parser.add_argument("--service-every", type=int, default=10)
-    parser.add_argument("--envelopes", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    asked = parser.parse_args(arguments)
-    begin = time.perf_counter()
-    mix = run(
-        range(asked.seed, asked.seed + asked.envelopes),
-        batches=-(-asked.cases // (BATCH * asked.envelopes)),
-        service_every=asked.service_every,
-        processes=asked.processes,
-    )
-    wall_s = time.perf_counter() - begin
-    failures = [*mix.wrong[:20], *mix.idle()]
-    sys.stdout.writelines(f"{line}\n" for line in mix.lines())
-    sys.stdout.write(f"\n{wall_s:.0f} s in {asked.processes} processes, {mix.cases / wall_s:,.0f} cases a second\n")
-    sys.stdout.writelines(f"{line}\n" for line in failures)
-    return 1 if failures else 0
+    options = parser(__doc__, cases=1_000_000, envelopes=20)
+    options.add_argument("--service-every", type=int, default=10)
+    asked, begun_s = options.parse_args(arguments), time.perf_counter()
+    batches = batches_of(asked, BATCH)
+    mix = run(seeds_of(asked), batches=batches, service_every=asked.service_every, processes=asked.processes)
+    return reported(mix, mix.idle(), begun_s, asked.processes)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ ORDER = (
     "test_standing.py",
     "test_ramp_exactly.py",
     "test_envelope.py",
+    "test_refusals.py",
     "test_ladder_exactly.py",
     "test_guard.py",
     "test_watched.py",

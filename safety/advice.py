@@ -8,11 +8,10 @@ from collections.abc import Iterator
 
 from safety.envelope import Envelope
 from safety.inputs import Plausibility, Vote
+from safety.naming import quoted
 from safety.phrases import looked_up
 from safety.rules import POLICY, CommandRule, Rule
 from safety.state_rules import Novelty, Recoverability, Staleness, Trip, Watchdog
-
-_NAMED = 6
 
 
 def advice(envelope: Envelope) -> Iterator[str]:
@@ -26,7 +25,7 @@ def _unwatched(envelope: Envelope, whose: str, *, policys: bool) -> Iterator[str
     measured = {spec.name for spec in envelope.signals} - _handed_in(envelope)
     if names := sorted((found & measured) - _watched(envelope, everybody=not policys)):
         yield (
-            f"note: limits that {whose} look up {_named(names)}, which nothing that binds them watches: an old value "
+            f"note: limits that {whose} look up {quoted(names)}, which nothing that binds them watches: an old value "
             "counts as good; add `staleness`, or see that the plant sends it as stale"
         )
 
@@ -59,8 +58,3 @@ def _watched(envelope: Envelope, *, everybody: bool) -> set[str]:
     return found | {
         each.signal for each in envelope.inputs if isinstance(each, Vote) and found.issuperset(each.sensors)
     }
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(f"`{name}`" for name in names[:_NAMED]) + more

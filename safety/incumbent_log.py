@@ -13,11 +13,10 @@ from typing import TextIO
 
 from safety.envelope import Envelope
 from safety.inputs import Vote
+from safety.naming import quoted
 from safety.rules import US_PER_S
 from safety.state_rules import Novelty
 from safety.values import Quality, Signal
-
-_NAMED = 6  # columns named in one error; a reader needs the first few and how many more
 
 
 class LogError(ValueError):
@@ -48,7 +47,7 @@ def _rows(file: TextIO, path: Path, envelope: Envelope) -> Iterator[Row]:
     columns = reader.fieldnames or ()
     missing = sorted(({"time_s"} | envelope.names | set(logged(envelope))) - set(columns))
     if missing:
-        raise LogError(f"log `{path}` has no column {_named(missing)}: {_what_to_do(columns)}")
+        raise LogError(f"log `{path}` has no column {quoted(missing)}: {_what_to_do(columns)}")
     before_us: int | None = None
     for row in reader:
         found = _row(row, envelope, f"{path}:{reader.line_num}")
@@ -61,11 +60,6 @@ def _rows(file: TextIO, path: Path, envelope: Envelope) -> Iterator[Row]:
         yield found
     if before_us is None:
         raise LogError(f"log `{path}` has a header and no rows: log what the incumbent commands, then try again")
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(f"`{name}`" for name in names[:_NAMED]) + more
 
 
 def _what_to_do(columns: Sequence[str]) -> str:

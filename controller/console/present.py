@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from controller.api.live import Check, PlantStatus, SignalStatus, Trip
+from safety.naming import first_few
 
 US_PER_S = 1_000_000
 STALE_S = 5
@@ -104,11 +105,11 @@ def _override(live: PlantStatus) -> str:
 def _of_plant(live: PlantStatus) -> Iterator[Flag]:
     outside = [name for name, signal in live.signals.items() if limit_state(signal) == ALARM]
     if outside:
-        yield Flag(ALARM, f"outside limits: {_some(outside)}")
+        yield Flag(ALARM, f"outside limits: {first_few(outside, 4)}")
     unwell = Counter(signal.quality for signal in live.signals.values() if signal.quality != "good")
     for quality, count in sorted(unwell.items()):
         names = [name for name, signal in live.signals.items() if signal.quality == quality]
-        yield Flag(WARNING, f"{count} {'signal is' if count == 1 else 'signals are'} {quality}: {_some(names)}")
+        yield Flag(WARNING, f"{count} {'signal is' if count == 1 else 'signals are'} {quality}: {first_few(names, 4)}")
 
 
 def _of_service(live: PlantStatus, now_us: int) -> Iterator[Flag]:
@@ -192,8 +193,4 @@ def moved(before: Mapping[str, float] | None, setpoints: Mapping[str, float]) ->
         for name, value in setpoints.items()
         if amount(was := (before or {}).get(name)) != amount(value)
     ]
-    return ", ".join(changes[:4]) + (f" and {len(changes) - 4} more" if len(changes) > 4 else "") or "as before"
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return first_few(changes, 4) or "as before"

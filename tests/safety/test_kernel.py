@@ -34,6 +34,7 @@ def test_every_file_that_judges_is_recorded() -> None:
         "commands.py",
         "commission.py",
         "incumbent_log.py",
+        "naming.py",
         "page.py",
         "vectorised.py",
         "vectorised_states.py",

@@ -19,7 +19,8 @@ def stop(reason: ReasonOption = "operator's STOP", site: SiteOption = DEMO, stat
     folder.mkdir(parents=True, exist_ok=True)
     write_stop(folder, operator(), reason)
     poke(folder)
-    typer.echo(f"STOP is set in {os.path.relpath(folder)}: the incumbent has the plant. `understudy start` clears it.")
+    clears = '`understudy start --reason "..."` clears it'
+    typer.echo(f"STOP is set in {os.path.relpath(folder)}: the incumbent has the plant. {clears}.")
 
 
 def poke(folder: Path) -> None:

@@ -9,6 +9,8 @@ from controller.cli import app
 from controller.store.stop import read_stop
 from tests.controller.rig import site_copy
 
+CLEARS = '`understudy start --reason "..."` clears it'
+
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -25,7 +27,7 @@ def stopped(site: Path) -> Path:
     stop = read_stop(folder)
     assert stop is not None
     assert stop.reason == "smoke"
-    assert said.output == f"STOP is set in {folder}: the incumbent has the plant. `understudy start` clears it.\n"
+    assert said.output == f"STOP is set in {folder}: the incumbent has the plant. {CLEARS}.\n"
     return folder
 
 

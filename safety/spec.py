@@ -20,12 +20,12 @@ from safety.spec_rules import (
     AnyRule,
     Id,
     Name,
-    NoTime,
     Number,
     SpecError,
     Strict,
     Text,
     Time,
+    TimeOrZero,
     condition_of,
     microseconds,
 )
@@ -78,7 +78,7 @@ class EnvelopeModel(Strict):
     period_s: Time
     guard_period_s: Time
     valid_for_s: Time
-    hold_max_s: NoTime
+    hold_max_s: TimeOrZero
     setpoint: Annotated[list[SetpointModel], Field(min_length=1)]
     signal: list[SignalModel] = Field(default_factory=list)
     rule: list[AnyRule]

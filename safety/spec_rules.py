@@ -58,7 +58,7 @@ def _said(text: str) -> str:
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
-NoTime = Annotated[NotNegative, AfterValidator(_whole)]
+TimeOrZero = Annotated[NotNegative, AfterValidator(_whole)]
 Time = Annotated[Positive, AfterValidator(_whole)]
 Text = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_said)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -196,10 +196,10 @@ class DwellModel(CommandModel):
 
     kind: Literal["dwell"]
     setpoint: Name
-    min_on_s: NoTime
-    min_off_s: NoTime
+    min_on_s: TimeOrZero
+    min_off_s: TimeOrZero
     max_starts: Annotated[int, Field(ge=0, le=100)] = 0
-    window_s: NoTime = 0.0
+    window_s: TimeOrZero = 0.0
 
     def build(self) -> CommandRule:
         if (self.max_starts > 0) != (self.window_s > 0):
@@ -228,7 +228,7 @@ class TrustRegionModel(CommandModel):
 class StalenessModel(RuleModel):
     kind: Literal["staleness"]
     signals: Annotated[list[Name], Field(min_length=1)]
-    max_age_s: NoTime
+    max_age_s: TimeOrZero
 
     def build(self) -> StateRule:
         return Staleness(**self.common(), signals=tuple(self.signals), max_age_us=microseconds(self.max_age_s))
@@ -241,7 +241,7 @@ class TripModel(RuleModel):
     signal: Name
     low: Number
     high: Number
-    on_delay_s: NoTime = 0.0
+    on_delay_s: TimeOrZero = 0.0
     critical: bool = False
 
     def build(self) -> StateRule:
@@ -260,7 +260,7 @@ class ReadbackModel(RuleModel):
     kind: Literal["readback"]
     setpoint: Name
     tolerance: NotNegative
-    delay_s: NoTime = 0.0
+    delay_s: TimeOrZero = 0.0
 
     def build(self) -> StateRule:
         return Readback(

@@ -196,11 +196,11 @@ def prove(
         return Obligation(name, says, Answer.REFUTED if vacuous == z3.unsat else Answer.UNKNOWN, why, by=by)
     result, example = ground.ask(z3.Not(claim))
     if result == z3.sat:
-        told: str | None = "there is a counterexample"
-        if by == EXACT:
-            example, told = ground.reproduced(replay or (lambda _: told), z3.Not(claim))
-        elif replay is not None:
-            told = replay(example)
+        shows = replay or (lambda _: "there is a counterexample")
+        if by == EXACT:  # a plainer one, that stays what it is in floats
+            example, told = ground.reproduced(shows, z3.Not(claim))
+        else:
+            told = shows(example)
         found = _refuted(Obligation(name, says, Answer.REFUTED, example=example, by=by), told)
         return replace(found, example=narrowed(example, symbols_of(claim)))
     if result != z3.unsat:

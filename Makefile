@@ -24,11 +24,11 @@ check: $(VENV)/.dev ## formatting, lint, types, import directions, docs
 docs: $(VENV)/.test ## write the generated reference pages anew (ten minutes, for the simulators' results)
 	@$(BIN)/python -m controller.api.reference > docs/reference/api.md
 	@$(BIN)/python -m controller.metrics.reference > docs/reference/metrics.md
-	@$(BIN)/python -m simulators.cooling.reference docs/reference
-	@$(BIN)/python -m simulators.cooling.results docs/reference --days 2 --rounds 6
-	@$(BIN)/python -m simulators.bidding.reference docs/reference
-	@$(BIN)/python -m simulators.bidding.report
-	@$(BIN)/python -m simulators.bidding.trap
+	@$(BIN)/python -m simulators.cooling.tools.reference_page docs/reference
+	@$(BIN)/python -m simulators.cooling.tools.results docs/reference --days 2 --rounds 6
+	@$(BIN)/python -m simulators.bidding.tools.reference_page docs/reference
+	@$(BIN)/python -m simulators.bidding.tools.report
+	@$(BIN)/python -m simulators.bidding.tools.trap
 
 certify: $(VENV)/.test ## prove the shipped envelopes anew, after a change of one or of the kernel; the key is forgotten at once; and write their pages
 	@$(BIN)/python -m controller.certificates deploy/sites/demo deploy/sites/bidding-demo examples/third_plant/site

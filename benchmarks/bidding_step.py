@@ -19,12 +19,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from simulators.bidding.build import build
-from simulators.bidding.scenarios import resized, scenario
-from simulators.bidding.state import initial
-from simulators.bidding.step import step
-from simulators.bidding.streams import streams
-from simulators.bidding.traffic import draw, impressions
+from simulators.bidding.physics.state import initial
+from simulators.bidding.physics.step import step
+from simulators.bidding.world.build import build
+from simulators.bidding.world.scenario import resized, scenario
+from simulators.bidding.world.streams import streams
+from simulators.bidding.world.traffic import draw, impressions
 
 TICK = 24
 

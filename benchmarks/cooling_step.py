@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from simulators.cooling.controllers.incumbents import naive_setpoints
 from simulators.cooling.episode import Episodes
-from simulators.cooling.incumbents import naive_setpoints
-from simulators.cooling.scenario import scenario
+from simulators.cooling.world.scenario import scenario
 
 SUB_STEPS = 10
 

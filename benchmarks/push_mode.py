@@ -106,8 +106,8 @@ def real_site(folder: Path, port: int) -> Path:
 
 def questions() -> Callable[[], bytes]:
     """What a hall at rest asks, every time of the next five minutes."""
-    from simulators.cooling.scenario import scenario
     from simulators.cooling.simulation import Simulation, start_setpoints
+    from simulators.cooling.world.scenario import scenario
 
     hall = Simulation(scenario("greensboro-year"), seed=1)
     signals = {spec.name: {"value": float(v)} for spec, v in zip(hall.signals, hall.observe()[0], strict=True)}

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from simulators.cooling.calibrate import calibrate as fit
-from simulators.cooling.calibrate import read_log
+from simulators.cooling.tools.calibrate import calibrate as fit
+from simulators.cooling.tools.calibrate import read_log
 
 console = Console(highlight=False)
 

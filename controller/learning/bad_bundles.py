@@ -26,7 +26,7 @@ from controller.learning.usual import SEEDS, fitted, live_through
 from controller.policies.bundle import Bundle, load_bundle, write_bundle
 from controller.policies.manifest import InputSpec, Manifest, OutputSpec, Training
 from controller.policies.trust import TrustStore, read_or_make_key
-from simulators.cooling.load import NODES_PER_DAY
+from simulators.cooling.world.load import NODES_PER_DAY
 
 IR_VERSION = 10
 WASTEFUL = {"supply_air_c": 18.6, "fan": 0.76, "chws_c": 8.0, "tower_c": 15.0, "chillers_on": 2.0}

@@ -36,17 +36,17 @@ from controller.policies.manifest import InputSpec, Manifest, OutputSpec, Traini
 from controller.policies.trust import read_or_make_key
 from controller.settings import BiddingSettings, Site, load_site
 from safety.spec import load_envelope
-from simulators.bidding.account import Account, account
-from simulators.bidding.build import another_flight
-from simulators.bidding.curves import TICK_S
-from simulators.bidding.evaluate import soft_score
-from simulators.bidding.exchange import multiplier_cap, planned_micros, setpoint_specs
-from simulators.bidding.incumbents.base import Memory, cost_per_predicted, planned_frac
-from simulators.bidding.incumbents.pid import PidPacing
-from simulators.bidding.scenarios import resized, scenario
-from simulators.bidding.state import initial
-from simulators.bidding.step import step
-from simulators.bidding.streams import Noise
+from simulators.bidding.controllers.base import Memory, cost_per_predicted, planned_frac
+from simulators.bidding.controllers.pid import PidPacing
+from simulators.bidding.physics.state import initial
+from simulators.bidding.physics.step import step
+from simulators.bidding.tools.evaluate import soft_score
+from simulators.bidding.world.build import another_flight
+from simulators.bidding.world.curves import TICK_S
+from simulators.bidding.world.observation import Account, account
+from simulators.bidding.world.scenario import resized, scenario
+from simulators.bidding.world.signals import multiplier_cap, planned_micros, setpoint_specs
+from simulators.bidding.world.streams import Noise
 
 Floats = NDArray[np.float64]
 Propose = Callable[[Account], Floats]

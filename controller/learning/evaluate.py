@@ -31,10 +31,10 @@ from safety.decide import decide
 from safety.envelope import Envelope, fresh_memory
 from safety.inputs import Amended, managed
 from safety.values import Memory, Observation, Proposal, Rung, Setpoints, Signal, Source
+from simulators.cooling.controllers.incumbents import TrimConfig, fixed, trim_and_respond, trim_start
 from simulators.cooling.episode import SETTLE_STEPS, Episodes, Measured
-from simulators.cooling.incumbents import TrimConfig, fixed, trim_and_respond, trim_start
-from simulators.cooling.redundant import Redundancy, sensor_specs
-from simulators.cooling.scenario import SUB_STEPS, WEEK_NODES
+from simulators.cooling.world.redundant_sensors import Redundancy, sensor_specs
+from simulators.cooling.world.scenario import SUB_STEPS, WEEK_NODES
 
 Floats = NDArray[np.float64]
 STEP_US = 300_000_000

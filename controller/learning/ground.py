@@ -13,8 +13,8 @@ from controller.policies.manifest import Manifest
 from controller.settings import CoolingSettings, load_site
 from safety.envelope import Envelope
 from safety.spec import load_envelope
-from simulators.cooling.scenario import Scenario
-from simulators.cooling.sensing import setpoint_specs, signal_specs
+from simulators.cooling.world.scenario import Scenario
+from simulators.cooling.world.signals import setpoint_specs, signal_specs
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,15 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.outputs import Outputs
-from simulators.cooling.params import default_params
-from simulators.cooling.plant import advance, last
-from simulators.cooling.psychrometrics import humidity_ratio, saturation_pressure_over_water
-from simulators.cooling.ready import SUB_STEP_S, prepare
-from simulators.cooling.scenario import SUB_STEPS
-from simulators.cooling.sensing import observe
+from simulators.cooling.physics.constants import SUB_STEP_S, prepare
+from simulators.cooling.physics.outputs import Outputs
+from simulators.cooling.physics.params import default_params
+from simulators.cooling.physics.plant import advance, last
+from simulators.cooling.physics.psychrometrics import humidity_ratio, saturation_pressure_over_water
+from simulators.cooling.physics.state import Disturbance
 from simulators.cooling.simulation import start_state
-from simulators.cooling.state import Disturbance
+from simulators.cooling.world.scenario import SUB_STEPS
+from simulators.cooling.world.signals import observe
 
 Floats = NDArray[np.float64]
 SETTLE_TICKS = 24

@@ -16,10 +16,10 @@ from controller.learning.randomisation import randomisation_of
 from controller.learning.spec import Ppo, TrainingSpec
 from controller.learning.tensors import Tensors
 from safety.envelope import Envelope
-from simulators.cooling.adapt import Ranges
+from simulators.cooling.controllers.incumbents import TrimConfig
 from simulators.cooling.episode import Episodes
-from simulators.cooling.incumbents import TrimConfig
-from simulators.cooling.scenario import scenario
+from simulators.cooling.world.adr import Ranges
+from simulators.cooling.world.scenario import scenario
 
 Say = Callable[[str], None]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from controller.learning.fields import Count, Fraction, Number, Positive, SpecModel, TrainingError
-from simulators.cooling import randomise
+from simulators.cooling.world import randomisation
 
 
 class Fixed(SpecModel):
@@ -15,8 +15,8 @@ class Fixed(SpecModel):
     kind: Literal["fixed"]
     value: Number
 
-    def spread(self) -> randomise.Spread:
-        return randomise.fixed(self.value)
+    def spread(self) -> randomisation.Spread:
+        return randomisation.fixed(self.value)
 
 
 class Uniform(SpecModel):
@@ -32,8 +32,8 @@ class Uniform(SpecModel):
             raise ValueError(f"`low` is {self.low:g}, above `high`, {self.high:g}: swap them")
         return self
 
-    def spread(self) -> randomise.Spread:
-        return randomise.uniform(self.low, self.high)
+    def spread(self) -> randomisation.Spread:
+        return randomisation.uniform(self.low, self.high)
 
 
 class Normal(SpecModel):
@@ -43,8 +43,8 @@ class Normal(SpecModel):
     mean: Number
     sd: Positive
 
-    def spread(self) -> randomise.Spread:
-        return randomise.normal(self.mean, self.sd)
+    def spread(self) -> randomisation.Spread:
+        return randomisation.normal(self.mean, self.sd)
 
 
 class Lognormal(SpecModel):
@@ -54,15 +54,15 @@ class Lognormal(SpecModel):
     median: Positive
     relative_sd: Positive
 
-    def spread(self) -> randomise.Spread:
-        return randomise.lognormal(self.median, self.relative_sd)
+    def spread(self) -> randomisation.Spread:
+        return randomisation.lognormal(self.median, self.relative_sd)
 
 
 Distribution = Annotated[Fixed | Uniform | Normal | Lognormal, Field(discriminator="kind")]
 
 
 class AutomaticSpec(SpecModel):
-    """Ranges that grow with the policy; see `simulators.cooling.randomise.Automatic` for each key."""
+    """Ranges that grow with the policy; see `simulators.cooling.world.randomisation.Automatic` for each key."""
 
     inlet_limit_c: Number = 27.0
     step: Fraction = 0.1
@@ -82,14 +82,14 @@ class RandomisationSpec(SpecModel):
     automatic: AutomaticSpec | None = None
 
 
-def randomisation_of(spec: RandomisationSpec, folder: Path) -> randomise.Randomisation:
+def randomisation_of(spec: RandomisationSpec, folder: Path) -> randomisation.Randomisation:
     """The distributions of a spec whose file lies in `folder`. Raises TrainingError with one clear sentence."""
     try:
-        automatic = None if spec.automatic is None else randomise.Automatic(**spec.automatic.model_dump())
-        table = randomise.plausible() if spec.base == "table" else {}
-        how = randomise.Randomisation(tuple(table.items()), spec.width, automatic)
+        automatic = None if spec.automatic is None else randomisation.Automatic(**spec.automatic.model_dump())
+        table = randomisation.plausible() if spec.base == "table" else {}
+        how = randomisation.Randomisation(tuple(table.items()), spec.width, automatic)
         if spec.params is not None:
-            how = how.with_spreads(randomise.from_params_toml(folder / spec.params))
+            how = how.with_spreads(randomisation.from_params_toml(folder / spec.params))
         return how.with_spreads({name: each.spread() for name, each in spec.parameter.items()})
     except ValueError as error:
         raise TrainingError(f"[randomisation]: {error}") from error

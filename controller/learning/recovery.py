@@ -31,9 +31,9 @@ from safety.spec import load_envelope
 from safety.state_rules import Recoverability, Trip
 from safety.values import Memory, Observation, Proposal, Rung, Setpoints, Signal, Source
 from safety.vectorised import Batch, accepts
-from simulators.cooling.incumbents import TrimConfig, TrimMemory, trim_and_respond, trim_start
-from simulators.cooling.redundant import sensors_of, tripled
-from simulators.cooling.sensing import setpoint_specs, signal_specs
+from simulators.cooling.controllers.incumbents import TrimConfig, TrimMemory, trim_and_respond, trim_start
+from simulators.cooling.world.redundant_sensors import sensors_of, tripled
+from simulators.cooling.world.signals import setpoint_specs, signal_specs
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

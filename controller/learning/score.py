@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.cooling.episode import Measured
-from simulators.cooling.scenario import SPLITS
+from simulators.cooling.world.scenario import SPLITS
 
 Floats = NDArray[np.float64]
 WEEKS = 52

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from controller.learning.spec import Output, TrainingError, TrainingSpec
 from controller.policies.features import DAY_US, YEAR_US
 from controller.policies.manifest import CALENDAR, InputSpec, OutputSpec
-from simulators.signals import SetpointSpec, SignalSpec
+from simulators.common.signals import SetpointSpec, SignalSpec
 
 Floats = NDArray[np.float64]
 

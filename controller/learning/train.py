@@ -22,7 +22,7 @@ from controller.learning.usual import false_refusals, fitted, live_through
 from controller.policies.bundle import write_bundle
 from controller.policies.manifest import Manifest, Training
 from controller.policies.trust import key_id, read_or_make_key
-from simulators.cooling.sensing import setpoint_specs, signal_specs
+from simulators.cooling.world.signals import setpoint_specs, signal_specs
 
 KEY = Path(".understudy/signing-key.pem")
 EVALUATION_SEEDS = (101, 102, 103)

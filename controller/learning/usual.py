@@ -21,8 +21,8 @@ from controller.policies import wire
 from controller.policies.child import load
 from controller.policies.manifest import NoveltyStatistics
 from controller.policies.novelty import score
-from simulators.cooling.incumbents import TrimConfig
-from simulators.cooling.scenario import SPLITS, WEEK_NODES
+from simulators.cooling.controllers.incumbents import TrimConfig
+from simulators.cooling.world.scenario import SPLITS, WEEK_NODES
 
 Floats = NDArray[np.float64]
 DRIVERS = ("incumbent", "alternating", "candidate")

@@ -29,15 +29,15 @@ from controller.settings import BiddingSettings, Site
 from safety.envelope import Envelope
 from safety.standing import Standing, in_force, taken
 from safety.values import Authority, Command, Observation, Receipt, Setpoints, Signal
-from simulators.bidding.build import another_flight
-from simulators.bidding.curves import TICK_S
-from simulators.bidding.evaluate import soft_score
-from simulators.bidding.exchange import observe, setpoint_specs
-from simulators.bidding.params import Params
-from simulators.bidding.scenarios import resized, scenario
-from simulators.bidding.state import HISTORY, State, from_bytes, initial, to_bytes
-from simulators.bidding.step import step
-from simulators.bidding.streams import Noise
+from simulators.bidding.physics.params import Params
+from simulators.bidding.physics.state import HISTORY, State, from_bytes, initial, to_bytes
+from simulators.bidding.physics.step import step
+from simulators.bidding.tools.evaluate import soft_score
+from simulators.bidding.world.build import another_flight
+from simulators.bidding.world.curves import TICK_S
+from simulators.bidding.world.scenario import resized, scenario
+from simulators.bidding.world.signals import observe, setpoint_specs
+from simulators.bidding.world.streams import Noise
 
 Floats = NDArray[np.float64]
 LANES = ("applied", "incumbent", "candidate")

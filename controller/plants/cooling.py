@@ -31,13 +31,13 @@ from controller.settings import Site
 from safety.envelope import Envelope
 from safety.standing import Standing, in_force, taken
 from safety.values import Authority, Command, Observation, Receipt, Setpoints, Signal
-from simulators.cooling.plant import advance
-from simulators.cooling.ready import SUB_STEP_S, prepare
-from simulators.cooling.redundant import Redundancy, sensor_specs
-from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource
-from simulators.cooling.sensing import observe, readback, setpoint_specs, signal_specs
+from simulators.cooling.physics.constants import SUB_STEP_S, prepare
+from simulators.cooling.physics.plant import advance
+from simulators.cooling.physics.state import Disturbance, State
 from simulators.cooling.simulation import start_setpoints, start_state
-from simulators.cooling.state import Disturbance, State
+from simulators.cooling.world.redundant_sensors import Redundancy, sensor_specs
+from simulators.cooling.world.scenario import SUB_STEPS, DisturbanceSource
+from simulators.cooling.world.signals import observe, readback, setpoint_specs, signal_specs
 
 _Told = tuple[int, float, float, float, float, float]
 LANES = ("applied", "incumbent", "candidate", "best_static")

@@ -9,10 +9,10 @@ import numpy as np
 
 from controller.errors import SettingsError
 from controller.settings import CoolingSettings
-from simulators.cooling.calendar import calendar_node
-from simulators.cooling.load import LOADS
-from simulators.cooling.load_csv import LoadFile, LoadFileError, read_load
-from simulators.cooling.scenario import Scenario, scenario
+from simulators.cooling.world.load import LOADS
+from simulators.cooling.world.load_csv import LoadFile, LoadFileError, read_load
+from simulators.cooling.world.scenario import Scenario, scenario
+from simulators.cooling.world.typical_year import calendar_node
 
 
 def world_of(cooling: CoolingSettings, folder: Path) -> Scenario:

@@ -1,7 +1,7 @@
 """Incumbents of the cooling hall: trim-and-respond as plants of this kind run it, and one fixed command.
 
-The control law itself is `simulators.cooling.incumbents`, written once for floats and for batches; here it stands behind
-the port, on floats, with its memory as a plain dict that is saved with every tick.
+The control law itself is `simulators.cooling.controllers.incumbents`, written once for floats and for batches; here it
+stands behind the port, on floats, with its memory as a plain dict that is saved with every tick.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safety.values import Observation, Proposal, Setpoints, Source, Status
-from simulators.cooling.incumbents import FLOATS, TrimConfig, TrimMemory, trim_law, trim_start
-from simulators.cooling.sensing import setpoint_specs, signal_specs
+from simulators.cooling.controllers.incumbents import FLOATS, TrimConfig, TrimMemory, trim_law, trim_start
+from simulators.cooling.world.signals import setpoint_specs, signal_specs
 
 Floats = NDArray[np.float64]
 MEMORY = ("setpoints", "error_k", "since_stage")

@@ -1,6 +1,6 @@
 """The incumbent of an advertiser account: PID pacing, as many advertisers run it today.
 
-The control law itself is `simulators.bidding.incumbents.pid`, written once for a batch; here it stands behind the port,
+The control law itself is `simulators.bidding.controllers.pid`, written once for a batch; here it stands behind the port,
 sees signals only, and its memory is a plain dict that is saved with every tick.
 """
 
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safety.values import Observation, Proposal, Setpoints, Source
-from simulators.bidding.exchange import setpoint_specs
-from simulators.bidding.incumbents.base import MULTIPLIER_MIN
-from simulators.bidding.incumbents.pid import PidPacing
+from simulators.bidding.controllers.base import MULTIPLIER_MIN
+from simulators.bidding.controllers.pid import PidPacing
+from simulators.bidding.world.signals import setpoint_specs
 
 Floats = NDArray[np.float64]
 LOOPS = ("pace", "cost", "pace_error", "pace_before", "cost_error")

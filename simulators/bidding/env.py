@@ -8,14 +8,14 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from simulators.bidding.account import FEATURES, account, features
-from simulators.bidding.build import build
-from simulators.bidding.evaluate import soft_score
-from simulators.bidding.params import Params
-from simulators.bidding.scenarios import SPLIT_SIZE, Scenario, scenario, split_seed
-from simulators.bidding.state import State, initial
-from simulators.bidding.step import Outputs, step
-from simulators.bidding.streams import Noise
+from simulators.bidding.physics.params import Params
+from simulators.bidding.physics.state import State, initial
+from simulators.bidding.physics.step import Outputs, step
+from simulators.bidding.tools.evaluate import soft_score
+from simulators.bidding.world.build import build
+from simulators.bidding.world.observation import FEATURES, account, features
+from simulators.bidding.world.scenario import SPLIT_SIZE, Scenario, scenario, split_seed
+from simulators.bidding.world.streams import Noise
 
 Reward = Literal["score", "conversions", "expected", "clicks"]
 REWARDS: tuple[Reward, ...] = ("score", "conversions", "expected", "clicks")

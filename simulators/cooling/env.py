@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simulators.cooling.episode import Episodes, Floats, Measured
 from simulators.cooling.scaling import OBSERVATION_LIMIT, Scaling
-from simulators.cooling.scenario import Scenario, scenario
+from simulators.cooling.world.scenario import Scenario, scenario
 
 DAY_STEPS = 288
 INLET_LIMIT_C = 27.0

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling import adapt
-from simulators.cooling.link import Link
-from simulators.cooling.outputs import Outputs
-from simulators.cooling.plant import advance, last
-from simulators.cooling.randomise import randomised, with_shares
-from simulators.cooling.ready import SUB_STEP_S, prepare
-from simulators.cooling.scenario import CONTROL_STEP_S, SUB_STEPS, DisturbanceSource, Scenario
-from simulators.cooling.sensing import observe, readback
+from simulators.cooling.physics.constants import SUB_STEP_S, prepare
+from simulators.cooling.physics.outputs import Outputs
+from simulators.cooling.physics.plant import advance, last
+from simulators.cooling.physics.state import Disturbance, State
 from simulators.cooling.simulation import start_setpoints, start_state
-from simulators.cooling.state import Disturbance, State
+from simulators.cooling.world import adr
+from simulators.cooling.world.io_channel import Link
+from simulators.cooling.world.randomisation import randomised, with_shares
+from simulators.cooling.world.scenario import CONTROL_STEP_S, SUB_STEPS, DisturbanceSource, Scenario
+from simulators.cooling.world.signals import observe, readback
 
 Floats = NDArray[np.float64]
 SETTLE_STEPS = 12
@@ -55,7 +55,7 @@ class Episodes:
         self.scenario, self.lanes, self.length = scenario, lanes, length
         self._numbers = np.arange(lanes) if numbers is None else numbers
         self.params = scenario.params()
-        self.ranges = None if scenario.randomisation is None else adapt.start(scenario.randomisation)
+        self.ranges = None if scenario.randomisation is None else adr.start(scenario.randomisation)
         """How far automatic randomisation has spread the plants by now; see `adapt`."""
         self._edges, self._coped = np.full(lanes, -1), np.ones(lanes, dtype=np.bool_)
         self._ready = prepare(self.params, SUB_STEP_S, lanes)
@@ -90,7 +90,7 @@ class Episodes:
         if how is None or how.automatic is None or self.ranges is None:
             return
         begun = self._episode >= 0
-        self.ranges = adapt.after(how.automatic, self.ranges, self._edges, self._coped) if begun else adapt.start(how)
+        self.ranges = adr.after(how.automatic, self.ranges, self._edges, self._coped) if begun else adr.start(how)
         self._coped = np.ones(self.lanes, dtype=np.bool_)
 
     def _draw_plants(self) -> None:
@@ -100,7 +100,7 @@ class Episodes:
         if how.automatic is None:
             self.params = randomised(self.scenario.params(), how, name, self.seed, self._numbers, self._episode)
         else:
-            drawn, self._edges = adapt.drawn(how, self.ranges, name, self.seed, self._numbers, self._episode)
+            drawn, self._edges = adr.drawn(how, self.ranges, name, self.seed, self._numbers, self._episode)
             self.params = with_shares(self.scenario.params(), how, drawn)
         self._ready = prepare(self.params, SUB_STEP_S, self.lanes)
 

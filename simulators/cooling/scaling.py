@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.sensing import setpoint_specs, signal_specs
-from simulators.signals import SetpointSpec, SignalSpec
+from simulators.common.signals import SetpointSpec, SignalSpec
+from simulators.cooling.world.signals import setpoint_specs, signal_specs
 
 OBSERVATION_LIMIT = 5.0
 

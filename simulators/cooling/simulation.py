@@ -6,14 +6,14 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.faults import Fault, SensorFaults, sensor_faults, with_plant_faults
-from simulators.cooling.outputs import Outputs
-from simulators.cooling.plant import advance, last
-from simulators.cooling.ready import SUB_STEP_S, prepare
-from simulators.cooling.scenario import SUB_STEPS, DisturbanceSource, Scenario, sub_step
-from simulators.cooling.sensing import observe, readback, setpoint_specs, signal_specs
-from simulators.cooling.state import LONG_AGO_S, Disturbance, State
-from simulators.signals import SetpointSpec, SignalSpec
+from simulators.common.signals import SetpointSpec, SignalSpec
+from simulators.cooling.physics.constants import SUB_STEP_S, prepare
+from simulators.cooling.physics.outputs import Outputs
+from simulators.cooling.physics.plant import advance, last
+from simulators.cooling.physics.state import LONG_AGO_S, Disturbance, State
+from simulators.cooling.world.faults import Fault, SensorFaults, sensor_faults, with_plant_faults
+from simulators.cooling.world.scenario import SUB_STEPS, DisturbanceSource, Scenario, sub_step
+from simulators.cooling.world.signals import observe, readback, setpoint_specs, signal_specs
 
 SAFE_START = {"supply_air_c": 20.0, "fan": 0.8, "chws_c": 10.0, "tower_c": 22.0, "chillers_on": 1.0}
 

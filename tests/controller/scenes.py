@@ -19,7 +19,7 @@ from controller.policies.client import Health
 from controller.ports import Event, Plant
 from controller.store.intents import Intent, IntentBook, IntentState, Kind
 from safety.values import Observation, Proposal, Setpoints, Source
-from simulators.cooling.faults import Fault
+from simulators.cooling.world.faults import Fault
 from tests.controller.rig import DEMO, as_usual, in_charge, run_ticks
 
 GUARD_US, PERIOD_US = 30_000_000, 300_000_000

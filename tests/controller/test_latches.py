@@ -11,7 +11,7 @@ from controller.decision import Decision
 from controller.rollout.blocks import assign
 from controller.rollout.state import Status
 from safety.values import Observation, Outcome, Rung, Setpoints, Source
-from simulators.cooling.faults import Fault
+from simulators.cooling.world.faults import Fault
 from tests.controller.rig import certify, site_copy, without
 from tests.controller.scenes import STEADY, Operator, after, befall, events, hall, play, second
 

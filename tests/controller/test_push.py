@@ -4,9 +4,9 @@ from pathlib import Path
 
 from controller.answering import Answering
 from controller.api.push import DecideRequest, PushSignal
-from simulators.cooling.redundant import sensors_of, tripled
-from simulators.cooling.scenario import scenario
 from simulators.cooling.simulation import Simulation, start_setpoints
+from simulators.cooling.world.redundant_sensors import sensors_of, tripled
+from simulators.cooling.world.scenario import scenario
 from tests.controller.rig import ROOT, system
 
 PUSH = ROOT / "deploy" / "sites" / "push-demo"

@@ -22,7 +22,7 @@ from controller.store.spool import SqliteSpool
 from controller.store.store import Store
 from migrations import upgrade
 from safety.values import Rung, Source
-from simulators.cooling.faults import Fault
+from simulators.cooling.world.faults import Fault
 from tests.controller.cli.imports import heavy_imports
 from tests.controller.rig import in_charge, site_copy, system
 from tests.controller.scenes import Operator, befall, play, second

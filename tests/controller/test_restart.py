@@ -12,7 +12,7 @@ import pytest
 from controller import bootstrap
 from controller.loop import Watcher
 from controller.rollout.state import Status
-from simulators.cooling.faults import Fault
+from simulators.cooling.world.faults import Fault
 from tests.controller.rig import site_copy
 from tests.controller.scenes import Killed, Operator, hall, in_charge, play, second
 

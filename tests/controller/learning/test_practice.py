@@ -13,7 +13,7 @@ from controller.learning.spec import TrainingSpec
 from controller.learning.tensors import Tensors
 from controller.policies.graph import inspect
 from simulators.cooling.episode import Episodes, Measured
-from simulators.cooling.scenario import scenario
+from simulators.cooling.world.scenario import scenario
 
 pytestmark = pytest.mark.needs("torch")
 if find_spec("torch"):
@@ -24,7 +24,7 @@ if find_spec("torch"):
     from controller.learning.environment import PracticeEnv
     from controller.learning.export import Actor, ExportError, check, export_actor
     from controller.learning.practice import practise
-    from simulators.cooling.incumbents import TrimConfig
+    from simulators.cooling.controllers.incumbents import TrimConfig
 
 LANES = 3
 STILL = np.zeros((LANES, 8))

@@ -5,7 +5,7 @@ import pytest
 from controller.learning.ground import ground_of
 from controller.learning.randomisation import randomisation_of
 from controller.learning.spec import TrainingError, load_training
-from simulators.cooling.randomise import Automatic, lognormal, normal, plausible, uniform
+from simulators.cooling.world.randomisation import Automatic, lognormal, normal, plausible, uniform
 from tests.controller.learning.conftest import DEMO
 
 

@@ -10,7 +10,7 @@ from controller.learning.tensors import Tensors, input_specs, output_specs
 from controller.policies.features import FeatureBuilder, targets
 from controller.policies.manifest import InputSpec, Manifest, Training
 from safety.values import Observation, Signal
-from simulators.cooling.sensing import setpoint_specs, signal_specs
+from simulators.cooling.world.signals import setpoint_specs, signal_specs
 
 RNG = np.random.default_rng(3)
 

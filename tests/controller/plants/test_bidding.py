@@ -14,11 +14,11 @@ from safety.decide import decide, situation
 from safety.envelope import Envelope, fresh_memory, permitted
 from safety.spec import load_envelope
 from safety.values import Command, Observation, Proposal, Ruling, Rung, Signal, Source
-from simulators.bidding.build import another_flight
-from simulators.bidding.evaluate import fly, soft_score
-from simulators.bidding.incumbents import BidAtTarget
-from simulators.bidding.scenarios import resized, scenario
-from simulators.bidding.streams import Noise
+from simulators.bidding.controllers import BidAtTarget
+from simulators.bidding.tools.evaluate import fly, soft_score
+from simulators.bidding.world.build import another_flight
+from simulators.bidding.world.scenario import resized, scenario
+from simulators.bidding.world.streams import Noise
 
 SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "bidding-demo"
 NAMES = [f"multiplier_c{i}" for i in range(6)]

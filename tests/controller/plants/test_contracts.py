@@ -10,8 +10,8 @@ from controller.settings import FilesSettings, PushSettings, Site, load_site
 from controller.testing.plants import PlantContract, SimulatedPlantContract
 from safety.spec import load_envelope
 from safety.values import Observation, Proposal, Setpoints, Signal, Source
-from simulators.cooling.sensing import setpoint_specs
 from simulators.cooling.simulation import start_setpoints
+from simulators.cooling.world.signals import setpoint_specs
 
 SITES = Path(__file__).resolve().parents[3] / "deploy" / "sites"
 PUSHED = Observation("hall", "", 1_700_000_000_000_000, {"power_kw": Signal(300.0), "outdoor_c": Signal(12.0)})

@@ -8,8 +8,8 @@ import pytest
 from controller.errors import SettingsError
 from controller.plants.cooling_world import start_node, world_of
 from controller.settings import CoolingSettings, load_site
-from simulators.cooling.load import HPC
-from simulators.cooling.load_csv import LoadFile
+from simulators.cooling.world.load import HPC
+from simulators.cooling.world.load_csv import LoadFile
 
 DEMO = Path(__file__).resolve().parents[3] / "deploy/sites/demo"
 

@@ -8,8 +8,8 @@ from controller.policies.incumbent import FixedIncumbent, TrimAndRespond
 from controller.ports import Incumbent
 from controller.testing.policies import IncumbentContract
 from safety.values import Observation, Setpoints, Signal, Status
-from simulators.cooling.incumbents import TrimConfig, trim_and_respond, trim_start
-from simulators.cooling.sensing import setpoint_specs, signal_specs
+from simulators.cooling.controllers.incumbents import TrimConfig, trim_and_respond, trim_start
+from simulators.cooling.world.signals import setpoint_specs, signal_specs
 
 NAMES = [spec.name for spec in setpoint_specs(4)]
 START = dict(zip(NAMES, [20.0, 0.6, 0.6, 0.6, 0.6, 10.0, 20.0, 1.0], strict=True))

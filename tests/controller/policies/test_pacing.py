@@ -17,15 +17,15 @@ from controller.settings import load_site
 from controller.testing.policies import IncumbentContract
 from safety.spec import load_envelope
 from safety.values import Observation, Quality, Setpoints, Signal
-from simulators.bidding.account import account
-from simulators.bidding.build import build
-from simulators.bidding.exchange import observe
-from simulators.bidding.incumbents import PidPacing
-from simulators.bidding.params import Params
-from simulators.bidding.scenarios import resized, scenario
-from simulators.bidding.state import State, initial
-from simulators.bidding.step import step
-from simulators.bidding.streams import Noise
+from simulators.bidding.controllers import PidPacing
+from simulators.bidding.physics.params import Params
+from simulators.bidding.physics.state import State, initial
+from simulators.bidding.physics.step import step
+from simulators.bidding.world.build import build
+from simulators.bidding.world.observation import account
+from simulators.bidding.world.scenario import resized, scenario
+from simulators.bidding.world.signals import observe
+from simulators.bidding.world.streams import Noise
 
 SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "bidding-demo"
 SMALL = resized(scenario("mixed"), 5_000.0)

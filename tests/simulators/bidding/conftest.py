@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from simulators.bidding.build import build
-from simulators.bidding.params import Params
-from simulators.bidding.scenarios import resized, scenario
-from simulators.bidding.streams import Noise, streams
+from simulators.bidding.physics.params import Params
+from simulators.bidding.world.build import build
+from simulators.bidding.world.scenario import resized, scenario
+from simulators.bidding.world.streams import Noise, streams
 
 World = tuple[Params, Noise]
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from simulators.bidding.auction import Fills, Terms, Wins, segment_sums, settle, slot_prices
-from simulators.bidding.params import EVENT_OVER_BID, EVENT_UNRENDERED
-from simulators.bidding.traffic import Traffic
+from simulators.bidding.physics.auction import Fills, Terms, Wins, segment_sums, settle, slot_prices
+from simulators.bidding.physics.params import EVENT_OVER_BID, EVENT_UNRENDERED
+from simulators.bidding.world.traffic import Traffic
 
 
 def traffic(

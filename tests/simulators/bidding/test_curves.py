@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulators.bidding.curves import (
+from simulators.bidding.world.curves import (
     HOURLY,
     WEEKDAY,
     click_rate_level,

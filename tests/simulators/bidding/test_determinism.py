@@ -7,12 +7,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from simulators.bidding.build import build
-from simulators.bidding.params import Params
-from simulators.bidding.scenarios import SCENARIOS, SPLITS, resized, scenario, split_seed
-from simulators.bidding.state import State, from_bytes, initial, to_bytes
-from simulators.bidding.step import step
-from simulators.bidding.streams import Noise, generator, restart, streams
+from simulators.bidding.physics.params import Params
+from simulators.bidding.physics.state import State, from_bytes, initial, to_bytes
+from simulators.bidding.physics.step import step
+from simulators.bidding.world.build import build
+from simulators.bidding.world.scenario import SCENARIOS, SPLITS, resized, scenario, split_seed
+from simulators.bidding.world.streams import Noise, generator, restart, streams
 
 
 def fly(params: Params, noise: Noise, ticks: int = 12, chunk: int = 1 << 16, state: State | None = None) -> State:

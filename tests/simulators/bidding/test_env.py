@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from simulators.bidding.account import FEATURES
 from simulators.bidding.env import REWARDS, BiddingEnv, BiddingVectorEnv, action_of, multiplier_of
-from simulators.bidding.scenarios import SCENARIOS, resized, scenario
+from simulators.bidding.world.observation import FEATURES
+from simulators.bidding.world.scenario import SCENARIOS, resized, scenario
 
 
 def small(name: str = "mixed", per_day: float = 4000.0) -> object:

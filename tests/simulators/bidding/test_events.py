@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulators.bidding.account import account
-from simulators.bidding.build import build
-from simulators.bidding.exchange import signal_specs
-from simulators.bidding.params import BILL_SLOTS, CONVERSION_SLOTS, Params
-from simulators.bidding.scenarios import SCENARIOS, Event, Scenario, resized, scenario
-from simulators.bidding.state import HISTORY, State, initial
-from simulators.bidding.step import Outputs, step
-from simulators.bidding.streams import Noise, streams
-from simulators.bidding.traffic import Traffic, draw, impressions
+from simulators.bidding.physics.params import BILL_SLOTS, CONVERSION_SLOTS, Params
+from simulators.bidding.physics.state import HISTORY, State, initial
+from simulators.bidding.physics.step import Outputs, step
+from simulators.bidding.world.build import build
+from simulators.bidding.world.observation import account
+from simulators.bidding.world.scenario import SCENARIOS, Event, Scenario, resized, scenario
+from simulators.bidding.world.signals import signal_specs
+from simulators.bidding.world.streams import Noise, streams
+from simulators.bidding.world.traffic import Traffic, draw, impressions
 
 
 def world(*events: Event, **changes: object) -> tuple[Params, Noise]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulators.bidding.exchange import Exchange, setpoint_specs, signal_specs
+from simulators.bidding.world.signals import Exchange, setpoint_specs, signal_specs
 
 
 def test_every_signal_has_a_spec_and_lies_within_it() -> None:

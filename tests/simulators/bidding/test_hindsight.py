@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from simulators.bidding.account import Account
-from simulators.bidding.build import build, yesterday
-from simulators.bidding.evaluate import fly, kpis
-from simulators.bidding.hindsight import (
+from simulators.bidding.controllers import BidAtTarget, DualGradient, Memory, PidPacing, RecedingHorizon, survey
+from simulators.bidding.tools.evaluate import fly, kpis
+from simulators.bidding.tools.hindsight import (
     account_bound,
     bound,
     collect,
@@ -23,9 +22,10 @@ from simulators.bidding.hindsight import (
     score_bound,
     sorted_offers,
 )
-from simulators.bidding.incumbents import BidAtTarget, DualGradient, Memory, PidPacing, RecedingHorizon, survey
-from simulators.bidding.scenarios import SCENARIOS, resized, scenario
-from simulators.bidding.streams import Noise
+from simulators.bidding.world.build import build, yesterday
+from simulators.bidding.world.observation import Account
+from simulators.bidding.world.scenario import SCENARIOS, resized, scenario
+from simulators.bidding.world.streams import Noise
 
 CASES = st.tuples(st.integers(0, 10**6), st.integers(1, 40), st.floats(0.02, 1.5), st.floats(0.3, 3.0))
 

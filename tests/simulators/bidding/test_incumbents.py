@@ -9,11 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from simulators.bidding.account import account
-from simulators.bidding.build import build, yesterday
-from simulators.bidding.evaluate import Kpis, Run, fly, kpis
-from simulators.bidding.hindsight import bound
-from simulators.bidding.incumbents import (
+from simulators.bidding.controllers import (
     BidAtTarget,
     DualGradient,
     Incumbent,
@@ -21,13 +17,17 @@ from simulators.bidding.incumbents import (
     RecedingHorizon,
     survey,
 )
-from simulators.bidding.incumbents.base import left_ratio
-from simulators.bidding.incumbents.horizon import BINS, EDGES, _common_multiplier, _interpolate, best_multiplier
-from simulators.bidding.params import Params
-from simulators.bidding.scenarios import resized, scenario
-from simulators.bidding.state import initial
-from simulators.bidding.step import step
-from simulators.bidding.streams import Noise, streams
+from simulators.bidding.controllers.base import left_ratio
+from simulators.bidding.controllers.horizon import BINS, EDGES, _common_multiplier, _interpolate, best_multiplier
+from simulators.bidding.physics.params import Params
+from simulators.bidding.physics.state import initial
+from simulators.bidding.physics.step import step
+from simulators.bidding.tools.evaluate import Kpis, Run, fly, kpis
+from simulators.bidding.tools.hindsight import bound
+from simulators.bidding.world.build import build, yesterday
+from simulators.bidding.world.observation import account
+from simulators.bidding.world.scenario import resized, scenario
+from simulators.bidding.world.streams import Noise, streams
 
 PER_DAY = 40_000.0
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.bidding.build import build
-from simulators.bidding.ledger import book, funds
-from simulators.bidding.params import BILL_SLOTS, Params
-from simulators.bidding.randomisation import NOTICES, Range, Ranges
-from simulators.bidding.scenarios import SCENARIOS, Event, EventKind, Scenario, resized, scenario
-from simulators.bidding.state import State, initial
-from simulators.bidding.step import step
-from simulators.bidding.streams import streams
+from simulators.bidding.physics.ledger import book, funds
+from simulators.bidding.physics.params import BILL_SLOTS, Params
+from simulators.bidding.physics.state import State, initial
+from simulators.bidding.physics.step import step
+from simulators.bidding.world.build import build
+from simulators.bidding.world.randomisation import NOTICES, Range, Ranges
+from simulators.bidding.world.scenario import SCENARIOS, Event, EventKind, Scenario, resized, scenario
+from simulators.bidding.world.streams import streams
 
 SLOT = st.integers(0, 10**9)
 

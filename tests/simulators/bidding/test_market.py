@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simulators.bidding.build import build
-from simulators.bidding.market import FACTS, MIXTURES, price_cdf
-from simulators.bidding.params import SEGMENTS
-from simulators.bidding.randomisation import Range, Ranges
-from simulators.bidding.scenarios import Scenario
-from simulators.bidding.streams import Noise
-from simulators.bidding.traffic import Traffic, draw, impressions
+from simulators.bidding.physics.market import FACTS, MIXTURES, price_cdf
+from simulators.bidding.physics.params import SEGMENTS
+from simulators.bidding.world.build import build
+from simulators.bidding.world.randomisation import Range, Ranges
+from simulators.bidding.world.scenario import Scenario
+from simulators.bidding.world.streams import Noise
+from simulators.bidding.world.traffic import Traffic, draw, impressions
 
 PLAIN = replace(
     Ranges(),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulators.bidding.params import (
+from simulators.bidding.physics.params import (
     EVENT_DUPLICATE,
     EVENT_LATE_NOTICE,
     EVENT_OVER_BID,
@@ -15,8 +15,8 @@ from simulators.bidding.params import (
     Notices,
     event_table,
 )
-from simulators.bidding.state import State, initial
-from simulators.bidding.step import step
+from simulators.bidding.physics.state import State, initial
+from simulators.bidding.physics.step import step
 
 
 def share(table: np.ndarray, mask: int) -> float:

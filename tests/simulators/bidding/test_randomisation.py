@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.bidding.build import build
 from simulators.bidding.env import BiddingVectorEnv
-from simulators.bidding.randomisation import (
+from simulators.bidding.world.build import build
+from simulators.bidding.world.randomisation import (
     KINDS,
     LOGARITHMIC,
     NOTICE_SETS,
@@ -25,9 +25,9 @@ from simulators.bidding.randomisation import (
     read_ranges,
     sample,
 )
-from simulators.bidding.scenarios import resized, scenario
-from simulators.bidding.seasons import SEASONS
-from simulators.bidding.streams import streams
+from simulators.bidding.world.scenario import resized, scenario
+from simulators.bidding.world.seasons import SEASONS
+from simulators.bidding.world.streams import streams
 
 SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "bidding-demo"
 

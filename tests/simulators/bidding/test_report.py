@@ -8,26 +8,26 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from simulators.bidding import reference
-from simulators.bidding.account import FEATURES
 from simulators.bidding.env import REWARDS
-from simulators.bidding.plot import bars
-from simulators.bidding.randomisation import Ranges
-from simulators.bidding.report import NAMES, interval, measure, page
-from simulators.bidding.scenarios import SCENARIOS, EventKind, resized, scenario
+from simulators.bidding.tools import reference_page
+from simulators.bidding.tools.plot import bars
+from simulators.bidding.tools.report import NAMES, interval, measure, page
+from simulators.bidding.world.observation import FEATURES
+from simulators.bidding.world.randomisation import Ranges
+from simulators.bidding.world.scenario import SCENARIOS, EventKind, resized, scenario
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "reference"
 
 
 def test_the_reference_page_is_as_the_code_has_it() -> None:
-    assert (DOCS / "bidding.md").read_text(encoding="utf-8") == reference.page()
+    assert (DOCS / "bidding.md").read_text(encoding="utf-8") == reference_page.page()
 
 
 def test_every_feature_reward_event_and_range_has_its_sentence() -> None:
-    assert tuple(reference.FEATURE_TEXT) == FEATURES
-    assert set(reference.REWARD_TEXT) == set(REWARDS)
-    assert tuple(reference.EVENT_TEXT) == get_args(EventKind)
-    assert list(reference.RANGE_TEXT) == [f.name for f in fields(Ranges)]
+    assert tuple(reference_page.FEATURE_TEXT) == FEATURES
+    assert set(reference_page.REWARD_TEXT) == set(REWARDS)
+    assert tuple(reference_page.EVENT_TEXT) == get_args(EventKind)
+    assert list(reference_page.RANGE_TEXT) == [f.name for f in fields(Ranges)]
 
 
 def test_the_results_page_has_every_incumbent_on_every_scenario() -> None:

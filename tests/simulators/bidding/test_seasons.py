@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulators.bidding.build import build
-from simulators.bidding.curves import read_traffic_share
-from simulators.bidding.scenarios import SPLITS, resized, scenario, split_of, split_seed
-from simulators.bidding.seasons import SEASONS, year_level
-from simulators.bidding.streams import Noise
+from simulators.bidding.world.build import build
+from simulators.bidding.world.curves import read_traffic_share
+from simulators.bidding.world.scenario import SPLITS, resized, scenario, split_of, split_seed
+from simulators.bidding.world.seasons import SEASONS, year_level
+from simulators.bidding.world.streams import Noise
 
 
 def test_splits_share_no_week_and_no_curve() -> None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from simulators.cooling.outputs import Outputs
-from simulators.cooling.params import Params, default_params
-from simulators.cooling.plant import advance
-from simulators.cooling.ready import Ready, prepare
+from simulators.cooling.physics.constants import Ready, prepare
+from simulators.cooling.physics.outputs import Outputs
+from simulators.cooling.physics.params import Params, default_params
+from simulators.cooling.physics.plant import advance
+from simulators.cooling.physics.state import Disturbance, State
 from simulators.cooling.simulation import start_setpoints, start_state
-from simulators.cooling.state import Disturbance, State
 
 
 def weather_and_load(substeps: int = 1, lanes: int = 1, zones: int = 4, **values: float) -> Disturbance:

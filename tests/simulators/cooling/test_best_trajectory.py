@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from simulators.cooling.scenario import WEEK_NODES, scenario
+from simulators.cooling.world.scenario import WEEK_NODES, scenario
 
 
 @pytest.mark.needs("torch")
 def test_a_little_descent_already_beats_trim_and_respond_within_the_limit() -> None:
-    from simulators.cooling.best_trajectory import best_trajectory
+    from simulators.cooling.tools.best_trajectory import best_trajectory
 
     starts = np.array([20 * WEEK_NODES])
     found = best_trajectory(scenario("greensboro-year"), starts, hours=3, iterations=6)

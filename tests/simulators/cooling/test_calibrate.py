@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulators.cooling.calibrate import Log, LogError, calibrate, read_log
 from simulators.cooling.episode import Episodes
-from simulators.cooling.instruments import Sensors
-from simulators.cooling.randomise import from_params_toml
-from simulators.cooling.scenario import scenario
-from simulators.cooling.sensing import setpoint_specs, signal_specs
 from simulators.cooling.simulation import start_setpoints
+from simulators.cooling.tools.calibrate import Log, LogError, calibrate, read_log
+from simulators.cooling.world.randomisation import from_params_toml
+from simulators.cooling.world.scenario import scenario
+from simulators.cooling.world.sensors_actuators import Sensors
+from simulators.cooling.world.signals import setpoint_specs, signal_specs
 
 TRUTH = {"fan_rated_kw": 10.0, "coil_ntu": 1.65, "cw_pump_unit_kw": 9.0, "tower_fan_rated_kw": 22.0}
 

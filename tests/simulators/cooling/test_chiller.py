@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.cooling.chiller import in_entering_c
-from simulators.cooling.curves import CARRIER_19XR, CHILLERS, MCQUAY_WSC, ChillerCurves
-from simulators.cooling.params import default_params, with_values
-from simulators.cooling.plant import step
-from simulators.cooling.state import Disturbance
+from simulators.cooling.physics.chiller import in_entering_c
+from simulators.cooling.physics.curves import CARRIER_19XR, CHILLERS, MCQUAY_WSC, ChillerCurves
+from simulators.cooling.physics.params import default_params, with_values
+from simulators.cooling.physics.plant import step
+from simulators.cooling.physics.state import Disturbance
 from tests.simulators.cooling.conftest import bench, weather_and_load
 
 

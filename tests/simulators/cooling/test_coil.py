@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from simulators.cooling.coil import LOW_FLOW, effectiveness, part_load_slope
+from simulators.cooling.physics.coil import LOW_FLOW, effectiveness, part_load_slope
 from tests.simulators.cooling.conftest import bench
 
 NTU, RATIO, AIR_SHARE = 1.4, 0.48, 0.7

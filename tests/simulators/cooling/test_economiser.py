@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulators.cooling.params import default_params, with_values
+from simulators.cooling.physics.params import default_params, with_values
 from tests.simulators.cooling.conftest import bench
 
 COLD = {"dry_bulb_c": 5.0, "wet_bulb_c": 3.0, "dew_point_c": 0.0}

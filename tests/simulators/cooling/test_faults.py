@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from simulators.cooling.episode import Episodes
-from simulators.cooling.faults import Fault, sensor_faults, with_plant_faults
-from simulators.cooling.instruments import Actuators, Sensors
-from simulators.cooling.scenario import Scenario, scenario
-from simulators.cooling.sensing import signal_specs
 from simulators.cooling.simulation import start_setpoints
+from simulators.cooling.world.faults import Fault, sensor_faults, with_plant_faults
+from simulators.cooling.world.scenario import Scenario, scenario
+from simulators.cooling.world.sensors_actuators import Actuators, Sensors
+from simulators.cooling.world.signals import signal_specs
 from tests.simulators.cooling.conftest import weather_and_load
 
 NAMES = tuple(spec.name for spec in signal_specs(4))

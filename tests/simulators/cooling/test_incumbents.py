@@ -5,15 +5,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simulators.cooling.controllers.incumbents import (
+    TrimConfig,
+    fixed,
+    naive_setpoints,
+    track,
+    trim_and_respond,
+    trim_start,
+)
+from simulators.cooling.controllers.pid import PidConfig, pid_cascade, pid_start
 from simulators.cooling.episode import Episodes
-from simulators.cooling.incumbents import TrimConfig, fixed, naive_setpoints, track, trim_and_respond, trim_start
-from simulators.cooling.kpis import Tally
-from simulators.cooling.pid import PidConfig, pid_cascade, pid_start
-from simulators.cooling.results import bar_chart, interval
-from simulators.cooling.scenario import WEEK_NODES, scenario
-from simulators.cooling.search import Windows, best_static, table
-from simulators.cooling.sensing import signal_specs
 from simulators.cooling.simulation import start_setpoints
+from simulators.cooling.tools.kpis import Tally
+from simulators.cooling.tools.results import bar_chart, interval
+from simulators.cooling.tools.static_search import Windows, best_static, table
+from simulators.cooling.world.scenario import WEEK_NODES, scenario
+from simulators.cooling.world.signals import signal_specs
 
 CONFIG = TrimConfig()
 NAMES = [spec.name for spec in signal_specs(4)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simulators.cooling.episode import Measured
-from simulators.cooling.kpis import Tally
+from simulators.cooling.tools.kpis import Tally
 
 
 def _measured(running: float, inlet_c: float = 24.0) -> Measured:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from simulators.cooling.load import CLOUD, HPC, load_fracs, utilisation
+from simulators.cooling.world.load import CLOUD, HPC, load_fracs, utilisation
 
 ZERO = np.array([0])
 LEVELS = [0.05, 0.25, 0.5, 0.75, 0.95]

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulators.cooling.load_csv import LoadFile, LoadFileError, read_load
-from simulators.cooling.scenario import DisturbanceSource, scenario
+from simulators.cooling.world.load_csv import LoadFile, LoadFileError, read_load
+from simulators.cooling.world.scenario import DisturbanceSource, scenario
 
 LANES = np.array([0, 1])
 

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.cooling.balance import net_heat_kw, stored_kj
-from simulators.cooling.outputs import Outputs
-from simulators.cooling.params import default_params, with_values
-from simulators.cooling.plant import advance, last
-from simulators.cooling.randomise import Randomisation, randomised, uniform
-from simulators.cooling.ready import prepare
-from simulators.cooling.sensing import setpoint_specs
+from simulators.cooling.physics.constants import prepare
+from simulators.cooling.physics.energy_balance import net_heat_kw, stored_kj
+from simulators.cooling.physics.outputs import Outputs
+from simulators.cooling.physics.params import default_params, with_values
+from simulators.cooling.physics.plant import advance, last
+from simulators.cooling.physics.state import Disturbance, State
 from simulators.cooling.simulation import start_setpoints, start_state
-from simulators.cooling.state import Disturbance, State
+from simulators.cooling.world.randomisation import Randomisation, randomised, uniform
+from simulators.cooling.world.signals import setpoint_specs
 from tests.simulators.cooling.conftest import Bench, bench, weather_and_load
 
 SPECS = setpoint_specs(4)

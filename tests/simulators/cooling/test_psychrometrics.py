@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.cooling import psychrometrics as air
+from simulators.cooling.physics import psychrometrics as air
 
 PRESSURES = st.floats(80_000.0, 103_000.0)
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.cooling import adapt
 from simulators.cooling.env import CoolingVectorEnv
 from simulators.cooling.episode import Episodes
-from simulators.cooling.params import DESCRIPTIONS, default_params
-from simulators.cooling.randomise import (
+from simulators.cooling.physics.params import DESCRIPTIONS, default_params
+from simulators.cooling.simulation import start_setpoints
+from simulators.cooling.world import adr
+from simulators.cooling.world.randomisation import (
     Automatic,
     Randomisation,
     Spread,
@@ -24,8 +25,7 @@ from simulators.cooling.randomise import (
     randomised,
     uniform,
 )
-from simulators.cooling.scenario import scenario
-from simulators.cooling.simulation import start_setpoints
+from simulators.cooling.world.scenario import scenario
 
 LANES = np.arange(50)
 STRUCTURAL = {"it_power_slope_frac_per_k", "water_economiser_frac", "air_economiser_frac"}
@@ -99,7 +99,7 @@ def test_the_environment_trains_on_spread_plants() -> None:
     assert len(set(rewards)) == 6
 
 
-def _practise(fan: float, episodes: int, lanes: int = 24) -> adapt.Ranges:
+def _practise(fan: float, episodes: int, lanes: int = 24) -> adr.Ranges:
     """Ranges after some short episodes under fixed setpoints with these fans."""
     how = Randomisation(
         (
@@ -146,12 +146,12 @@ def test_the_same_seed_gives_the_same_ranges() -> None:
 def test_an_edge_moves_one_step_at_a_time_and_stays_within_the_distribution(seed: int, coped: list[bool]) -> None:
     how = Randomisation(automatic=Automatic(episodes=1, edge_frac=1.0))
     assert how.automatic is not None
-    ranges = adapt.start(how)
+    ranges = adr.start(how)
     for episode in range(4):
-        shares, edges = adapt.drawn(how, ranges, "x", seed, np.arange(12), episode)
+        shares, edges = adr.drawn(how, ranges, "x", seed, np.arange(12), episode)
         low, high = 0.5 - 0.5 * ranges.used[:, 0], 0.5 + 0.5 * ranges.used[:, 1]
         assert np.all((shares >= low) & (shares <= high))
-        then = adapt.after(how.automatic, ranges, edges, np.array(coped))
+        then = adr.after(how.automatic, ranges, edges, np.array(coped))
         assert np.abs(then.used - ranges.used).max() <= how.automatic.step + 1e-12
         assert then.used.min() >= 0.0
         assert then.used.max() <= 1.0

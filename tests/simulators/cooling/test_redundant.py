@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from simulators.cooling.redundant import COPIES, NOISE_C, Redundancy, sensor_specs, sensors_of, tripled
-from simulators.cooling.sensing import signal_specs
+from simulators.cooling.world.redundant_sensors import COPIES, NOISE_C, Redundancy, sensor_specs, sensors_of, tripled
+from simulators.cooling.world.signals import signal_specs
 
 ZONES = 2
 NAMES = [spec.name for spec in signal_specs(ZONES)]

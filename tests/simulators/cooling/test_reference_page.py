@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from simulators.cooling.faults import KINDS
-from simulators.cooling.params import DESCRIPTIONS
-from simulators.cooling.reference import page
-from simulators.cooling.scenario import SCENARIOS
-from simulators.cooling.sensing import setpoint_specs, signal_specs
+from simulators.cooling.physics.params import DESCRIPTIONS
+from simulators.cooling.tools.reference_page import page
+from simulators.cooling.world.faults import KINDS
+from simulators.cooling.world.scenario import SCENARIOS
+from simulators.cooling.world.signals import setpoint_specs, signal_specs
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cooling.md"
 NAMES = {

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulators.cooling.calendar import calendar_node
-from simulators.cooling.load import LoadProfile, load_fracs
-from simulators.cooling.scenario import (
+from simulators.cooling.world.load import LoadProfile, load_fracs
+from simulators.cooling.world.scenario import (
     SCENARIOS,
     SPLITS,
     WEEK_NODES,
@@ -16,7 +15,8 @@ from simulators.cooling.scenario import (
     Scenario,
     scenario,
 )
-from simulators.cooling.weather import NODES, WeatherError, load_weather
+from simulators.cooling.world.typical_year import calendar_node
+from simulators.cooling.world.weather import NODES, WeatherError, load_weather
 
 LANES = np.arange(40)
 

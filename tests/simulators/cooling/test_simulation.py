@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from simulators.cooling.faults import Fault
-from simulators.cooling.scenario import scenario
 from simulators.cooling.simulation import Simulation, start_setpoints
+from simulators.cooling.world.faults import Fault
+from simulators.cooling.world.scenario import scenario
 
 
 def _simulation(lanes: int = 1) -> Simulation:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.cooling.params import default_params, with_values
+from simulators.cooling.physics.params import default_params, with_values
 from tests.simulators.cooling.conftest import Bench, bench
 
 MIN_ON_S, MIN_OFF_S = 600.0, 300.0

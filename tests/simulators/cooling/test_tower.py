@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.cooling import tower
-from simulators.cooling.params import default_params
-from simulators.cooling.ready import prepare
+from simulators.cooling.physics import tower
+from simulators.cooling.physics.constants import prepare
+from simulators.cooling.physics.params import default_params
 from tests.simulators.cooling.conftest import bench
 
 READY = prepare(default_params())

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulators.cooling.scenario import SCENARIOS
-from simulators.cooling.weather import ENERGYPLUS_SITES, NODES_PER_HOUR, SITES, WeatherError, load_weather
+from simulators.cooling.world.scenario import SCENARIOS
+from simulators.cooling.world.weather import ENERGYPLUS_SITES, NODES_PER_HOUR, SITES, WeatherError, load_weather
 
 HEADER = [
     "LOCATION,Testville,TS,USA,TMY3,123456,36.10,-79.95,-5.0,273.0",

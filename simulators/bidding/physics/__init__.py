@@ -1,0 +1,1 @@
+"""One tick of the auctions: prices, bids, reservations, charges; the state and its parameters."""

@@ -1,0 +1,1 @@
+"""What is computed with the accounts: bounds, evaluations, generated pages."""

@@ -1,0 +1,1 @@
+"""What every simulator shares: names and units of signals, random numbers by address."""

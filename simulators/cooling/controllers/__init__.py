@@ -1,0 +1,1 @@
+"""Controllers that run cooling plants today. Pure, over any batch."""

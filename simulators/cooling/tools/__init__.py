@@ -1,0 +1,1 @@
+"""What is computed with the cooling plant: calibration, references, results, generated pages."""

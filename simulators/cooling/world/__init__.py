@@ -1,0 +1,1 @@
+"""What surrounds the cooling plant: weather, load, faults, sensors and actuators, and how worlds are drawn."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from safety import kernel
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 OURS = ("controller", "safety", "shadow", "simulators", "migrations")
 MAY_IMPORT = {
     "safety": {"safety"},

@@ -17,8 +17,8 @@ from safety.kernel import kernel_digest
 from safety.proof.certificate import Certificate
 from safety.spec import load_envelope
 from safety.values import Observation, Proposal, Signal
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy" / "sites" / "demo"
 KEY = Ed25519PrivateKey.generate()
 DAY_US = 86_400_000_000

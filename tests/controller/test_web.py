@@ -16,8 +16,8 @@ from controller.api.app import wall_us
 from controller.lifeline import PARENT_PIPE
 from controller.store.spool import SqliteSpool
 from tests.controller.fakes import FakeSite
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy" / "sites" / "demo"
 
 

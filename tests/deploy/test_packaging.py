@@ -13,8 +13,8 @@ import yaml
 from sqlalchemy import make_url
 
 from controller.settings import load_site
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 
 

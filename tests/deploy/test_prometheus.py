@@ -24,8 +24,9 @@ from shadow.comparison import Comparison, Klass
 from tests.controller.console_server import serving
 from tests.controller.fakes import FakeSite
 from tests.controller.metrics.conftest import metrics_of
+from tests.paths import ROOT
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+DEPLOY = ROOT / "deploy"
 FOLDER = DEPLOY / "prometheus"
 PATIENCE_S = 45.0
 

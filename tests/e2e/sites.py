@@ -5,8 +5,8 @@ import socket
 from pathlib import Path
 
 from tests.controller.rig import certify
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SITES = ROOT / "deploy" / "sites"
 # Shadow for three ticks, then nineteen blocks in twenty: STOP must have something to take away. No gate after it passes.
 STAGES = """

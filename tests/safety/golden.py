@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, settings
 
 from safety.cases import Case, Folder
 from safety.spec import EnvelopeModel
+from tests.paths import ROOT
 
-CASES = Path(__file__).resolve().parents[1] / "cases"
+CASES = ROOT / "tests" / "cases"
 FOLDER = Folder(CASES, CASES.parents[1] / "deploy" / "sites")
 USUAL: Mapping[str, Any] = FOLDER.usual("small")
 

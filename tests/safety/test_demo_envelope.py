@@ -1,7 +1,6 @@
 """The envelope that ships with the demo: it loads, and its last resort stands whatever the weather."""
 
 from itertools import product
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +10,10 @@ from safety.rules import Situation
 from safety.spec import load_envelope
 from safety.values import Signal, Source, Tier
 from safety.when import names_in
+from tests.paths import ROOT
 from tests.safety.golden import seeded
 
-ENVELOPE = load_envelope(Path(__file__).resolve().parents[2] / "deploy" / "sites" / "demo" / "envelope.toml")
+ENVELOPE = load_envelope(ROOT / "deploy" / "sites" / "demo" / "envelope.toml")
 FULL_AIR = ENVELOPE.failsafe[0].vector
 
 

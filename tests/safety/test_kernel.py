@@ -10,8 +10,7 @@ import pytest
 
 from safety import kernel
 from safety.kernel import ForeignKernelError, kernel_digest, verify_kernel, verify_packages
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,10 +23,11 @@ from safety.proof.question import QF_FP, Answer, Ground, Obligation, Seeded, pro
 from safety.rules import CommandRule, Situation  # noqa: E402
 from safety.spec import build_envelope, load_envelope  # noqa: E402
 from safety.values import Quality, Signal, Tier  # noqa: E402
+from tests.paths import ROOT  # noqa: E402
 from tests.safety.golden import model_of  # noqa: E402
 from tests.safety.many import envelope_of  # noqa: E402
 
-SITES = Path(__file__).resolve().parents[2] / "deploy" / "sites"
+SITES = ROOT / "deploy" / "sites"
 DEMO = load_envelope(SITES / "demo" / "envelope.toml")
 SMALL = build_envelope(model_of({}))
 

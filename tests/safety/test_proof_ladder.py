@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,12 +20,12 @@ from safety.proof.replay import call_of, without_inputs  # noqa: E402
 from safety.proof.showing import shown  # noqa: E402
 from safety.spec import build_envelope, load_envelope  # noqa: E402
 from safety.values import Ruling, Rung, Source  # noqa: E402
+from tests.paths import ROOT  # noqa: E402
 from tests.safety.formulas import evaluator, symbols_of  # noqa: E402
 from tests.safety.golden import FOLDER, model_of  # noqa: E402
 from tests.safety.many import envelope_of  # noqa: E402
 from tests.safety.moments import Drawing, Drawn  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
 ENVELOPES = {
     "small": lambda: build_envelope(model_of({})),
     "demo": lambda: load_envelope(ROOT / "deploy/sites/demo/envelope.toml"),

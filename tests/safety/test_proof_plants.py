@@ -2,7 +2,6 @@
 
 import tomllib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,9 @@ from safety.proof.question import Answer, Obligation
 from safety.proof.showing import shown
 from safety.proof.sweep import sweep
 from safety.spec import EnvelopeModel, build_envelope
+from tests.paths import ROOT
 
-PLANTS = Path(__file__).resolve().parents[1] / "cases" / "plants"
+PLANTS = ROOT / "tests" / "cases" / "plants"
 NAMES = ["water", "battery", "greenhouse"]
 WHY = {"hazard": "made up", "basis": "a fault put in"}
 

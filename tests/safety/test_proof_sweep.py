@@ -1,16 +1,14 @@
 """Handover tried out on the kernel: from wherever a candidate left the plant, no first step is refused."""
 
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("z3")
 
 from safety.proof.sweep import main, sweep
 from safety.spec import build_envelope, load_envelope
+from tests.paths import ROOT
 from tests.safety.golden import model_of
 
-ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = [
     "deploy/sites/demo/envelope.toml",
     "deploy/sites/bidding-demo/envelope.toml",

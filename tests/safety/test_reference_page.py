@@ -1,6 +1,5 @@
 """The reference page names every kind and every key; the generated pages are those of the shipped envelopes."""
 
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -9,9 +8,9 @@ from safety.commands import make_page
 from safety.spec import EnvelopeModel, load_envelope
 from safety.spec_inputs import PlausibilityModel, VoteModel
 from safety.spec_rules import AnyRule, RuleModel
+from tests.paths import ROOT
 from tests.safety.golden import FOLDER
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "reference" / "envelope.md").read_text()
 MODELS = get_args(get_args(AnyRule)[0])
 

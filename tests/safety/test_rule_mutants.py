@@ -24,9 +24,9 @@ from safety.proof.difference import accepted_only_by, difference
 from safety.rules import CommandRule
 from safety.spec import EnvelopeModel, build_envelope
 from safety.values import Rung
+from tests.paths import ROOT
 from tests.safety.golden import FOLDER
 
-ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*ROOT.glob("deploy/sites/*/envelope.toml"), *ROOT.glob("examples/*/site/envelope.toml")])
 FLIPPED = {"<=": ">", "<": ">=", ">=": "<", ">": "<="}
 CONDITIONS = ("when", "require")

@@ -1,7 +1,6 @@
 """The OpenAPI document is complete, and no request it allows, or nearly allows, makes the service fail."""
 
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from controller.api.reference import document, render
 from controller.api.roles import Role
 from tests.controller.fakes import FakeSite
 from tests.controller.web_client import WebClient
+from tests.paths import ROOT
 
 EXAMPLES_EACH = 5
 
@@ -38,7 +38,7 @@ def test_every_guarded_operation_documents_its_problems(app: FastAPI) -> None:
 
 
 def test_the_reference_page_is_what_the_schema_says(app: FastAPI) -> None:
-    page = Path(__file__).resolve().parents[3] / "docs" / "reference" / "api.md"
+    page = ROOT / "docs" / "reference" / "api.md"
     assert page.read_text() == render(), "run `python -m controller.api.reference > docs/reference/api.md`"
     assert document()["paths"].keys() == app.openapi()["paths"].keys()
 

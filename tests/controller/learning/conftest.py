@@ -1,13 +1,12 @@
-from pathlib import Path
-
 import pytest
 
 from controller.learning.ground import Ground, ground_of
 from controller.learning.spec import TrainingSpec, load_training
 from controller.learning.tensors import Tensors, input_specs, output_specs
 from simulators.cooling.world.signals import setpoint_specs, signal_specs
+from tests.paths import ROOT
 
-DEMO = Path(__file__).resolve().parents[3] / "deploy/sites/demo"
+DEMO = ROOT / "deploy/sites/demo"
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The catalogue is what is told: declared once, named well, there from the start, bounded, and right."""
 
 import re
-from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -16,8 +15,8 @@ from safety.values import Rung
 from shadow.comparison import Comparison, Klass
 from tests.controller.fakes import WALL_US, ZONES, FakeSite
 from tests.controller.metrics.conftest import STAGES
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 UNITS = {"seconds": "_seconds", "joules": "_joules", "celsius": "_celsius", "ratio": "_ratio", "bytes": "_bytes"}
 
 

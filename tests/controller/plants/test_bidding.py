@@ -19,8 +19,9 @@ from simulators.bidding.tools.evaluate import fly, soft_score
 from simulators.bidding.world.build import another_flight
 from simulators.bidding.world.scenario import resized, scenario
 from simulators.bidding.world.streams import Noise
+from tests.paths import ROOT
 
-SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "bidding-demo"
+SITE = ROOT / "deploy" / "sites" / "bidding-demo"
 NAMES = [f"multiplier_c{i}" for i in range(6)]
 
 

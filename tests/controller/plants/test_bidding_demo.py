@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.paths import ROOT
+
 SITE = ROOT / "deploy" / "sites" / "bidding-demo"
 START_US = 1_672_617_600_000_000
 TICKS = 120

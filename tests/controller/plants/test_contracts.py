@@ -12,8 +12,9 @@ from safety.spec import load_envelope
 from safety.values import Observation, Proposal, Setpoints, Signal, Source
 from simulators.cooling.simulation import start_setpoints
 from simulators.cooling.world.signals import setpoint_specs
+from tests.paths import ROOT
 
-SITES = Path(__file__).resolve().parents[3] / "deploy" / "sites"
+SITES = ROOT / "deploy" / "sites"
 PUSHED = Observation("hall", "", 1_700_000_000_000_000, {"power_kw": Signal(300.0), "outdoor_c": Signal(12.0)})
 
 

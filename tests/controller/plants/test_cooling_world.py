@@ -10,8 +10,9 @@ from controller.plants.cooling_world import start_node, world_of
 from controller.settings import CoolingSettings, load_site
 from simulators.cooling.world.load import HPC
 from simulators.cooling.world.load_csv import LoadFile
+from tests.paths import ROOT
 
-DEMO = Path(__file__).resolve().parents[3] / "deploy/sites/demo"
+DEMO = ROOT / "deploy/sites/demo"
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from controller.settings import Site, load_site
 from controller.testing.plants import SimulatedPlantContract
 from safety.spec import load_envelope
 from safety.values import Setpoints
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "third_plant"
 SITE = EXAMPLE / "site"
 

@@ -1,7 +1,6 @@
 """PID pacing as the incumbent of an account, and the fitted candidate beside it."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -26,8 +25,9 @@ from simulators.bidding.world.observation import account
 from simulators.bidding.world.scenario import resized, scenario
 from simulators.bidding.world.signals import observe
 from simulators.bidding.world.streams import Noise
+from tests.paths import ROOT
 
-SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "bidding-demo"
+SITE = ROOT / "deploy" / "sites" / "bidding-demo"
 SMALL = resized(scenario("mixed"), 5_000.0)
 NOISE = Noise("mixed", (4,), (0,))
 

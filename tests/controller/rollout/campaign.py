@@ -1,7 +1,6 @@
 """A made-up plant for whole campaigns: weather, load and block noise, no control physics. Seeded, pure."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -12,8 +11,8 @@ from controller.rollout.spec import RolloutSpec, load_spec
 from controller.rollout.state import RolloutState
 from controller.rollout.transitions import start
 from shadow.evidence import Evidence, TickEvidence, observe_tick
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 DEMO = (ROOT / "deploy/sites/demo/rollout.toml").read_text()
 KEY = b"a key for tests"
 DAY_S = 86_400

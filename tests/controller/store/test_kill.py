@@ -15,13 +15,13 @@ import pytest
 from controller.store.spool import SqliteSpool
 from controller.testing.samples import sample_decision
 
-ROOT = Path(__file__).resolve().parents[3]
 KILLS = 80
 # Forks a writer per line it reads, so that a hundred processes can die in the time in which a few could start.
 NURSERY = """
 import os, sys
 from controller.store.spool import SqliteSpool
 from controller.testing.samples import sample_entry
+from tests.paths import ROOT
 
 def write(path):
     os.write(1, b"%d\\n" % os.getpid())

@@ -20,11 +20,11 @@ from controller.store.store import Store
 from controller.testing.samples import sample_decision, sample_entry
 from shadow.review import Stretch
 
-ROOT = Path(__file__).resolve().parents[3]
 SHIPPER = """
 import sys
 from pathlib import Path
 from controller.store.shipper import run_shipper
+from tests.paths import ROOT
 run_shipper(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
 """
 

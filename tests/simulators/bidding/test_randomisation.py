@@ -28,8 +28,9 @@ from simulators.bidding.world.randomisation import (
 from simulators.bidding.world.scenario import resized, scenario
 from simulators.bidding.world.seasons import SEASONS
 from simulators.bidding.world.streams import streams
+from tests.paths import ROOT
 
-SITE = Path(__file__).resolve().parents[3] / "deploy" / "sites" / "bidding-demo"
+SITE = ROOT / "deploy" / "sites" / "bidding-demo"
 
 
 @settings(derandomize=True, max_examples=30, deadline=None)

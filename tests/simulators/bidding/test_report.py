@@ -1,7 +1,6 @@
 """The report and the pages that must keep up with the code."""
 
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree
 
@@ -15,8 +14,9 @@ from simulators.bidding.tools.report import NAMES, interval, measure, page
 from simulators.bidding.world.observation import FEATURES
 from simulators.bidding.world.randomisation import Ranges
 from simulators.bidding.world.scenario import SCENARIOS, EventKind, resized, scenario
+from tests.paths import ROOT
 
-DOCS = Path(__file__).resolve().parents[3] / "docs" / "reference"
+DOCS = ROOT / "docs" / "reference"
 
 
 def test_the_reference_page_is_as_the_code_has_it() -> None:

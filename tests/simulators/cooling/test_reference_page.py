@@ -1,7 +1,5 @@
 """The reference page names every signal, setpoint, parameter, scenario and fault."""
 
-from pathlib import Path
-
 import pytest
 
 from simulators.cooling.physics.params import DESCRIPTIONS
@@ -9,8 +7,9 @@ from simulators.cooling.tools.reference_page import page
 from simulators.cooling.world.faults import KINDS
 from simulators.cooling.world.scenario import SCENARIOS
 from simulators.cooling.world.signals import setpoint_specs, signal_specs
+from tests.paths import ROOT
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cooling.md"
+PAGE = ROOT / "docs" / "reference" / "cooling.md"
 NAMES = {
     *(spec.name for spec in signal_specs(1)),
     *(spec.name for spec in setpoint_specs(1)),

@@ -36,18 +36,18 @@ certify: $(VENV)/.test ## prove the shipped envelopes anew, after a change of on
 	@$(BIN)/understudy envelope page deploy/sites/bidding-demo/envelope.toml --out docs/reference/envelope-bidding-demo.md
 
 differential: $(VENV)/.test ## the forms of the envelope against each other on ten million cases, a million of them rule by rule; a million of its state rules
-	@$(BIN)/python -m tests.safety.differential --cases 10000000 --plain-least 1000000
-	@$(BIN)/python -m tests.safety.differential_states --cases 1000000
+	@$(BIN)/python -m tests.safety.campaigns.differential --cases 10000000 --plain-least 1000000
+	@$(BIN)/python -m tests.safety.campaigns.differential_states --cases 1000000
 
 mutate: $(VENV)/.dev ## mutants of the kernel: 98 of 100 must die, and every survivor be justified (an hour or more)
-	@$(BIN)/python -m tests.safety.mutants
+	@$(BIN)/python -m tests.safety.campaigns.mutants
 
 fuzz: $(VENV)/.test ## a minute of bytes against each thing that reads a file (ARGS="--seconds 600" for longer)
 	@$(PIP) install -c constraints.txt -e '.[fuzz]' || echo "atheris cannot be installed here: it has wheels for Linux on x86-64"
-	@$(BIN)/python -m tests.safety.fuzzing all $(ARGS)
+	@$(BIN)/python -m tests.safety.campaigns.fuzzing all $(ARGS)
 
 soak: $(VENV)/.test ## the long campaigns; their tables are committed under docs/reference
-	@$(BIN)/python -m tests.safety.differential --cases 100000000 --envelopes 200 --plain-every 100
+	@$(BIN)/python -m tests.safety.campaigns.differential --cases 100000000 --envelopes 200 --plain-every 100
 	@$(BIN)/python -m benchmarks.campaigns
 
 $(VENV)/bin/python:

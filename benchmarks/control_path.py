@@ -23,14 +23,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import controller.loop as loop_module
-import controller.store.spool as spool_module
+import controller.loop.tick as loop_module
+import controller.records.spool as spool_module
 from controller.bootstrap import ControlSystem, Options, build_control
-from controller.loop import Companions
-from controller.plants.around import Around
+from controller.loop.tick import Companions
+from controller.plants.wrapper import Around
 from controller.ports import Outcome, Plant
-from controller.record import encode
-from safety.standing import Standing, in_force, taken
+from controller.records.codec import encode
+from safety.command_lease import Standing, in_force, taken
 from safety.values import Command, Observation, Receipt
 
 SITE = Path(__file__).resolve().parents[1] / "deploy/sites/demo"

@@ -20,16 +20,16 @@ import numpy as np
 
 from safety.decide import decide, judge, judge_plainly, observe_plainly, situation
 from safety.envelope import Envelope, fresh_memory, permitted
+from safety.forms.vectorised import Batch, accepts
+from safety.forms.vectorised_states import Observations, replay, watch
 from safety.guard import Guarded, guard
 from safety.inputs import managed
+from safety.loading.spec import load_envelope
 from safety.ramp import Ramped
-from safety.rules import US_PER_S
-from safety.spec import load_envelope
+from safety.rules.base import US_PER_S
 from safety.values import Memory, Observation, Proposal, Ruling, Rung, Signal, Source
-from safety.vectorised import Batch, accepts
-from safety.vectorised_states import Observations, replay, watch
-from tests.safety.golden import FOLDER
-from tests.safety.many import MIXED, SHIPPED, batch_of, envelope_of, situation_of
+from tests.safety.support.golden import FOLDER
+from tests.safety.support.random_envelopes import MIXED, SHIPPED, batch_of, envelope_of, situation_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (7, 1, 4)

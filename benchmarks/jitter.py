@@ -29,7 +29,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from controller.lifeline import STORE_URL
+from controller.processes.parent_watchdog import STORE_URL
 
 SITE = Path(__file__).resolve().parents[1] / "deploy/sites/demo"
 TARGET_MS = 5.0
@@ -41,8 +41,8 @@ PATHS = ("/v1/plants", "/v1/plants/hall", "/v1/plants/hall/decisions?limit=20", 
 def control(site: Path, state: Path, lateness: Path) -> None:
     """The control process, with every lateness written down: wall time and lateness [s]."""
     from controller import bootstrap
-    from controller.control import serving
-    from controller.plants.paced import Paced
+    from controller.plants.real_time import Paced
+    from controller.processes.control import serving
 
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
@@ -143,8 +143,8 @@ def _run(asked: argparse.Namespace, folder: Path, reference: list[float]) -> Non
     spells: list[tuple[str, float, float, int]] = []
     with (
         child("-m", "benchmarks.jitter", "control", str(site), str(state), str(lateness)),
-        child("-m", "controller.store", str(state / "spool.sqlite"), **{STORE_URL: url}),
-        child("-m", "controller.web", str(site), str(state), **{STORE_URL: url}),
+        child("-m", "controller.records", str(state / "spool.sqlite"), **{STORE_URL: url}),
+        child("-m", "controller.processes.web", str(site), str(state), **{STORE_URL: url}),
     ):
         _wait(port, lateness)
         for _ in range(asked.rounds):

@@ -69,7 +69,7 @@ def serve_push(port: int, state: Path) -> None:
     """The web process with everything in it: gate, roles, routes, the control socket."""
     from controller.api.access import FILE, AccessBook
     from controller.api.app import create_app, wall_us
-    from controller.api.push_client import PushClient
+    from controller.protocol.push_client import PushClient
 
     class Site:
         def __init__(self) -> None:
@@ -83,8 +83,8 @@ def serve_push(port: int, state: Path) -> None:
 
 def serve_control(state: Path) -> None:
     """The control process's end, with a handler that answers at once: what a decision costs is measured elsewhere."""
-    from controller.api.push import DecideRequest, DecideResponse
-    from controller.api.push_server import PushServer
+    from controller.protocol.push import DecideRequest, DecideResponse
+    from controller.protocol.push_server import PushServer
 
     def handle(plant: str, request: DecideRequest) -> DecideResponse:
         return DecideResponse(
@@ -282,11 +282,11 @@ if __name__ == "__main__":
         case ["control", folder]:
             serve_control(Path(folder))
         case ["real-control", site, folder]:
-            from controller import control
+            from controller.processes import control
 
             sys.exit(control.main([site, folder, "--speed", "1"]))
         case ["real-web", site, folder]:
-            from controller import web
+            from controller.processes import web
 
             web.main(Path(site), Path(folder))
         case _:

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import migrations
-from controller.store.entry import SpooledDecision
-from controller.store.rows import decision_rows
-from controller.store.shipper import Shipper
-from controller.store.spool import SqliteSpool
-from controller.store.store import Store
+from controller.records.entry import SpooledDecision
+from controller.records.rows import decision_rows
+from controller.records.shipper import Shipper
+from controller.records.spool import SqliteSpool
+from controller.records.store import Store
 from controller.testing.samples import sample_entry
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from controller.ports import TickEntry
-from controller.record import encode
-from controller.store.spool import SqliteSpool
+from controller.records.codec import encode
+from controller.records.spool import SqliteSpool
 from controller.testing.samples import sample_entry
 
 CHECKPOINT = bytes(range(256)) * 16

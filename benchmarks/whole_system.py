@@ -20,11 +20,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.plants.cooling import CoolingHall
+from controller.plants.cooling.plant import CoolingHall
+from controller.records.errors import SpoolError
+from controller.records.spool_reader import SpoolReader
 from controller.settings import load_site
-from controller.store.errors import SpoolError
-from controller.store.spool_reader import SpoolReader
-from safety.spec import load_envelope
+from safety.loading.spec import load_envelope
 
 SITE = Path(__file__).resolve().parents[1] / "deploy/sites/demo"
 TARGET = 300.0
@@ -90,7 +90,7 @@ def _control(parent: int) -> int:
     """The control process of a run, 0 while there is none."""
     for path in Path(f"/proc/{parent}/task/{parent}").glob("children"):
         for child in path.read_text().split():
-            if b"controller.control" in Path(f"/proc/{child}/cmdline").read_bytes():
+            if b"controller.processes.control" in Path(f"/proc/{child}/cmdline").read_bytes():
                 return int(child)
     return 0
 

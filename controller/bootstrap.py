@@ -12,35 +12,35 @@ from types import TracebackType
 from typing import Any
 
 from controller import certificates
-from controller.decision import Decision, Digests
 from controller.errors import SettingsError
-from controller.live import About, LiveStatus
-from controller.loop import Parts, PlantLoop, Watcher
-from controller.loopstate import LoopState
+from controller.loop.checkpoint import LoopState
+from controller.loop.operator_commands import Operators
+from controller.loop.report import report_of
+from controller.loop.status_publisher import About, LiveStatus
+from controller.loop.tick import Parts, PlantLoop, Watcher
 from controller.metrics.control import ControlMetrics, control_registry
-from controller.operate import Operators
-from controller.plants.kit import Setting, kit_for
-from controller.plants.paced import Paced
+from controller.plants.real_time import Paced
+from controller.plants.registry import Setting, kit_for
 from controller.policies.bundle import Bundle, load_bundle
 from controller.policies.client import ChildCandidate
-from controller.policies.link import COMMAND
 from controller.policies.manifest import BundleError
 from controller.policies.novelty import NoveltyMeter
+from controller.policies.process import COMMAND
 from controller.policies.trust import TrustStore
 from controller.ports import Candidate, Event, Plant
-from controller.report import report_of
+from controller.records.decision import Decision, Digests
+from controller.records.errors import SpoolError
+from controller.records.operator_queue import IntentBook
+from controller.records.shipper import Shipper
+from controller.records.spool import SqliteSpool
+from controller.records.spool_reader import SpoolReader
+from controller.records.store import Store
 from controller.rollout.spec import RolloutSpec, check_against, load_spec
 from controller.rollout.transitions import start
 from controller.settings import Site, load_site
-from controller.store.errors import SpoolError
-from controller.store.intents import IntentBook
-from controller.store.shipper import Shipper
-from controller.store.spool import SqliteSpool
-from controller.store.spool_reader import SpoolReader
-from controller.store.store import Store
 from safety.envelope import Envelope, fresh_memory
 from safety.kernel import verify_kernel, verify_packages
-from safety.spec import canonical_of, load_envelope
+from safety.loading.spec import canonical_of, load_envelope
 from safety.values import Ruling
 from shadow.comparison import Comparison
 from shadow.evidence import Evidence

@@ -49,8 +49,8 @@ def insist(envelope: Envelope, kernel_digest: str, path: Path, trust: Path) -> s
 
 def renew(sites: Sequence[Path]) -> list[str]:
     """Prove and sign the envelope of each site; the public half of the key goes into its `trust/provers`."""
+    from safety.loading.spec import load_envelope
     from safety.proof.prove import prove_envelope
-    from safety.spec import load_envelope
 
     said = []
     with TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@
     |- StateError         the state directory: in use, torn, of another site
     '- IntentRefusedError an operator's act that may not be done now
 
-`safety.spec.SpecError`, `controller.record.RecordError` and the bundle's errors are their packages' own; the command
+`safety.loading.spec.SpecError`, `controller.records.codec.RecordError` and the bundle's errors are their packages' own; the command
 line treats them alike: one line, exit code 2, nothing lost.
 """
 

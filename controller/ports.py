@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from controller.decision import Decision
+from controller.records.decision import Decision
 from safety.values import Command, Observation, Proposal, Receipt, Setpoints
 
 

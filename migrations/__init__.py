@@ -14,9 +14,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from controller.store.engine import connect, make_folder, store_errors
-from controller.store.models import METADATA as RECORDS
-from shadow.store import METADATA as COMPARISONS
+from controller.records.comparison_table import METADATA as COMPARISONS
+from controller.records.engine import connect, make_folder, store_errors
+from controller.records.models import METADATA as RECORDS
 
 T = TypeVar("T")
 TARGET: Any = [RECORDS, COMPARISONS]

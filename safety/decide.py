@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf, isfinite, nan
 
-from safety.command_rules import Bound
-from safety.compiled import Compiled
-from safety.conditions import Names
 from safety.envelope import Envelope
+from safety.forms.compiled import Compiled
 from safety.inputs import managed
 from safety.memory import aged, latched, later, remembered
 from safety.ramp import Ramped, ramp
-from safety.rules import US_PER_S, CommandRule, FailSafe, Situation
+from safety.rules.base import US_PER_S, CommandRule, FailSafe, Situation
+from safety.rules.command_rules import Bound
+from safety.rules.conditions import Names
 from safety.values import (
     Authority,
     Command,

@@ -1,20 +1,20 @@
 """An envelope: the setpoints and signals of one plant, the rules that judge them, and the ladder's last resorts.
 
-Built by `safety.spec` from `envelope.toml`; its digest names it in every decision. It has no switch to turn it off.
+Built by `safety.loading.spec` from `envelope.toml`; its digest names it in every decision. It has no switch to turn it off.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 
-from safety.command_rules import Bound, Dwell, Interlock
-from safety.compiled import Compiled
+from safety.forms.compiled import Compiled
+from safety.forms.watched import Watched
 from safety.inputs import Input
-from safety.money_rules import Budget
 from safety.ramp import RampPlan, is_entered, plan_ramp
-from safety.rules import POLICY, CommandRule, FailSafe, Rule, Situation, StateRule
+from safety.rules.base import POLICY, CommandRule, FailSafe, Rule, Situation, StateRule
+from safety.rules.command_rules import Bound, Dwell, Interlock
+from safety.rules.money_rules import Budget
 from safety.values import Memory, Permitted, RuleState, Rung, Setpoints, Tier
-from safety.watched import Watched
 
 # Which tiers bind which rung. The fail-safe is bound by T0 and the static part of T1; the rest is recorded as waived.
 BINDS: Mapping[Rung, tuple[Tier, ...]] = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
-from safety.conditions import Condition, Names
+from safety.rules.conditions import Condition, Names
 from safety.values import Observation, Quality, RuleState, Signal
 
 US_PER_S = 1_000_000

@@ -6,7 +6,7 @@ from math import inf, nan
 
 from safety.envelope import Envelope
 from safety.inputs import managed
-from safety.rules import Rule, state_of
+from safety.rules.base import Rule, state_of
 from safety.values import (
     Command,
     Finding,

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from math import nextafter
 from typing import Protocol
 
-from safety.command_rules import Bound, Dwell, Interlock, RateWindow, Relation, Slew
-from safety.money_rules import Budget
-from safety.rules import CommandRule, Situation
+from safety.rules.base import CommandRule, Situation
+from safety.rules.command_rules import Bound, Dwell, Interlock, RateWindow, Relation, Slew
+from safety.rules.money_rules import Budget
 from safety.values import Setpoints, Tier
 
 # A step is made this much shorter than its rate permits, so that rounding can never carry it over.

@@ -2,7 +2,7 @@
 
     Observation -> Proposal -> Verdict -> Command -> Decision            later: Receipt
 
-`Decision` itself is assembled in `controller.decision`, because it also names what this kernel must not know
+`Decision` itself is assembled in `controller.records.decision`, because it also names what this kernel must not know
 (stage, bundle, latencies). Everything here is engineering units, integer microseconds, and the standard library.
 """
 

@@ -4,8 +4,8 @@ It shares no code with `decide` beyond the values: bounds and rates are compared
 must always be no; the report counts it as `escapes`.
 """
 
-from safety.command_rules import Bound, Slew
 from safety.envelope import Envelope
+from safety.rules.command_rules import Bound, Slew
 from safety.values import Outcome, Ruling, Rung, Setpoints, Tier
 
 

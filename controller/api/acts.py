@@ -12,7 +12,7 @@ from controller.api.guards import principal
 from controller.api.problems import Problem
 from controller.api.roles import Principal
 from controller.api.services import Services, asked, services, status_of
-from controller.store.intents import Intent, IntentState, Kind
+from controller.records.operator_queue import Intent, IntentState, Kind
 
 POLL_S = 0.02
 _ACTS = uuid.UUID("0f6f8d5e-6d0c-5c53-9d0a-6d5b1f0c7a11")

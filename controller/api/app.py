@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 
 from controller.api import problems, push_route, schema
 from controller.api.access import AccessBook
+from controller.api.authentication import Gate
 from controller.api.backend import Backend
-from controller.api.gate import Gate
 from controller.api.guards import guarded
 from controller.api.roles import Role
 from controller.api.routes import breakers, decisions, events, health, overrides, plants, rollout

@@ -7,11 +7,11 @@ make them in a thread; only `decide` is asynchronous.
 
 from typing import Literal, Protocol
 
-from controller.api.live import PlantStatus
-from controller.api.push import DecideRequest, DecideResponse
-from controller.decision import Decision
 from controller.ports import Event
-from controller.store.intents import Intent, IntentState
+from controller.protocol.push import DecideRequest, DecideResponse
+from controller.protocol.status import PlantStatus
+from controller.records.decision import Decision
+from controller.records.operator_queue import Intent, IntentState
 from safety.envelope import Envelope
 
 Outcome = Literal["pending", "applied", "refused", "stale"]

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from controller.api.live import number
 from controller.api.models import ExplainedProposal, Explanation, MarginView
 from controller.api.views import finite, whole
-from controller.decision import Decision, redecide
-from controller.record import ruling_digest
+from controller.protocol.status import number
+from controller.records.codec import ruling_digest
+from controller.records.decision import Decision, redecide
 from safety.envelope import Envelope
-from safety.rules import Rule
+from safety.rules.base import Rule
 from safety.values import Judgement, Rung, Status
 
 LAST = {

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from controller.api.live import Breaker, Gate, Override, PlantStatus, Stage, Trip
+from controller.protocol.status import Breaker, Gate, Override, PlantStatus, Stage, Trip
 
 Reason = Annotated[
     str, Field(min_length=3, max_length=500, description="why, in words; it is kept", examples=["chiller 2 in service"])

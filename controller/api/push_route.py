@@ -12,9 +12,9 @@ from starlette.routing import Route
 
 from controller.api.guards import check, principal
 from controller.api.problems import Problem, response
-from controller.api.push import DecideRequest, DecideResponse
 from controller.api.roles import Role
 from controller.api.services import Services
+from controller.protocol.push import DecideRequest, DecideResponse
 
 PATH = "/v1/plants/{plant}/decide"
 ROLE = Role.OPERATOR

@@ -12,8 +12,8 @@ from controller.api import schema
 from controller.api.acts import GIVES_AUTHORITY
 from controller.api.app import API_PARTS
 from controller.api.problems import KINDS
-from controller.api.push import DEADLINE_MS
 from controller.api.routes import health
+from controller.protocol.push import DEADLINE_MS
 
 HEAD = """\
 # HTTP API

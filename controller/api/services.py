@@ -9,9 +9,9 @@ from fastapi import Request
 
 from controller.api.access import AccessBook
 from controller.api.backend import Backend, BackendAwayError
-from controller.api.live import PlantStatus
 from controller.api.problems import Problem
 from controller.metrics.web import WebMetrics
+from controller.protocol.status import PlantStatus
 
 T = TypeVar("T")
 

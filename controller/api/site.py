@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from controller.api.backend import BackendAwayError
-from controller.api.live import PlantStatus, Stop, StoreStatus, read
-from controller.api.push import DecideRequest, DecideResponse
-from controller.api.push_client import PushClient, poke
-from controller.decision import Decision
 from controller.ports import Event
-from controller.store.errors import IntentError, RecordsError, SpoolError, StoreError
-from controller.store.intents import Intent, IntentBook, IntentState
-from controller.store.queries import DecisionFilter
-from controller.store.spool_reader import SpoolReader
-from controller.store.stop import read_stop, write_stop
-from controller.store.store import Store
+from controller.protocol.push import DecideRequest, DecideResponse
+from controller.protocol.push_client import PushClient, poke
+from controller.protocol.status import PlantStatus, Stop, StoreStatus, read
+from controller.records.decision import Decision
+from controller.records.errors import IntentError, RecordsError, SpoolError, StoreError
+from controller.records.operator_queue import Intent, IntentBook, IntentState
+from controller.records.queries import DecisionFilter
+from controller.records.spool_reader import SpoolReader
+from controller.records.stop_latch import read_stop, write_stop
+from controller.records.store import Store
 from safety.envelope import Envelope
 
 SOCKET = "control.sock"

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import cast
 
 from controller.api.backend import Outcome
-from controller.api.live import number
 from controller.api.models import (
     DecisionLine,
     DecisionView,
@@ -15,9 +14,10 @@ from controller.api.models import (
     ProposalView,
     SignalView,
 )
-from controller.decision import Decision, Judged
 from controller.ports import Event
-from controller.store.intents import IntentState
+from controller.protocol.status import number
+from controller.records.decision import Decision, Judged
+from controller.records.operator_queue import IntentState
 from safety.values import Finding, Proposal
 
 

@@ -13,7 +13,7 @@ from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption, 
 from controller.cli.places import running_state
 from controller.cli.stopping import poke
 from controller.errors import IntentRefusedError, SettingsError
-from controller.store.intents import Intent, IntentBook, Kind
+from controller.records.operator_queue import Intent, IntentBook, Kind
 
 WAIT_S = 10.0
 console = Console()

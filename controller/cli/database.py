@@ -3,9 +3,9 @@
 import typer
 from rich.console import Console
 
-from controller import kept
 from controller.cli.options import DEMO, SiteOption, StateOption
 from controller.cli.places import state_dir
+from controller.records import lookup
 from controller.settings import load_site
 from migrations import upgrade as migrate
 
@@ -19,7 +19,7 @@ def upgrade(site: SiteOption = DEMO, state: StateOption = None) -> None:
     found = load_site(site)
     folder = state_dir(found, state)
     folder.mkdir(parents=True, exist_ok=True)
-    url = kept.store_url(found.settings.store.url, folder)
+    url = lookup.store_url(found.settings.store.url, folder)
     migrate(url)
     console.print(f"the store of site `{found.settings.name}` is up to date")
 

@@ -8,7 +8,7 @@ import typer
 
 from controller.cli.options import DEMO, SiteOption, StateOption
 from controller.errors import SettingsError
-from safety import commands
+from safety.tools import actions
 
 app = typer.Typer(
     no_args_is_help=True, help="An envelope: what it means, what is proved of it, what it would have done."
@@ -23,7 +23,7 @@ SitesOption = Annotated[Path, typer.Option(help="Folder of the sites whose envel
 @app.command()
 def check(envelope: File) -> None:
     """Load it, and say what it is called. Exit code 1 and one line where it may not be loaded."""
-    _say(commands.check(envelope))
+    _say(actions.check(envelope))
 
 
 @app.command()
@@ -41,7 +41,7 @@ def prove(
     from controller.policies.trust import read_or_make_key
 
     _needs_z3("prove")
-    said = commands.prove(envelope)
+    said = actions.prove(envelope)
     for line in said.lines:
         typer.echo(line)
     if not said.well:
@@ -56,7 +56,7 @@ def prove(
 def diff(old: File, new: File) -> None:
     """Which states and commands are judged otherwise, with examples, and so who must approve."""
     _needs_z3("diff")
-    _say(commands.diff(old, new))
+    _say(actions.diff(old, new))
 
 
 @app.command("test")
@@ -67,13 +67,13 @@ def golden(
     sites: SitesOption = Path("deploy/sites"),
 ) -> None:
     """Judge every golden decision anew. Exit code 1 on any difference."""
-    _say(commands.test(cases, sites))
+    _say(actions.test(cases, sites))
 
 
 @app.command()
 def commission(envelope: File, log: Annotated[Path, typer.Option(help="CSV of the incumbent's own history.")]) -> None:
     """How often the incumbent of a real log would have been vetoed, and by what. Exit code 1 below 99.9 % accepted."""
-    _say(commands.commission_log(envelope, log))
+    _say(actions.commission_log(envelope, log))
 
 
 @app.command()
@@ -85,7 +85,7 @@ def page(
 ) -> None:
     """Write its page: hazard, rule, proof, test and last result."""
     _needs_z3("page")
-    said = commands.make_page(envelope, cases, sites)
+    said = actions.make_page(envelope, cases, sites)
     if said.made:
         out.write_bytes(said.made)
         typer.echo(f"page: {out}")
@@ -101,8 +101,8 @@ def explain(
     """A stored decision in an operator's words: who acts, who could not and why, and how near the nearest limit is."""
     # Not for the other commands: they look at files, this one at what a run has kept.
     from controller.cli.places import running_state
-    from controller.decision import redecide
-    from controller.kept import envelope_of, find_decision, store_url
+    from controller.records.decision import redecide
+    from controller.records.lookup import envelope_of, find_decision, store_url
 
     found, folder = running_state(site, state)
     stored = find_decision(decision, folder, store_url(found.settings.store.url, folder))
@@ -113,7 +113,7 @@ def explain(
         typer.echo(
             f"kept out of this decision by guard, STOP, a breach or a failing record: {', '.join(stored.without)}"
         )
-    _say(commands.explain(redecide(stored, envelope), envelope, stored.observation.authority))
+    _say(actions.explain(redecide(stored, envelope), envelope, stored.observation.authority))
 
 
 def _needs_z3(command: str) -> None:
@@ -124,7 +124,7 @@ def _needs_z3(command: str) -> None:
         )
 
 
-def _say(said: commands.Said) -> None:
+def _say(said: actions.Said) -> None:
     for line in said.lines:
         typer.echo(line)
     raise typer.Exit(0 if said.well else 1)

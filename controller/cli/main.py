@@ -8,7 +8,7 @@ import typer
 
 from controller.cli.lazy import Entry, LazyGroup
 from controller.errors import UnderstudyError
-from controller.store.errors import RecordsError
+from controller.records.errors import RecordsError
 from safety.kernel import ForeignKernelError
 
 REFUSALS = (UnderstudyError, ValueError, RecordsError, ForeignKernelError)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller import bootstrap, kept
+from controller import bootstrap
 from controller.cli.places import state_dir
 from controller.errors import SettingsError, StateError
+from controller.processes.supervisor import Child
+from controller.records import lookup
+from controller.records.engine import connect
 from controller.settings import WebSettings
-from controller.store.engine import connect
-from controller.supervisor import Child
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 RUN_FILE = "run.json"
@@ -91,7 +92,7 @@ class RunPlan:
     def children(self) -> list[Child]:
         """What the supervisor is to keep running."""
         python = [sys.executable, "-m"]
-        control = [*python, "controller.control", str(self.site), str(self.folder), "--seed", str(self.seed)]
+        control = [*python, "controller.processes.control", str(self.site), str(self.folder), "--seed", str(self.seed)]
         if self.until_us is not None:
             control += ["--until-us", str(self.until_us)]
         if self.speed is not None:
@@ -100,11 +101,11 @@ class RunPlan:
             control += ["--candidate", self.candidate]
         children = [
             Child("control", control, essential=True),
-            Child("shipper", [*python, "controller.store", str(self.folder / "spool.sqlite")]),
+            Child("shipper", [*python, "controller.records", str(self.folder / "spool.sqlite")]),
         ]
         if not self.headless:
             control += ["--metrics-port", str(self.web.metrics_port)]
-            children.append(Child("web", [*python, "controller.web", str(self.site), str(self.folder)]))
+            children.append(Child("web", [*python, "controller.processes.web", str(self.site), str(self.folder)]))
         return children
 
 
@@ -133,7 +134,7 @@ def plan_run(asked: Asked, loaded: bootstrap.Loaded) -> RunPlan:
         seed=asked.seed,
         candidate=asked.candidate,
         headless=asked.headless,
-        store_url=kept.store_url(settings.store.url, folder),
+        store_url=lookup.store_url(settings.store.url, folder),
         web=settings.web,
         site_digest=loaded.site.digest,
     )

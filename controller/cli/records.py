@@ -8,13 +8,13 @@ from rich.console import Console
 
 from controller.cli.options import DEMO, SiteOption, StateOption
 from controller.cli.places import running_state
-from controller.decision import Decision
-from controller.kept import envelope_of, find_link, store_url
-from controller.record import RecordError, decode
-from controller.replay import reinfer
-from controller.replay import replay as judge_again
+from controller.records.chain import Link, check_link
+from controller.records.codec import RecordError, decode
+from controller.records.decision import Decision
+from controller.records.lookup import envelope_of, find_link, store_url
+from controller.records.replay import reinfer
+from controller.records.replay import replay as judge_again
 from controller.settings import Site
-from controller.store.chain import Link, check_link
 from safety.envelope import Envelope
 from safety.kernel import verify_kernel, verify_packages
 

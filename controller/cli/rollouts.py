@@ -14,8 +14,8 @@ from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption
 from controller.cli.places import running_state
 from controller.cli.view import View
 from controller.errors import StateError
-from controller.store.intents import Kind
-from controller.store.spool_reader import SpoolReader
+from controller.records.operator_queue import Kind
+from controller.records.spool_reader import SpoolReader
 
 app = typer.Typer(no_args_is_help=True, help="Look at the rollout, and act on it.")
 console = Console()

@@ -17,10 +17,10 @@ from controller.cli.options import DEMO, SiteOption, StateOption
 from controller.cli.plan import Asked, RunPlan, plan_run
 from controller.cli.view import View
 from controller.errors import SettingsError
-from controller.lifeline import STORE_URL
-from controller.store.errors import StoreAway
-from controller.store.spool_reader import SpoolReader
-from controller.supervisor import Supervisor
+from controller.processes.parent_watchdog import STORE_URL
+from controller.processes.supervisor import Supervisor
+from controller.records.errors import StoreAway
+from controller.records.spool_reader import SpoolReader
 from migrations import upgrade
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from controller.cli.options import DEMO, STATES, ReasonOption, SiteOption, StateOption, operator
-from controller.store.stop import write_stop
+from controller.records.stop_latch import write_stop
 
 
 def stop(reason: ReasonOption = "operator's STOP", site: SiteOption = DEMO, state: StateOption = None) -> None:

@@ -13,7 +13,7 @@ from controller.api.problems import Problem
 from controller.api.roles import Role
 from controller.api.services import services, status_of
 from controller.console.pages import page
-from controller.store.intents import Kind
+from controller.records.operator_queue import Kind
 
 router = APIRouter(include_in_schema=False)
 Form = dict[str, str]

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from controller.api.access import SESSION_VALID_S
-from controller.api.gate import COOKIE, session_cookie
+from controller.api.authentication import COOKIE, session_cookie
 from controller.api.guards import guarded
 from controller.api.roles import Role
 from controller.api.services import asked, services

@@ -8,11 +8,11 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from controller.api.live import PlantStatus
 from controller.api.models import DecisionLine
 from controller.api.services import Services, asked
 from controller.api.views import line
 from controller.console import present
+from controller.protocol.status import PlantStatus
 
 HERE = Path(__file__).parent
 FRAGMENTS = ("banner", "setpoints", "decisions", "rollout", "trips")

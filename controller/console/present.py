@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from controller.api.live import Check, PlantStatus, SignalStatus, Trip
-from safety.naming import first_few
+from controller.protocol.status import Check, PlantStatus, SignalStatus, Trip
+from safety.text import first_few
 
 US_PER_S = 1_000_000
 STALE_S = 5

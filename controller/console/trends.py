@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from controller.api.live import PlantStatus, number
-from controller.decision import Decision
+from controller.protocol.status import PlantStatus, number
+from controller.records.decision import Decision
 from safety.values import Source
 
 POINTS = 288

@@ -9,13 +9,13 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from controller.api.explain import explain
 from controller.api.guards import guarded
-from controller.api.live import as_json
 from controller.api.problems import Problem
 from controller.api.roles import Role
 from controller.api.services import Services, asked, services, status_of
 from controller.api.streams import stream
 from controller.console.pages import fragments, page, view_of
 from controller.console.trends import POINTS, trends
+from controller.protocol.status import as_json
 
 router = APIRouter(include_in_schema=False)
 PlantName = Annotated[str, Query(max_length=128)]

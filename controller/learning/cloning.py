@@ -7,7 +7,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 
 from controller.learning.environment import PracticeEnv
 from controller.learning.spec import Clone
-from controller.policies.incumbent import follow
+from controller.plants.cooling.incumbent import follow
 from simulators.cooling.controllers.incumbents import TrimConfig, trim_and_respond, trim_start
 
 Rows = NDArray[np.float32]

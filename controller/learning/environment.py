@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from controller.learning.limits import limits_of
+from controller.learning.batched_ramp import limits_of
 from controller.learning.spec import Reward
 from controller.learning.tensors import Tensors
-from safety.command_rules import Interlock
 from safety.envelope import Envelope
+from safety.forms.vectorised import Batch, accepts
+from safety.rules.command_rules import Interlock
 from safety.values import Rung
-from safety.vectorised import Batch, accepts
 from simulators.cooling.episode import SETTLE_STEPS, Episodes, Measured
 
 Floats = NDArray[np.float64]

@@ -12,8 +12,8 @@ import onnx
 import torch
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from controller.policies import wire
-from controller.policies.child import load
+from controller.policies.server import load
+from controller.protocol import policy_wire
 
 OPSET = 18
 TOLERANCE = 1e-5
@@ -81,6 +81,6 @@ def check(model: bytes, actor: Actor, inputs: int) -> None:
     features = np.random.default_rng(0).normal(size=(512, inputs)).astype(np.float32)
     with torch.no_grad():
         wanted = actor(torch.as_tensor(features)).numpy()
-    worst = float(np.max(np.abs(load(wire.Load(model, inputs, wanted.shape[1]))(features) - wanted)))
+    worst = float(np.max(np.abs(load(policy_wire.Load(model, inputs, wanted.shape[1]))(features) - wanted)))
     if not worst <= TOLERANCE:
         raise ExportError(f"the exported graph differs from torch by {worst:g}, at most {TOLERANCE:g} is taken")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from controller.learning.fields import Count, Fraction, Number, Positive, SpecModel, TrainingError
+from controller.learning.spec_types import Count, Fraction, Number, Positive, SpecModel, TrainingError
 from simulators.cooling.world import randomisation
 
 

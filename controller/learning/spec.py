@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from controller.learning.fields import Count, Number, Positive, SpecModel, TrainingError
 from controller.learning.randomisation import RandomisationSpec, randomisation_of
+from controller.learning.spec_types import Count, Number, Positive, SpecModel, TrainingError
 
 
 class World(SpecModel):

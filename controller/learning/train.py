@@ -10,15 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from controller.learning.action_floors import floored
 from controller.learning.conformal import described
-from controller.learning.evaluate import evaluate_seeds
-from controller.learning.floors import floored
-from controller.learning.ground import Ground, ground_of
-from controller.learning.practice import Practised, practise
-from controller.learning.score import shown
+from controller.learning.ppo_training import Practised, practise
 from controller.learning.spec import TrainingSpec, load_training
 from controller.learning.tensors import Tensors, input_specs, output_specs
-from controller.learning.usual import false_refusals, fitted, live_through
+from controller.plants.cooling.evaluate import evaluate_seeds
+from controller.plants.cooling.novelty_data import false_refusals, fitted, live_through
+from controller.plants.cooling.score_card import shown
+from controller.plants.cooling.training_site import Ground, ground_of
 from controller.policies.bundle import write_bundle
 from controller.policies.manifest import Manifest, Training
 from controller.policies.trust import key_id, read_or_make_key

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal, get_args
 
-from controller.store.intents import Kind
+from controller.records.operator_queue import Kind
 from safety.values import Quality, Rung, Source, Status
 from shadow.comparison import Klass
 

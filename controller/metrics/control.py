@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
-from controller.api.live import PlantStatus, read
-from controller.decision import Decision, Judged
 from controller.metrics.catalogue import LABELS, Names
 from controller.metrics.instruments import Board
 from controller.metrics.live import LiveCollector
 from controller.ports import Event
+from controller.protocol.status import PlantStatus, read
+from controller.records.decision import Decision, Judged
 from safety.envelope import Envelope
 from safety.values import Rung, Status
 from shadow.comparison import Comparison

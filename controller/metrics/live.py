@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from controller.api.live import PlantStatus, SignalStatus
 from controller.metrics.catalogue import BY_NAME, CONTROL, COUNTER, LABELS, Names
+from controller.protocol.status import PlantStatus, SignalStatus
 
 Sample = tuple[str, tuple[str, ...], float]
 JOULES_PER_KWH = 3.6e6

@@ -9,10 +9,10 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from controller.api.live import PlantStatus
 from controller.metrics.catalogue import WEB, Names
 from controller.metrics.instruments import Board
 from controller.metrics.live import Sample, families
+from controller.protocol.status import PlantStatus
 
 _NONE = Names(plant=())
 _PREFIXES = (

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from controller.record import memory_from_bytes, memory_to_bytes
-from safety.standing import Standing
+from controller.records.codec import memory_from_bytes, memory_to_bytes
+from safety.command_lease import Standing
 from safety.values import Command, Memory, Rung
 
 WireStanding = tuple[dict[str, float], str, int, int, int, int]

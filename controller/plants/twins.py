@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from controller.loop import Companions
+from controller.loop.tick import Companions
 from controller.plants.snapshot import Twin
 from controller.ports import Incumbent
 from safety.decide import decide, situation

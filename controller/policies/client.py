@@ -16,11 +16,11 @@ from math import isfinite
 
 import numpy as np
 
-from controller.policies import wire
 from controller.policies.bundle import Bundle
 from controller.policies.features import FeatureBuilder, MissingInputError, targets
-from controller.policies.link import COMMAND, ChildLink, Start
 from controller.policies.manifest import BundleError
+from controller.policies.process import COMMAND, ChildLink, Start
+from controller.protocol import policy_wire
 from safety.values import Observation, Proposal, Source, Status
 
 HANG_S = 30.0
@@ -67,7 +67,7 @@ class ChildCandidate:
         self._begin()
         try:
             self._take(wait=True)
-        except (wire.WireError, OSError) as error:
+        except (policy_wire.WireError, OSError) as error:
             raise BundleError(f"bundle `{bundle.manifest.name}` cannot be served: {error}") from error
 
     @property
@@ -107,10 +107,12 @@ class ChildCandidate:
             return [_without(Status.FAILED, f"policy child is {self.health.state}: {self._why}")] * len(rows)
         self._asked += 1
         try:
-            said = link.ask(wire.Ask(self._asked, len(rows), b"".join([row.tobytes() for row in rows])), self._within_s)
-        except wire.WireTimeoutError:
+            said = link.ask(
+                policy_wire.Ask(self._asked, len(rows), b"".join([row.tobytes() for row in rows])), self._within_s
+            )
+        except policy_wire.WireTimeoutError:
             proposal = _without(Status.LATE, f"no answer within {self._within_s * 1e3:g} ms: child killed")
-        except wire.WireError as error:
+        except policy_wire.WireError as error:
             proposal = _without(Status.FAILED, str(error))
         else:
             self._rss_bytes = said.rss_bytes
@@ -123,9 +125,9 @@ class ChildCandidate:
         self._drop(proposal.detail)
         return [proposal] * len(rows)
 
-    def _meaning(self, said: wire.Answer | wire.Failed, rows: int) -> list[Proposal]:
+    def _meaning(self, said: policy_wire.Answer | policy_wire.Failed, rows: int) -> list[Proposal]:
         """The statuses of a child that answered."""
-        if isinstance(said, wire.Failed):
+        if isinstance(said, policy_wire.Failed):
             return [_without(Status.FAILED, said.detail)] * rows
         self._failures, self._latency_us = 0, said.latency_us
         wanted = (rows, len(self._bundle.manifest.outputs))
@@ -152,7 +154,7 @@ class ChildCandidate:
             self._begin()
         try:
             self._take(wait=self._deadline_us is None)
-        except (wire.WireError, OSError) as error:
+        except (policy_wire.WireError, OSError) as error:
             self._start = None
             self._back_off(str(error))
         return self._link

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from controller.policies import child, wire
+from controller.policies import server
+from controller.protocol import policy_wire
 
 LATE_S = 0.05
 LEAK_BYTES = 64 * 2**20
@@ -71,7 +72,7 @@ class Misbehaviours:
 
     def stale(self, zeros: np.ndarray) -> np.ndarray:
         """Send an answer to the ask before this one first, as a late child would."""
-        wire.send(self._sock, wire.Answer(-1, zeros.shape, zeros.tobytes(), 1, 1))
+        policy_wire.send(self._sock, policy_wire.Answer(-1, zeros.shape, zeros.tobytes(), 1, 1))
         return self.hang(zeros)
 
 
@@ -80,7 +81,7 @@ def main(how: str, good_asks: int) -> int:
     sock = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     misbehaviours = Misbehaviours(sock)
 
-    def load(message: wire.Load) -> child.Run:
+    def load(message: policy_wire.Load) -> server.Run:
         if how == "refuse":
             raise ValueError("told to refuse")
         asked = 0
@@ -94,8 +95,8 @@ def main(how: str, good_asks: int) -> int:
         return run
 
     try:
-        child.serve(sock, load)
-    except wire.WireError:
+        server.serve(sock, load)
+    except policy_wire.WireError:
         return 0
     return 1
 

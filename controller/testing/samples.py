@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from controller.decision import Assignment, Decision, Digests, Judged
 from controller.ports import Event, TickEntry
+from controller.records.decision import Assignment, Decision, Digests, Judged
 from safety.values import (
     Command,
     Finding,

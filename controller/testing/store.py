@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Protocol
 
 from controller.ports import TickEntry
-from controller.store.errors import StoreAway
-from controller.store.queries import DecisionFilter
-from controller.store.shipper import Shipper
-from controller.store.spool import SqliteSpool
-from controller.store.spool_reader import SpoolReader
-from controller.store.store import Store
+from controller.records.disagreement_review import Stretch
+from controller.records.errors import StoreAway
+from controller.records.queries import DecisionFilter
+from controller.records.shipper import Shipper
+from controller.records.spool import SqliteSpool
+from controller.records.spool_reader import SpoolReader
+from controller.records.store import Store
 from controller.testing.samples import sample_decision, sample_entry, sample_event
 from safety.values import Receipt, Source
-from shadow.review import Stretch
 
 WAIT_S = 30.0
 

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from controller.policies.bundle import write_bundle
 from controller.policies.manifest import InputSpec, Manifest, OutputSpec, Training
 from controller.policies.trust import read_or_make_key
-from safety.spec import load_envelope
+from safety.loading.spec import load_envelope
 
 SITE = Path(__file__).parent / "site"
 

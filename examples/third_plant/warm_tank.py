@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from controller.errors import SettingsError, StateError
-from controller.plants.kit import PlantKit, Setting
+from controller.plants.registry import PlantKit, Setting
 from controller.ports import Outcome
-from safety.standing import Standing, in_force, taken
+from safety.command_lease import Standing, in_force, taken
 from safety.values import Command, Observation, Proposal, Receipt, Rung, Setpoints, Signal, Source, Status
 
 CAPACITY_KWH_K = 2.33  # two cubic metres of water

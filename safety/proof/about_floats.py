@@ -11,9 +11,9 @@ from math import inf
 
 import z3
 
-from safety.command_rules import Bound, Dwell, RateWindow, Relation, Slew
 from safety.envelope import Envelope
-from safety.proof.question import ANALYTIC, QF_FP, Answer, Obligation, Seeded, prove
+from safety.proof.solver import ANALYTIC, QF_FP, Answer, Obligation, Seeded, prove
+from safety.rules.command_rules import Bound, Dwell, RateWindow, Relation, Slew
 
 _DOUBLE = z3.Float64()
 _NEAREST = z3.RNE()

@@ -11,11 +11,11 @@ import z3
 from safety.decide import RUNG
 from safety.envelope import Envelope
 from safety.guard import Guarded, guard
-from safety.proof.ladder import Mistake, removed_in_symbols
-from safety.proof.lowering import satisfied
-from safety.proof.moment import RUNGS, Moment, moment
-from safety.proof.question import Example, Ground, Obligation, Seeded, prove
 from safety.proof.replay import call_of, without_inputs
+from safety.proof.solver import Example, Ground, Obligation, Seeded, prove
+from safety.proof.symbolic_decide import Mistake, removed_in_symbols
+from safety.proof.symbolic_rules import satisfied
+from safety.proof.symbolic_state import RUNGS, Moment, moment
 from safety.values import Memory, Rung, Source
 
 

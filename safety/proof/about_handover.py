@@ -10,17 +10,17 @@ from math import ceil, inf
 
 import z3
 
-from safety.command_rules import Bound, Dwell, Interlock, Relation, Slew
 from safety.decide import judge_proposal
 from safety.envelope import Envelope
-from safety.proof.ladder import Judged, asked, judge_in_symbols
-from safety.proof.lowering import World, in_range, satisfied, world
-from safety.proof.question import ANALYTIC, Answer, Example, Ground, Obligation, Seeded, prove
+from safety.loading.when import names_in
 from safety.proof.replay import situation_of, vector_of
+from safety.proof.solver import ANALYTIC, Answer, Example, Ground, Obligation, Seeded, prove
+from safety.proof.symbolic_decide import Judged, asked, judge_in_symbols
+from safety.proof.symbolic_rules import World, in_range, satisfied, world
 from safety.ramp import RampGroup
-from safety.rules import US_PER_S, CommandRule
+from safety.rules.base import US_PER_S, CommandRule
+from safety.rules.command_rules import Bound, Dwell, Interlock, Relation, Slew
 from safety.values import Proposal, Rung, Source, Tier
-from safety.when import names_in
 
 _WHO = Source.INCUMBENT
 _SHORTER = 1.0 - 1e-9

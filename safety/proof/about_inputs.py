@@ -1,7 +1,7 @@
 """What is proved of the input manager, once for each kind, whatever its numbers: `vote` and `plausibility`.
 
 Both are put down in symbols as `safety.inputs` is written, and held against it by a differential test
-(tests/safety/test_proof_inputs.py). A sensor is a number, and whether it is good and finite; nothing is assumed of one
+(tests/safety/proof/test_proof_inputs.py). A sensor is a number, and whether it is good and finite; nothing is assumed of one
 that is not.
 """
 
@@ -14,9 +14,9 @@ import z3
 
 from safety.envelope import Envelope
 from safety.inputs import Plausibility, Vote
-from safety.proof.question import Example, Obligation, Seeded, prove
+from safety.loading.when import parse_when
+from safety.proof.solver import Example, Obligation, Seeded, prove
 from safety.values import Quality, Signal
-from safety.when import parse_when
 
 Pair = tuple[z3.ArithRef, z3.BoolRef]
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 
 import z3
 
-from safety.command_rules import Dwell, RateWindow, Slew
 from safety.decide import RUNG, judge_rule
 from safety.envelope import Envelope
-from safety.proof.ladder import Decided, Mistake, decided, gives_way, keeps_static_limits
-from safety.proof.lowering import in_range, satisfied, violated
-from safety.proof.moment import NO_ENTRY, RUNGS, Moment, moment
-from safety.proof.question import Example, Ground, Obligation, Seeded, prove
 from safety.proof.replay import Call, call_of, without_inputs
-from safety.rules import CommandRule
+from safety.proof.solver import Example, Ground, Obligation, Seeded, prove
+from safety.proof.symbolic_decide import Decided, Mistake, decided, gives_way, keeps_static_limits
+from safety.proof.symbolic_rules import in_range, satisfied, violated
+from safety.proof.symbolic_state import NO_ENTRY, RUNGS, Moment, moment
+from safety.rules.base import CommandRule
+from safety.rules.command_rules import Dwell, RateWindow, Slew
 from safety.values import Outcome, Ruling, Rung, Source, Tier
 
 Claim = Callable[[Decided], z3.BoolRef]

@@ -10,12 +10,12 @@ import z3
 
 from safety.envelope import Envelope
 from safety.memory import reset, tripped
-from safety.proof.lowering import number
-from safety.proof.moment import Moment, moment, well_of
-from safety.proof.question import Example, Ground, Obligation, Replay, Seeded, prove
 from safety.proof.replay import call_of, without_inputs
-from safety.rules import StateRule
-from safety.state_rules import Trip
+from safety.proof.solver import Example, Ground, Obligation, Replay, Seeded, prove
+from safety.proof.symbolic_rules import number
+from safety.proof.symbolic_state import Moment, moment, well_of
+from safety.rules.base import StateRule
+from safety.rules.state_rules import Trip
 
 
 def latches_clear_on_their_own_evidence(envelope: Envelope) -> Iterator[Obligation]:

@@ -10,13 +10,25 @@ from collections.abc import Iterator, Sequence
 
 import z3
 
-from safety.command_rules import Relation, Slew
 from safety.envelope import Envelope
-from safety.proof.lowering import Vector, World, margin, number, reach, rise, satisfied, total, vector, violated, world
-from safety.proof.question import ANALYTIC, Answer, Example, Obligation, Seeded, prove
 from safety.proof.replay import refused_by, situation_of, vector_of
+from safety.proof.solver import ANALYTIC, Answer, Example, Obligation, Seeded, prove
+from safety.proof.symbolic_rules import (
+    Vector,
+    World,
+    margin,
+    number,
+    reach,
+    rise,
+    satisfied,
+    total,
+    vector,
+    violated,
+    world,
+)
 from safety.ramp import RampGroup, ramp
-from safety.rules import CommandRule
+from safety.rules.base import CommandRule
+from safety.rules.command_rules import Relation, Slew
 from safety.values import Tier
 
 _TARGET = "target"

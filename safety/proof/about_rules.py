@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import z3
 
-from safety.command_rules import Bound
 from safety.envelope import Envelope
-from safety.proof.lowering import World, in_range, number, satisfied, vector, world
-from safety.proof.question import EXACT, Answer, Example, Ground, Obligation, Seeded, prove
 from safety.proof.replay import refused_by, situation_of, vector_of
-from safety.rules import CommandRule, FailSafe
+from safety.proof.solver import EXACT, Answer, Example, Ground, Obligation, Seeded, prove
+from safety.proof.symbolic_rules import World, in_range, number, satisfied, vector, world
+from safety.rules.base import CommandRule, FailSafe
+from safety.rules.command_rules import Bound
 from safety.values import Tier
 
 _PROPOSED = "proposed"

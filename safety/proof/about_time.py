@@ -10,10 +10,10 @@ from math import inf
 
 import z3
 
-from safety.command_rules import Dwell, RateWindow, Slew
 from safety.envelope import Envelope
-from safety.money_rules import Budget
-from safety.proof.lowering import (
+from safety.proof.replay import situation_of, vector_of
+from safety.proof.solver import Example, Ground, Obligation, Replay, Seeded, prove
+from safety.proof.symbolic_rules import (
     World,
     affordable,
     in_range,
@@ -25,10 +25,10 @@ from safety.proof.lowering import (
     vector,
     world,
 )
-from safety.proof.question import Example, Ground, Obligation, Replay, Seeded, prove
-from safety.proof.replay import situation_of, vector_of
-from safety.rules import US_PER_S, CommandRule
-from safety.state_rules import Staleness, Trip, Watchdog
+from safety.rules.base import US_PER_S, CommandRule
+from safety.rules.command_rules import Dwell, RateWindow, Slew
+from safety.rules.money_rules import Budget
+from safety.rules.state_rules import Staleness, Trip, Watchdog
 from safety.values import Observation, Quality, Signal
 
 _PROPOSED = "proposed"

@@ -9,13 +9,13 @@ import z3
 from safety.decide import judge_plainly, observe
 from safety.envelope import Envelope, SignalSpec
 from safety.inputs import Input
-from safety.proof.lowering import in_range, satisfied, vector, world
-from safety.proof.moment import Moment, moment
-from safety.proof.question import Example, Ground, narrowed, symbols_of
+from safety.proof.counterexample_text import shown
 from safety.proof.replay import call_of, situation_of, vector_of, without_inputs
-from safety.proof.showing import shown
+from safety.proof.solver import Example, Ground, narrowed, symbols_of
+from safety.proof.symbolic_rules import in_range, satisfied, vector, world
+from safety.proof.symbolic_state import Moment, moment
 from safety.ramp import Ramped
-from safety.rules import CommandRule, FailSafe, Rule
+from safety.rules.base import CommandRule, FailSafe, Rule
 from safety.values import Rung, Source, Tier
 
 _SETTINGS = ("plant", "period_us", "guard_period_us", "valid_for_us", "hold_max_us")

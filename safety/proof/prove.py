@@ -11,9 +11,9 @@ import z3
 from safety.envelope import Envelope
 from safety.kernel import kernel_digest
 from safety.proof.certificate import Certificate, prover_digest
+from safety.proof.counterexample_text import shown, shown_exactly
 from safety.proof.obligations import OBLIGATIONS
-from safety.proof.question import QF_FP, Answer, Obligation
-from safety.proof.showing import shown, shown_exactly
+from safety.proof.solver import QF_FP, Answer, Obligation
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,20 @@
 """A counterexample of the prover, judged by the code that runs the plant. One that does not reproduce is a fault of the prover.
 
-An example is numbers by name (see `safety.proof.moment` and `safety.proof.lowering` for the names). Here it becomes what
-the kernel takes: a `Situation` for one judgement, or everything `decide` is called with.
+An example is numbers by name (see `safety.proof.symbolic_state` and `safety.proof.symbolic_rules` for the names). Here it becomes
+what the kernel takes: a `Situation` for one judgement, or everything `decide` is called with.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from safety.command_rules import Dwell, RateWindow
 from safety.decide import decide, judge_rule, observe, situation
 from safety.envelope import Envelope
-from safety.proof.lowering import slots
-from safety.proof.moment import RUNGS
-from safety.proof.question import Example
-from safety.rules import CommandRule, Rule, Situation
-from safety.state_rules import Readback, Trip, Watchdog
+from safety.proof.solver import Example
+from safety.proof.symbolic_rules import slots
+from safety.proof.symbolic_state import RUNGS
+from safety.rules.base import CommandRule, Rule, Situation
+from safety.rules.command_rules import Dwell, RateWindow
+from safety.rules.state_rules import Readback, Trip, Watchdog
 from safety.values import (
     Authority,
     Finding,

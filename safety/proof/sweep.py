@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from safety.command_rules import Bound, Dwell, Permissive
 from safety.decide import RUNG, judge_proposal, situation
 from safety.envelope import Envelope, fresh_memory
+from safety.loading.spec import load_envelope
 from safety.memory import aged, remembered
 from safety.proof.about_handover import time_to_arrive_s
-from safety.rules import US_PER_S, Situation
-from safety.spec import load_envelope
+from safety.rules.base import US_PER_S, Situation
+from safety.rules.command_rules import Bound, Dwell, Permissive
 from safety.values import (
     Command,
     Judgement,

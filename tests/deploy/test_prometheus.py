@@ -21,9 +21,9 @@ from controller.metrics.dashboards import DASHBOARDS, expressions, render
 from controller.ports import Event
 from safety.values import Rung
 from shadow.comparison import Comparison, Klass
-from tests.controller.console_server import serving
-from tests.controller.fakes import FakeSite
-from tests.controller.metrics.conftest import metrics_of
+from tests.console.console_server import serving
+from tests.loop.fakes import FakeSite
+from tests.metrics.conftest import metrics_of
 from tests.paths import ROOT
 
 DEPLOY = ROOT / "deploy"

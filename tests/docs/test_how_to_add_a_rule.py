@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from safety.spec import parse_envelope
+from safety.loading.spec import parse_envelope
 from tests.docs.pages import ROOT, fences
 
 PAGE = ROOT / "docs" / "how-to" / "add-a-rule.md"

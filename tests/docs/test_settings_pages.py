@@ -11,8 +11,8 @@ from pydantic_core import PydanticUndefined
 from controller.rollout.checks import CheckSpec
 from controller.rollout.spec import INSTANT_CAUSES, BreakerSpec, RolloutSpec
 from controller.settings import SiteSettings
-from safety.spec import EnvelopeModel
-from safety.spec_rules import AnyRule
+from safety.loading.spec import EnvelopeModel
+from safety.loading.spec_rules import AnyRule
 from tests.docs.pages import REFERENCE, ROOT, documented, fences, inline_code, pages, rows, section
 
 SETTINGS, ROLLOUT = REFERENCE / "settings.md", REFERENCE / "rollout.md"

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from controller.record import SCHEMA_VERSION, _Wire, _WireMemory
+from controller.records.codec import SCHEMA_VERSION, _Wire, _WireMemory
 from safety.values import Authority, Outcome, Quality, Rung, Source, Status
 from tests.docs.pages import REFERENCE, ROOT, documented, inline_code, rows, section
 
@@ -44,19 +44,21 @@ def test_the_record_page_names_every_word_a_record_may_hold() -> None:
 
 def test_every_field_of_the_live_status_is_on_its_page() -> None:
     words = set(inline_code(LIVE.read_text()))
-    written = written_keys(ROOT / "controller" / "live.py")
+    written = written_keys(ROOT / "controller" / "loop" / "status_publisher.py")
     assert len(written) > 40
     assert written - words == set()
 
 
 def test_every_field_on_the_live_page_is_published() -> None:
-    written = written_keys(ROOT / "controller" / "live.py")
+    written = written_keys(ROOT / "controller" / "loop" / "status_publisher.py")
     assert set(documented(LIVE.read_text())) <= written
 
 
 def test_the_report_page_lists_the_keys_of_a_report() -> None:
     text = section(REPORT, "The report")
-    written = written_keys(ROOT / "controller" / "report.py") | written_keys(ROOT / "controller" / "cli" / "running.py")
+    written = written_keys(ROOT / "controller" / "loop" / "report.py") | written_keys(
+        ROOT / "controller" / "cli" / "running.py"
+    )
     bookkeeping = {"site", "candidate", "seed", "until_us", "done", "s", "m", "h", "d"}
     assert written - bookkeeping - set(inline_code(text)) == set()
     assert set(documented(text)) <= written

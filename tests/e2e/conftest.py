@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contracts.conftest import PostgresDatabase
 from tests.e2e import sites
 from tests.e2e.running import Running, eventually, started
+from tests.records.conftest import PostgresDatabase
 
 SPEED = "6000"  # twenty periods a second
 

@@ -16,16 +16,16 @@ import httpx
 
 from controller.api.access import create_token
 from controller.api.app import wall_us
+from controller.records.spool_reader import SpoolReader
 from controller.settings import load_site
-from controller.store.spool_reader import SpoolReader
 from tests.e2e.sites import ROOT
 
 T = TypeVar("T")
 MODULES = {
-    b"controller.control": "control",
-    b"controller.policies.child": "policy",
-    b"controller.store": "shipper",
-    b"controller.web": "web",
+    b"controller.processes.control": "control",
+    b"controller.policies.server": "policy",
+    b"controller.records": "shipper",
+    b"controller.processes.web": "web",
 }
 PATIENCE_S = 120.0
 

@@ -4,7 +4,7 @@ import shutil
 import socket
 from pathlib import Path
 
-from tests.controller.rig import certify
+from tests.loop.loop_fixture import certify
 from tests.paths import ROOT
 
 SITES = ROOT / "deploy" / "sites"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.controller.console.test_browser import ARGS
+from tests.console.test_browser import ARGS
 from tests.e2e.running import Running
 
 playwright = pytest.importorskip("playwright.sync_api")

@@ -10,11 +10,11 @@ import pytest
 
 from controller.api.access import create_login_url
 from controller.api.app import wall_us
-from controller.store.chain import Link, check_chain
-from controller.store.queries import DecisionFilter
-from controller.store.store import Store
-from tests.contracts.conftest import PostgresDatabase
+from controller.records.chain import Link, check_chain
+from controller.records.queries import DecisionFilter
+from controller.records.store import Store
 from tests.e2e.running import Running, eventually
+from tests.records.conftest import PostgresDatabase
 
 pytestmark = pytest.mark.xdist_group("e2e")
 AWAY_S, PERIOD_US = 10.0, 300_000_000

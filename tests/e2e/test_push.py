@@ -10,8 +10,8 @@ import httpx
 import msgspec
 import pytest
 
-from tests.controller.test_push import question
 from tests.e2e.running import Running, eventually
+from tests.loop.test_push_mode import question
 
 pytestmark = pytest.mark.xdist_group("e2e")
 PATH = "/v1/plants/hall/decide"

@@ -11,7 +11,7 @@ from controller.api.problems import Problem
 from controller.api.roles import Role
 from controller.api.services import Services, asked, services, status_of
 from controller.api.views import line, whole
-from controller.decision import Decision
+from controller.records.decision import Decision
 
 router = APIRouter(tags=["decisions"])
 DecisionId = Annotated[str, Path(max_length=400, description="plant.subject.taken_at")]

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from starlette.responses import StreamingResponse
 
 from controller.api.guards import guarded
-from controller.api.live import as_json
 from controller.api.models import EventView, IntentView
 from controller.api.problems import Problem
 from controller.api.roles import Role
 from controller.api.services import Services, asked, services, status_of
 from controller.api.streams import stream
 from controller.api.views import event, intent, line
+from controller.protocol.status import as_json
 
 router = APIRouter(tags=["events and intents"])
 BATCH = 200

@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Request
 
 from controller.api.guards import guarded
-from controller.api.live import PlantStatus
 from controller.api.models import PlantSummary
 from controller.api.roles import Role
 from controller.api.services import asked, services, status_of
+from controller.protocol.status import PlantStatus
 
 router = APIRouter(tags=["plants"])
 

@@ -1,0 +1,1 @@
+"""The advertiser account: settings, plant, incumbent, candidate."""

@@ -1,0 +1,109 @@
+"""What the bidding candidate meets in service, for the statistics of novelty: days of the account under three drivers.
+
+The account's lanes live through the same traffic: one is driven by the incumbent as in shadow, one by the candidate, and one by
+both in turns. Every tick goes through the kernel as it would in service, but for the novelty rule itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.learning.conformal import statistics_of
+from controller.plants.bidding.incumbent import Pacing
+from controller.plants.bidding.plant import AdAccount
+from controller.policies.features import inputs_of, targets
+from controller.policies.manifest import Manifest, NoveltyStatistics
+from controller.policies.novelty import score
+from controller.policies.server import load
+from controller.protocol import policy_wire
+from controller.settings import Site
+from safety.decide import decide, situation
+from safety.envelope import Envelope, fresh_memory, permitted
+from safety.rules.state_rules import Novelty
+from safety.values import Memory, Proposal, Setpoints, Source
+
+Floats = NDArray[np.float64]
+DRIVERS = ("alternating", "incumbent", "candidate")
+SEED = 1001
+"""Of the days; runs of the demo have small numbers."""
+FIT_DAYS, CALIBRATION_DAYS, UNSEEN_DAYS = 40, 120, 80
+BLOCK_TICKS = 8
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One driver's controllers and what they remember."""
+
+    memory: Memory
+    incumbent: Mapping[str, Any]
+    rows: list[list[float]] = field(default_factory=list)
+
+
+def live_through(site: Site, envelope: Envelope, manifest: Manifest, policy: bytes, days: int) -> dict[str, Floats]:
+    """Rows [days, ticks, d] of each driver: normalised inputs, then normalised targets."""
+    judged = replace(envelope, state_rules=tuple(r for r in envelope.state_rules if not isinstance(r, Novelty)))
+    account, pacing = AdAccount(site, judged, seed=SEED, snapshot=None), Pacing(len(manifest.outputs))
+    run = load(policy_wire.Load(policy, manifest.input_width, len(manifest.outputs)))
+    lanes = [_Lane(fresh_memory(judged), pacing.fresh) for _ in DRIVERS]
+    ticks = 86_400_000_000 // judged.period_us
+    for tick in range(days * ticks):
+        for number, (driver, lane) in enumerate(zip(DRIVERS, lanes, strict=True)):
+            theirs = driver == "candidate" or (driver == "alternating" and tick // BLOCK_TICKS % 2 == 1)
+            _tick(account, number, lane, theirs, judged, manifest, run, pacing)
+        account.advance(account.now_us + judged.period_us)
+    return {driver: np.array(lane.rows).reshape(days, ticks, -1) for driver, lane in zip(DRIVERS, lanes, strict=True)}
+
+
+def fitted(lived: Mapping[str, Floats]) -> NoveltyStatistics:
+    """The first days fit, the next calibrate, each driver apart."""
+    until = FIT_DAYS + CALIBRATION_DAYS
+    fit = np.concatenate([_flat(rows[:FIT_DAYS]) for rows in lived.values()])
+    return statistics_of(fit, [_flat(rows[FIT_DAYS:until]) for rows in lived.values()])
+
+
+def false_refusals(statistics: NoveltyStatistics, lived: Mapping[str, Floats]) -> dict[str, float]:
+    """The share of the last days that would be refused, by driver."""
+    unseen = {driver: _flat(rows[FIT_DAYS + CALIBRATION_DAYS :]).tolist() for driver, rows in lived.items()}
+    return {
+        driver: round(float(np.mean([score(statistics, row) > 1.0 for row in rows])), 5)
+        for driver, rows in unseen.items()
+    }
+
+
+def _tick(
+    account: AdAccount,
+    number: int,
+    lane: _Lane,
+    theirs: bool,
+    envelope: Envelope,
+    manifest: Manifest,
+    run: Any,
+    pacing: Pacing,
+) -> None:
+    """One half hour of one lane."""
+    seen = account.observation(number, lane.memory.last)
+    view = replace(seen, permitted=permitted(envelope, situation(seen, lane.memory, envelope)))
+    own, incumbent = pacing.propose(view, lane.incumbent)
+    inputs = inputs_of(manifest.inputs, seen)
+    normal = [(value - spec.centre) / spec.scale for spec, value in zip(manifest.inputs, inputs, strict=True)]
+    answer = run(np.array([normal], dtype=np.float32))[0].tolist()
+    asked: Setpoints = targets(manifest.outputs, answer)
+    lane.rows.append([*normal, *((asked[s.setpoint] - s.centre) / s.scale for s in manifest.outputs)])
+    proposals = {Source.INCUMBENT: own, Source.CANDIDATE: Proposal(Source.CANDIDATE, asked)}
+    assigned = Source.CANDIDATE if theirs else Source.INCUMBENT
+    elapsed_us = envelope.period_us
+    ruling = decide(seen, proposals, assigned, envelope, lane.memory, elapsed_us=elapsed_us, epoch=1)
+    if number == 0:
+        account.apply(ruling.command, decision="")
+    else:
+        account.command(number, ruling.command.setpoints or None)
+    applied = ruling.command.setpoints
+    lane.memory = ruling.memory
+    lane.incumbent = pacing.track(incumbent, applied) if applied else incumbent
+
+
+def _flat(rows: Floats) -> Floats:
+    return rows.reshape(-1, rows.shape[-1])

@@ -1,0 +1,1 @@
+"""The cooling plant: settings, plant, scenario, incumbent, training site, reward, score card."""

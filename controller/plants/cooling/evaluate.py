@@ -1,0 +1,208 @@
+"""A year of the candidate under the envelope, beside the incumbent and the best static setpoints on the same weather and load.
+
+The year is run as 52 weeks side by side, each settled for an hour and each with a load stream of its own. The candidate's
+every target goes through `safety.decide`, with the incumbent to fall back on, as it would in service at a share of 100 %.
+The weeks it never practised on are reported apart.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import nan
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.learning.batched_ramp import limits_of
+from controller.learning.spec import TrainingError
+from controller.learning.tensors import Tensors
+from controller.plants.cooling.incumbent import follow
+from controller.plants.cooling.score_card import WEEKS, Score, held_out_weeks, mean_of, shown
+from controller.plants.cooling.training_site import Ground, ground_of
+from controller.policies.bundle import load_bundle
+from controller.policies.manifest import Manifest
+from controller.policies.novelty import SIGNAL as NOVELTY
+from controller.policies.novelty import NoveltyMeter
+from controller.policies.server import load
+from controller.policies.trust import TrustStore
+from controller.protocol import policy_wire
+from safety.decide import decide
+from safety.envelope import Envelope, fresh_memory
+from safety.inputs import Amended, managed
+from safety.values import Memory, Observation, Proposal, Rung, Setpoints, Signal, Source
+from simulators.cooling.controllers.incumbents import TrimConfig, fixed, trim_and_respond, trim_start
+from simulators.cooling.episode import SETTLE_STEPS, Episodes, Measured
+from simulators.cooling.world.redundant_sensors import Redundancy, sensor_specs
+from simulators.cooling.world.scenario import SUB_STEPS, WEEK_NODES
+
+Floats = NDArray[np.float64]
+STEP_US = 300_000_000
+FIRST_SEED = 101
+
+
+def evaluate_bundle(site: Path, bundle: Path, seeds: int) -> None:
+    """`understudy evaluate`: print a bundle's table over so many seeds. Its signature must be one the site trusts."""
+    ground = ground_of(site)
+    loaded = load_bundle(bundle, TrustStore.load(site / "trust"))
+    if loaded.manifest.history != 1:
+        raise TrainingError("bundles with a history above 1 cannot be evaluated in a batch yet")
+    if loaded.manifest.envelope_digest != ground.envelope.digest:
+        _say("note: the bundle was trained under another envelope than this site's")
+    tensors = ground.tensors(loaded.manifest)
+    numbers = tuple(range(FIRST_SEED, FIRST_SEED + seeds))
+    _say(shown(evaluate_seeds(loaded.policy, loaded.manifest, tensors, ground, numbers, lambda line: None)))
+
+
+def evaluate_seeds(
+    graph: bytes, manifest: Manifest, tensors: Tensors, ground: Ground, seeds: Sequence[int], say: Callable[[str], None]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Seed -> controller -> numbers, and their `mean` (the `hottest_c` of which is the highest)."""
+    table = {}
+    for seed in seeds:
+        table[str(seed)] = evaluate(graph, manifest, tensors, ground, seed)
+        say(f"seed {seed}: candidate saves {100 * table[str(seed)]['candidate']['saving_frac']:.1f} %")
+    table["mean"] = {
+        controller: mean_of([table[str(seed)][controller] for seed in seeds]) for controller in table[str(seeds[0])]
+    }
+    return table
+
+
+def evaluate(
+    graph: bytes, manifest: Manifest, tensors: Tensors, ground: Ground, seed: int, *, steps: int = WEEK_NODES
+) -> dict[str, dict[str, float]]:
+    """One seed's table: controller -> numbers. `steps` of each week are run."""
+    trim, best = (_alone(name, ground, seed, steps) for name in ("incumbent", "best_static"))
+    ours = _judged(graph, NoveltyMeter(manifest), tensors, ground, seed, steps)
+    held_out = held_out_weeks()
+    return {score.controller: score.summary(trim, held_out) for score in (trim, best, ours)}
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+class Year:
+    """52 weeks side by side on one seed's load, each settled for an hour, with redundant sensors beside the plant's signals."""
+
+    def __init__(self, ground: Ground, seed: int, steps: int) -> None:
+        self._episodes = Episodes(ground.world, seed, WEEKS, steps)
+        self._sensors = Redundancy(seed, np.arange(WEEKS), ground.zones)
+        self._tick = 0
+        self.measured = self._episodes.reset(seed, _starts())
+
+    @property
+    def taken_at(self) -> NDArray[np.int64]:
+        """Time [weeks] of the present tick. [us]"""
+        return np.asarray((_starts() + SETTLE_STEPS + self._tick) * STEP_US)
+
+    @property
+    def voted(self) -> Floats:
+        """Signals [weeks, m] as the input manager passes them on."""
+        return self._sensors.voted(self.measured.signals, self._tick * SUB_STEPS)
+
+    @property
+    def shown(self) -> Floats:
+        """Signals and sensors [weeks, m + s] as the plant sends them."""
+        return self._sensors.beside(self.measured.signals, self._tick * SUB_STEPS)
+
+    def step(self, setpoints: Floats) -> Measured:
+        """Five minutes under `setpoints` [weeks, k]."""
+        self._tick += 1
+        self.measured = self._episodes.step(setpoints)
+        return self.measured
+
+
+Control = Callable[[Floats, Floats], Floats]
+
+
+def trimming(config: TrimConfig, measured: Measured) -> Control:
+    """Trim-and-respond on (signals [n, m], setpoints in force [n, k]), which follows whatever came into force."""
+    memory = trim_start(measured.setpoints, config)
+
+    def control(signals: Floats, applied: Floats) -> Floats:
+        nonlocal memory
+        command, memory = trim_and_respond(signals, follow(memory, applied), config)
+        return command
+
+    return control
+
+
+def _alone(name: str, ground: Ground, seed: int, steps: int) -> Score:
+    """The incumbent or the best static setpoints by themselves, their targets ramped as the envelope would."""
+    year = Year(ground, seed, steps)
+    limits, score = limits_of(ground.envelope), Score(name)
+    since = np.ones(year.measured.setpoints.shape)  # as the kernel: nothing remembered counts as just changed
+    trim = trimming(TrimConfig(zones=ground.zones), year.measured)
+    control: Control = trim if name == "incumbent" else lambda signals, applied: fixed(signals, ground.static)
+    for _ in range(steps):
+        applied = year.measured.setpoints
+        step = limits.ramp(control(year.voted, applied), applied, since)
+        since = np.where(limits.discrete & (step != applied), 0.0, since) + 1.0
+        score.add(year.step(step))
+    return score
+
+
+def _judged(graph: bytes, meter: NoveltyMeter, tensors: Tensors, ground: Ground, seed: int, steps: int) -> Score:
+    """The candidate in charge of every tick, judged by the real envelope, the incumbent beneath it."""
+    run = load(policy_wire.Load(graph, len(tensors.inputs), len(tensors.outputs)))
+    year, envelope = Year(ground, seed, steps), ground.envelope
+    names = (*tensors.signals, *(spec.name for spec in sensor_specs(ground.zones)))
+    score, trim = Score("candidate"), trimming(TrimConfig(zones=ground.zones), year.measured)
+    memories = [fresh_memory(envelope) for _ in range(WEEKS)]
+    for _ in range(steps):
+        voted, shown, applied, taken_at = year.voted, year.shown, year.measured.setpoints, year.taken_at
+        asked = tensors.targets(run(tensors.features(voted, applied, taken_at)))
+        fallback, does = trim(voted, applied), year.measured.readback
+        step = np.empty_like(asked)
+        for week in range(WEEKS):
+            seen = Observation(
+                plant=envelope.plant,
+                subject=str(week),
+                taken_at=int(taken_at[week]),
+                signals=dict(zip(names, map(Signal, shown[week].tolist()), strict=True)),
+                applied=_named(tensors.setpoints, applied[week]),
+                readback=_named(tensors.setpoints, does[week]),
+            )
+            own = Proposal(Source.INCUMBENT, _named(tensors.setpoints, fallback[week]))
+            theirs = Proposal(Source.CANDIDATE, _named(tensors.setpoints, asked[week]))
+            setpoints, memories[week] = _decide(seen, own, theirs, meter, envelope, memories[week], score)
+            step[week] = [setpoints[name] for name in tensors.setpoints]
+        score.add(year.step(step))
+    return score
+
+
+def _decide(
+    seen: Observation,
+    own: Proposal,
+    theirs: Proposal,
+    meter: NoveltyMeter,
+    envelope: Envelope,
+    memory: Memory,
+    score: Score,
+) -> tuple[Setpoints, Memory]:
+    """One tick of one week through `safety.decide`; refusals and waits of the candidate are counted into `score`."""
+    elapsed_us = envelope.period_us
+    view, _ = managed(seen, envelope.inputs, memory.rules, elapsed_us)
+    seen = replace(seen, signals=Amended(seen.signals, meter(view, theirs)))
+    proposals = {Source.INCUMBENT: own, Source.CANDIDATE: theirs}
+    ruling = decide(seen, proposals, Source.CANDIDATE, envelope, memory, elapsed_us=elapsed_us, epoch=0)
+    judged = next(judgement for judgement in ruling.judgements if judgement.rung is Rung.CANDIDATE)
+    score.waited += bool(judged.waiting)
+    if not judged.verdict.accepted:
+        score.vetoes[judged.verdict.first_out] += 1
+    for finding in ruling.state:
+        score.removals[finding.rule] += 1
+    score.unusual += not seen.signals.get(NOVELTY, _UNKNOWN).value <= 1.0
+    return ruling.command.setpoints, ruling.memory
+
+
+_UNKNOWN = Signal(nan)
+
+
+def _starts() -> NDArray[np.int64]:
+    return np.arange(WEEKS, dtype=np.int64) * WEEK_NODES
+
+
+def _named(names: tuple[str, ...], values: Floats) -> Mapping[str, float]:
+    return dict(zip(names, values.tolist(), strict=True))

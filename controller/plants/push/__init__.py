@@ -1,0 +1,1 @@
+"""A plant that keeps its own loop and asks."""

@@ -1,0 +1,1 @@
+"""Which processes there are, and what happens if one dies."""

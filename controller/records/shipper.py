@@ -1,0 +1,111 @@
+"""Takes what the spool has to the store, in a process of its own, so that a database driver can hold up nobody.
+
+Exactly once: a batch is one transaction, ingesting it again changes nothing, and the place is moved only after it. While the
+store is away entries wait in the spool; `SpoolReader.shipping` says so to everybody.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from controller.records.errors import RecordsError, StoreError
+from controller.records.spool_file import fold
+from controller.records.spool_reader import SpoolReader
+from controller.records.store import Store
+
+BATCH = 1000
+POLL_S = 0.2
+PING_S = 5.0
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 5.0
+LAST_WORDS_S = 5.0
+
+
+class Shipper:
+    """Ships one spool into one store."""
+
+    def __init__(self, spool: SpoolReader, store: Store, *, batch: int = BATCH) -> None:
+        self._spool = spool
+        self._store = store
+        self._batch = batch
+        self._asked_s = float("-inf")
+
+    def ship_batch(self) -> int:
+        """Ship the oldest entries that wait. Returns how many; raises StoreError, having shipped none or all of them."""
+        batch = self._spool.unshipped(self._batch)
+        if not batch.entries:
+            return 0
+        done = self._store.ingest(batch)
+        self._spool.mark_shipped(batch.last, conflicts=len(done.conflicts))
+        return batch.entries
+
+    def ship_until_empty(self) -> int:
+        """Ship all that waits. Returns how many entries; raises StoreError at the first batch the store does not take."""
+        shipped = 0
+        while entries := self.ship_batch():
+            shipped += entries
+        return shipped
+
+    def run(self, stopping: threading.Event) -> None:
+        """Ship until told to stop; where the store is away, try again after ever longer waits."""
+        waits = _waits()
+        while not stopping.is_set():
+            try:
+                fold(self._spool.path)
+                self._ship_or_ask(stopping)
+                waits = _waits()
+                stopping.wait(POLL_S)
+            except RecordsError as error:
+                self._tell(error)
+                stopping.wait(next(waits))
+
+    def _ship_or_ask(self, stopping: threading.Event) -> None:
+        """Ship what waits; where nothing does, ask the store now and then whether it is still there."""
+        while not stopping.is_set() and self.ship_batch():
+            self._asked_s = time.monotonic()
+        if time.monotonic() - self._asked_s > PING_S:
+            self._store.ping()
+            self._spool.mark_shipped(self._spool.shipping().seq)
+            self._asked_s = time.monotonic()
+
+    def _tell(self, error: RecordsError) -> None:
+        self._asked_s = float("-inf")
+        if isinstance(error, StoreError):
+            try:
+                self._spool.mark_away(str(error))
+            except RecordsError:
+                return  # without a spool there is nobody to tell
+
+
+def run_shipper(spool: Path, url: str, parent_fd: int | None = None) -> None:
+    """The shipper process: returns on SIGTERM or SIGINT, or when the other end of the pipe `parent_fd` closes."""
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())
+    if parent_fd is not None:
+        threading.Thread(target=_end_with_parent, args=(parent_fd, stopping), daemon=True).start()
+    reader, store = SpoolReader(spool), Store(url)
+    try:
+        Shipper(reader, store).run(stopping)
+    finally:
+        store.close()
+        reader.close()
+
+
+def _end_with_parent(parent_fd: int, stopping: threading.Event) -> None:
+    """Wait for the pipe's end; then let a batch finish, but not for ever: a dead database must not keep an orphan alive."""
+    while os.read(parent_fd, 1024):
+        pass
+    stopping.set()
+    time.sleep(LAST_WORDS_S)
+    os._exit(0)
+
+
+def _waits() -> Iterator[float]:
+    wait_s = FIRST_WAIT_S
+    while True:
+        yield wait_s
+        wait_s = min(2 * wait_s, LONGEST_WAIT_S)

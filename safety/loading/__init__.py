@@ -1,0 +1,1 @@
+"""From envelope.toml to an envelope, or to one sentence that says why not."""

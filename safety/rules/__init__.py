@@ -1,0 +1,1 @@
+"""The kinds of rule, and the conditions they may be under."""

@@ -1,0 +1,1 @@
+"""What `understudy envelope ...` does with an envelope."""

@@ -1,0 +1,150 @@
+"""Practice happens under the envelope's limits, repeats with its seed, and ends in a graph that answers as torch does."""
+
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from controller.learning.batched_ramp import Limits, limits_of
+from controller.learning.randomisation import AutomaticSpec, RandomisationSpec
+from controller.learning.spec import TrainingSpec
+from controller.learning.tensors import Tensors
+from controller.plants.cooling.training_site import Ground
+from controller.policies.graph import inspect
+from simulators.cooling.episode import Episodes, Measured
+from simulators.cooling.world.scenario import scenario
+
+pytestmark = pytest.mark.needs("torch")
+if find_spec("torch"):
+    import torch
+    from stable_baselines3 import PPO
+
+    from controller.learning.cloning import clone, watch
+    from controller.learning.environment import PracticeEnv
+    from controller.learning.export import Actor, ExportError, check, export_actor
+    from controller.learning.ppo_training import practise
+    from simulators.cooling.controllers.incumbents import TrimConfig
+
+LANES = 3
+STILL = np.zeros((LANES, 8))
+
+
+@pytest.fixture(scope="module")
+def limits(ground: Ground) -> Limits:
+    return limits_of(ground.envelope)
+
+
+@pytest.fixture
+def env(spec: TrainingSpec, tensors: Tensors, ground: Ground) -> "PracticeEnv":
+    return PracticeEnv(Episodes(scenario("greensboro-train"), 5, LANES, 4), tensors, ground.envelope, spec.reward)
+
+
+def tiny(spec: TrainingSpec) -> TrainingSpec:
+    """The demo's training, but for its size."""
+    world = spec.world.model_copy(update={"lanes": LANES, "episode_steps": 6})
+    cloning = spec.clone.model_copy(update={"steps": 5, "epochs": 2, "batch": 8})
+    ppo = spec.ppo.model_copy(update={"iterations": 2, "n_steps": 4, "batch_size": 6, "n_epochs": 2, "hidden": [8]})
+    return spec.model_copy(update={"world": world, "clone": cloning, "ppo": ppo})
+
+
+def test_a_step_moves_no_further_than_the_envelope_lets_it(env: "PracticeEnv", limits: Limits) -> None:
+    env.reset()
+    for answer in (-1.0, 1.0, 1.0):
+        before = env.measured.setpoints
+        env.step(np.full((LANES, len(limits.names)), answer, dtype=np.float32))
+        moved = env.measured.setpoints - before
+        assert np.all(moved <= limits.up + 1e-9)
+        assert np.all(moved >= -limits.down - 1e-9)
+
+
+def test_chillers_wait_for_their_timer(env: "PracticeEnv", limits: Limits) -> None:
+    env.reset()
+    on, off = np.ones((LANES, 8), dtype=np.float32), -np.ones((LANES, 8), dtype=np.float32)
+    env.step(on)
+    counts = [env.measured.setpoints[0, -1]]
+    for _ in range(3):
+        env.step(off)
+        counts.append(env.measured.setpoints[0, -1])
+    assert limits.wait_down[-1] == 3
+    assert counts == [2.0, 2.0, 2.0, 1.0]
+
+
+def test_an_episodes_end_hands_over_its_last_features(env: "PracticeEnv") -> None:
+    env.reset()
+    for step in range(4):
+        features, _, ended, infos = env.step(np.zeros((LANES, 8), dtype=np.float32))
+        assert ended.all() == (step == 3)
+    assert infos[0]["TimeLimit.truncated"]
+    assert not np.array_equal(infos[0]["terminal_observation"], features[0])
+
+
+def test_energy_and_heat_both_cost(env: "PracticeEnv") -> None:
+    env.reset()
+    env.advance(env.measured.setpoints)
+    rewards = env._rewards(env.measured, STILL)
+    hotter = env._rewards(_replaced(env, inlet_max_c=env.measured.inlet_max_c + 10), STILL)
+    dearer = env._rewards(_replaced(env, cooling_kwh=env.measured.cooling_kwh * 2), STILL)
+    assert np.all(hotter < rewards)
+    assert np.all(dearer < rewards)
+
+
+def test_the_clone_comes_nearer_to_the_incumbent(env: "PracticeEnv", spec: TrainingSpec) -> None:
+    model = PPO("MlpPolicy", env, n_steps=4, batch_size=12, seed=1, device="cpu")
+    seen, asked = watch(env, 20, TrimConfig())
+    settings = tiny(spec).clone
+    first = clone(model.policy, seen, asked, settings, 1)
+    assert clone(model.policy, seen, asked, settings.model_copy(update={"epochs": 40}), 1) < 0.5 * first
+
+
+def test_the_same_seed_gives_the_same_graph_to_the_byte(spec: TrainingSpec, tensors: Tensors, ground: Ground) -> None:
+    first, again, other = (
+        practise(tiny(spec), tensors, ground.envelope, seed, lambda line: None).graph for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_the_exported_graph_is_the_actor_and_nothing_else(env: "PracticeEnv", tensors: Tensors) -> None:
+    model = PPO("MlpPolicy", env, n_steps=4, batch_size=12, seed=1, device="cpu")
+    graph = export_actor(model.policy, len(tensors.inputs))
+    found = inspect(graph)
+    assert (found.input_shape, found.output_shape) == ((None, len(tensors.inputs)), (None, len(tensors.outputs)))
+    assert b"/controller/learning" not in graph
+
+
+def test_a_graph_that_answers_otherwise_is_refused(env: "PracticeEnv", tensors: Tensors) -> None:
+    model = PPO("MlpPolicy", env, n_steps=4, batch_size=12, seed=1, device="cpu")
+    graph = export_actor(model.policy, len(tensors.inputs))
+    with torch.no_grad():
+        model.policy.action_net.bias += 0.01
+    with pytest.raises(ExportError, match="differs from torch"):
+        check(graph, Actor(model.policy), len(tensors.inputs))
+
+
+def _replaced(env: "PracticeEnv", **changes: object) -> Measured:
+    return replace(env.measured, **changes)  # type: ignore[arg-type]
+
+
+def test_practice_may_be_on_randomised_plants_whose_ranges_adapt(
+    spec: TrainingSpec, tensors: Tensors, ground: Ground
+) -> None:
+    how = RandomisationSpec(automatic=AutomaticSpec(episodes=1, edge_frac=1.0))
+    said: list[str] = []
+    practise(tiny(spec).model_copy(update={"randomisation": how}), tensors, ground.envelope, 1, said.append)
+    assert "automatic randomisation in the end" in said[-1]
+
+
+def test_what_an_interlock_refuses_is_not_done_and_costs(env: "PracticeEnv") -> None:
+    """One chiller under more than one carries."""
+    env.reset()
+    column = env.tensors.signals.index("it_power_kw")
+    signals = env.measured.signals.copy()
+    signals[:, column] = np.where(np.arange(LANES) == 0, 900.0, 500.0)
+    env._measured = _replaced(env, signals=signals)
+    last = env.measured.setpoints.copy()
+    asked = last.copy()
+    asked[:, -1] = 1.0
+    refused = env._refused(asked)
+    assert refused[0]
+    assert not refused[1:].any()

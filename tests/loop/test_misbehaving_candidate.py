@@ -1,0 +1,83 @@
+"""A candidate that misbehaves while it has the plant: its breaker trips, the incumbent acts on that very tick, and the
+plant never notices."""
+
+from pathlib import Path
+
+import pytest
+
+from controller.rollout.state import Status
+from controller.testing.misbehaving import command
+from safety.values import Rung, Source
+from safety.values import Status as Answer
+from tests.loop.loop_fixture import in_charge, run_ticks, system
+
+GOOD_ASKS = 6
+
+SCENARIOS = {
+    "crash": (Answer.FAILED, "candidate_failed"),
+    "leave": (Answer.FAILED, "candidate_failed"),
+    "fault": (Answer.FAILED, "candidate_failed"),
+    "garbage": (Answer.FAILED, "candidate_failed"),
+    "leak": (Answer.FAILED, "memory_over_limit"),
+    "nan": (Answer.NOT_FINITE, "candidate_nan"),
+    "infinite": (Answer.NOT_FINITE, "candidate_nan"),
+    "wrong_shape": (Answer.WRONG_SHAPE, "candidate_shape"),
+}
+
+
+@pytest.mark.parametrize("how", SCENARIOS)
+def test_the_incumbent_acts_on_the_very_tick_its_breaker_trips_and_the_plant_never_notices(
+    how: str, tmp_path: Path
+) -> None:
+    status, cause = SCENARIOS[how]
+    limit_mb = 250.0 if how == "leak" else None
+    with system(tmp_path, policy_command=command(how, GOOD_ASKS), max_rss_mb=limit_mb) as running:
+        in_charge(running)
+        decisions = run_ticks(running, 20)
+        failed = next(d for d in decisions if _answer(d) is not Answer.OK)
+
+        assert _answer(failed) is status
+        before = [d for d in decisions if d.observation.taken_at < failed.observation.taken_at]
+        assert [d.command.rung for d in before] == [Rung.CANDIDATE] * len(before)
+        assert before, "it must have had the plant, or nothing is shown"
+        assert failed.assignment.source is Source.CANDIDATE
+        assert failed.command.rung is Rung.INCUMBENT
+
+        after = [d for d in decisions if d.observation.taken_at > failed.observation.taken_at]
+        assert {d.command.rung for d in after} == {Rung.INCUMBENT}
+        assert running.loop.state.rollout.status is Status.TRIPPED
+        assert running.loop.state.rollout.trip is not None
+        assert running.loop.state.rollout.trip.cause == cause
+        assert running.loop.state.rollout.trip.at_us == failed.observation.taken_at
+
+        lanes = running.kit.lanes()
+        assert lanes["breach_s"]["applied"] == 0.0
+        assert running.loop.state.counters.escapes == 0
+
+
+def test_a_late_candidate_trips_after_three_late_answers_and_never_acts_late(tmp_path: Path) -> None:
+    with system(tmp_path, policy_command=command("late", GOOD_ASKS), deadline_ms=20.0) as running:
+        in_charge(running)
+        decisions = run_ticks(running, 14)
+        late = [d for d in decisions if _answer(d) is Answer.LATE]
+        assert len(late) >= 3
+        assert {d.command.rung for d in late} == {Rung.INCUMBENT}
+        trip = running.loop.state.rollout.trip
+        assert trip is not None
+        assert trip.cause == "candidate_late"
+        assert trip.at_us == late[2].observation.taken_at
+        assert running.kit.lanes()["breach_s"]["applied"] == 0.0
+
+
+def test_the_step_at_hand_over_is_within_the_slew_limits(tmp_path: Path) -> None:
+    with system(tmp_path, policy_command=command("crash", GOOD_ASKS)) as running:
+        in_charge(running)
+        decisions = run_ticks(running, 20)
+        for decision in decisions:
+            assert not [f for f in decision.chosen.findings if f.refuses]
+
+
+def _answer(decision: object) -> Answer:
+    proposals = {p.source: p for p in decision.proposals}  # type: ignore[attr-defined]
+    status: Answer = proposals[Source.CANDIDATE].status
+    return status

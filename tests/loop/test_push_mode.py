@@ -1,0 +1,61 @@
+"""A plant that keeps its own loop: each question is one decision, asked again it is answered again."""
+
+from pathlib import Path
+
+from controller.loop.push_mode import Answering
+from controller.protocol.push import DecideRequest, PushSignal
+from simulators.cooling.simulation import Simulation, start_setpoints
+from simulators.cooling.world.redundant_sensors import sensors_of, tripled
+from simulators.cooling.world.scenario import scenario
+from tests.loop.loop_fixture import ROOT, system
+
+PUSH = ROOT / "deploy" / "sites" / "push-demo"
+T0 = 1_700_000_100_000_000
+
+
+def question(number: int) -> DecideRequest:
+    """What a hall at rest would send at its `number`-th period."""
+    plant = Simulation(scenario("greensboro-year"), seed=1)
+    signals = {spec.name: PushSignal(float(v)) for spec, v in zip(plant.signals, plant.observe()[0], strict=True)}
+    for name in tripled(4):
+        signals |= dict.fromkeys(sensors_of(name), signals[name])
+    own = dict(zip([spec.name for spec in plant.setpoints], map(float, start_setpoints(4, 1)[0]), strict=True))
+    return DecideRequest(T0 + number * 300_000_000, signals, own, applied=own, readback=own)
+
+
+def test_the_plants_own_command_comes_back_in_shadow_with_reasons_and_validity(tmp_path: Path) -> None:
+    with system(tmp_path, site=PUSH) as running:
+        told = Answering(running).answer("hall", question(0))
+        assert told.status == "decided"
+        assert told.rung == "incumbent"
+        assert told.setpoints == question(0).incumbent
+        assert told.valid_for_us == running.loaded.envelope.valid_for_us
+
+
+def test_a_question_asked_again_is_answered_again_and_decided_once(tmp_path: Path) -> None:
+    with system(tmp_path, site=PUSH) as running:
+        answering = Answering(running)
+        first = answering.answer("hall", question(0))
+        again = answering.answer("hall", question(0))
+        assert again == first
+        assert running.spool.count() == 1
+
+
+def test_a_question_older_than_the_last_is_refused(tmp_path: Path) -> None:
+    with system(tmp_path, site=PUSH) as running:
+        answering = Answering(running)
+        answering.answer("hall", question(1))
+        assert answering.answer("hall", question(0)).status == "refused"
+
+
+def test_a_plant_with_its_loop_here_is_not_answered(tmp_path: Path) -> None:
+    with system(tmp_path) as running:
+        assert Answering(running).answer("hall", question(0)).status == "refused"
+        assert Answering(running).answer("other", question(0)).status == "refused"
+
+
+def test_a_restart_remembers_the_last_answer(tmp_path: Path) -> None:
+    with system(tmp_path, site=PUSH) as running:
+        first = Answering(running).answer("hall", question(0))
+    with system(tmp_path, site=PUSH) as running:
+        assert Answering(running).answer("hall", question(0)) == first

@@ -1,0 +1,47 @@
+"""What `[plant.cooling]` says about load and date is what the hall lives through."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from controller.errors import SettingsError
+from controller.plants.cooling.scenario import start_node, world_of
+from controller.settings import CoolingSettings, load_site
+from simulators.cooling.world.load import HPC
+from simulators.cooling.world.load_csv import LoadFile
+from tests.paths import ROOT
+
+DEMO = ROOT / "deploy/sites/demo"
+
+
+@pytest.fixture
+def cooling() -> CoolingSettings:
+    settings = load_site(DEMO).settings.plant.cooling
+    assert settings is not None
+    return settings
+
+
+def test_a_load_may_be_named_or_read_from_the_sites_folder(cooling: CoolingSettings, tmp_path: Path) -> None:
+    assert world_of(cooling.model_copy(update={"load": "hpc"}), tmp_path).load == HPC
+    (tmp_path / "load.csv").write_text("time,load_kw\n2024-01-01T00:00,500\n2024-01-08T00:00,600\n")
+    assert world_of(cooling.model_copy(update={"load": "load.csv"}), tmp_path).load == LoadFile(tmp_path / "load.csv")
+
+
+@pytest.mark.parametrize(
+    ("load", "message"), [("heavy", "want mixed, cloud, hpc or the path"), ("nowhere.csv", "cannot be read")]
+)
+def test_a_wrong_load_is_one_clear_error(cooling: CoolingSettings, tmp_path: Path, load: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        world_of(cooling.model_copy(update={"load": load}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("start", "day", "hour"),
+    [(datetime(2023, 1, 1, 5, tzinfo=UTC), 0, 0), (datetime(2023, 7, 1, 5, tzinfo=UTC), 181, 0)],
+)
+def test_the_start_is_in_the_sites_standard_time_summer_and_winter(
+    cooling: CoolingSettings, start: datetime, day: int, hour: int
+) -> None:
+    node = start_node(cooling.model_copy(update={"start": start}), "America/New_York")
+    assert node % (365 * 288) == day * 288 + hour * 12

@@ -1,0 +1,182 @@
+"""The record: a decision goes into bytes and comes out the same, to the bit, for ever."""
+
+from dataclasses import replace
+from math import copysign, inf, nan
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.records.codec import RecordError, decode, encode, ruling_digest
+from controller.records.decision import Assignment, Decision, Digests, assemble, redecide
+from safety.decide import decide
+from safety.loading.spec import load_envelope
+from safety.tools.golden_cases import Case
+from safety.values import Proposal, Signal, Source
+from tests.safety.support.golden import CASES, paths, read, seeded
+
+RECORDS = CASES / "records"
+SMALL = load_envelope(CASES / "envelopes" / "small.toml")
+
+
+def decision_of(case: Case) -> Decision:
+    """The decision of a golden case, as the loop would make it."""
+    ruling = decide(
+        case.observation,
+        case.proposals,
+        case.assigned,
+        case.envelope,
+        case.memory,
+        elapsed_us=case.elapsed_us,
+        epoch=case.epoch,
+        without=case.without,
+    )
+    return assemble(
+        case.observation,
+        case.proposals,
+        Assignment(case.assigned, "a golden case", "1 %", 3, 0.01),
+        case.memory,
+        ruling,
+        without=case.without,
+        elapsed_us=case.elapsed_us,
+        digests=Digests("policy", case.envelope.digest, "kernel", "site"),
+        ruling_digest=ruling_digest(ruling),
+        latencies_us={"candidate": 12},
+    )
+
+
+@pytest.fixture
+def decision() -> Decision:
+    return decision_of(read(CASES / "decisions" / "trip.toml"))
+
+
+@pytest.mark.parametrize("path", paths(), ids=lambda path: path.stem)
+def test_every_golden_decision_survives_its_record_and_replays_to_the_bit(path: Path) -> None:
+    case = read(path)
+    record = encode(decision_of(case))
+    again = decode(record)
+    assert encode(again) == record
+    assert ruling_digest(redecide(again, case.envelope)) == again.ruling_digest
+
+
+@pytest.mark.parametrize("value", [nan, inf, -inf, -0.0, 5e-324, 1.7976931348623157e308, 0.1])
+def test_every_float_survives(decision: Decision, value: float) -> None:
+    observation = replace(decision.observation, signals={"x": Signal(value)})
+    proposals = (Proposal(Source.CANDIDATE, {"x": value}),)
+    again = decode(encode(replace(decision, observation=observation, proposals=proposals)))
+    for survived in (again.observation.signals["x"].value, again.proposals[0].targets["x"]):
+        assert msgspec.msgpack.encode(survived) == msgspec.msgpack.encode(value)
+        assert copysign(1.0, survived) == copysign(1.0, value)
+
+
+@seeded(200)
+@given(
+    values=st.dictionaries(st.text(max_size=8), st.floats(), max_size=5),
+    ages=st.integers(-(2**62), 2**62),
+    detail=st.text(max_size=20),
+)
+def test_any_signals_and_targets_survive(values: dict[str, float], ages: int, detail: str) -> None:
+    decision = decision_of(read(CASES / "decisions" / "accepted.toml"))
+    signals = {name: Signal(value, age_us=ages) for name, value in values.items()}
+    changed = replace(
+        decision,
+        observation=replace(decision.observation, signals=signals),
+        proposals=(Proposal(Source.CANDIDATE, values, detail=detail),),
+    )
+    record = encode(changed)
+    assert encode(decode(record)) == record
+
+
+def test_numbers_of_an_array_library_are_kept_as_the_floats_they_are(decision: Decision) -> None:
+    signals: dict[str, Any] = {"x": Signal(np.float64(0.1))}
+    again = decode(encode(replace(decision, observation=replace(decision.observation, signals=signals))))
+    assert again.observation.signals["x"].value == 0.1
+
+
+def test_what_is_no_number_is_refused_when_it_is_written(decision: Decision) -> None:
+    signals: dict[str, Any] = {"x": Signal(object())}  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="plain values"):
+        encode(replace(decision, observation=replace(decision.observation, signals=signals)))
+
+
+def test_integers_in_targets_replay_to_the_bit() -> None:
+    case = read(CASES / "decisions" / "timer_run_out.toml")
+    proposals = {
+        source: replace(
+            proposal, targets={name: value if value % 1 else int(value) for name, value in proposal.targets.items()}
+        )
+        for source, proposal in case.proposals.items()
+    }
+    again = decode(encode(decision_of(replace(case, proposals=proposals))))
+    assert ruling_digest(redecide(again, case.envelope)) == again.ruling_digest
+
+
+def test_a_truncated_record_is_one_clear_error(decision: Decision) -> None:
+    record = encode(decision)
+    for length in range(0, len(record), 7):
+        with pytest.raises(RecordError, match="not a decision record"):
+            decode(record[:length])
+
+
+@seeded(300)
+@given(at=st.integers(0, 10_000), byte=st.integers(0, 255))
+def test_a_changed_byte_is_read_or_refused_and_nothing_else(at: int, byte: int) -> None:
+    record = bytearray(encode(decision_of(read(CASES / "decisions" / "trip.toml"))))
+    record[at % len(record)] = byte
+    try:
+        read_back = decode(bytes(record)).id
+    except RecordError as error:
+        read_back = str(error)
+    assert read_back
+
+
+@pytest.mark.parametrize("junk", [b"", b"\x00", b"\xc0", b"\x90", b"not a record", b"\x93\x01\x02\x03", b"\xff" * 64])
+def test_what_is_no_record_is_refused(junk: bytes) -> None:
+    with pytest.raises(RecordError, match="not a decision record"):
+        decode(junk)
+
+
+def test_a_record_of_a_newer_version_says_upgrade(decision: Decision) -> None:
+    fields = msgspec.msgpack.decode(encode(decision))
+    fields[0] = 2
+    with pytest.raises(RecordError, match="schema version 2, this build reads 1: upgrade"):
+        decode(msgspec.msgpack.encode([*fields, "a field of the future"]))
+
+
+def test_a_newer_version_of_another_shape_also_says_upgrade(decision: Decision) -> None:
+    with pytest.raises(RecordError, match="schema version 9"):
+        decode(msgspec.msgpack.encode([9, {"entirely": "different"}]))
+
+
+def test_a_field_appended_later_does_not_hide_an_old_record(decision: Decision) -> None:
+    fields = msgspec.msgpack.decode(encode(decision))
+    assert decode(msgspec.msgpack.encode([*fields, "appended"])) == decode(encode(decision))
+
+
+def test_bytes_after_the_record_are_refused(decision: Decision) -> None:
+    with pytest.raises(RecordError):
+        decode(encode(decision) + b"\x00")
+
+
+def test_another_ruling_has_another_digest() -> None:
+    """Some cases are rulings alike, of zones or campaigns that differ in nothing that counts."""
+    rulings = [read(path).ruling() for path in paths()]
+    digests = {ruling_digest(ruling) for ruling in rulings}
+    assert len(digests) == len({repr(ruling) for ruling in rulings}) > len(rulings) / 2
+
+
+@pytest.mark.parametrize("path", sorted(RECORDS.glob("*.bin")), ids=lambda path: path.stem)
+def test_the_corpus_of_old_records_is_readable_and_replays_to_the_bit(path: Path) -> None:
+    """Never regenerate a file here: an old record that cannot be read is a broken promise."""
+    decision = decode(path.read_bytes())
+    assert decision.digests.envelope == SMALL.digest
+    assert ruling_digest(redecide(decision, SMALL)) == decision.ruling_digest
+    assert encode(decision) == path.read_bytes()
+
+
+def test_there_is_a_corpus() -> None:
+    assert len(list(RECORDS.glob("*.bin"))) >= 5

@@ -8,10 +8,12 @@ import pytest
 
 from controller import bootstrap
 from controller.decision import Decision
+from controller.loopstate import Checkpoints, decode_state
 from controller.rollout.blocks import assign
 from controller.rollout.state import Status
 from safety.values import Observation, Outcome, Rung, Setpoints, Source
 from simulators.cooling.faults import Fault
+from tests.controller.record_corpus import reworded
 from tests.controller.rig import certify, site_copy, without
 from tests.controller.scenes import STEADY, Operator, after, befall, events, hall, play, second
 
@@ -56,6 +58,16 @@ def inlet_c(seen: Observation) -> float:
 
 
 Run = tuple[bootstrap.ControlSystem, list[Decision]]
+
+
+def test_a_checkpoint_finds_a_reworded_latch_by_its_rule(stepped: Run) -> None:
+    running, _ = stepped
+    state = running.loop.state
+    assert [latch.rule for latch in state.memory.latches] == [RULE]
+    memory = reworded(state.memory)
+    rollout_id = state.rollout.rollout_id
+    again = decode_state(Checkpoints().encode(state), memory, running.loop.parts.spec, rollout_id=rollout_id, now_us=0)
+    assert again.memory == memory != state.memory
 
 
 def test_the_candidate_drives_until_the_latch_and_loses_the_plant_within_a_guard_period(stepped: Run) -> None:

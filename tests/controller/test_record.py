@@ -148,6 +148,14 @@ def test_ruling_digest_covers_no_wording(path: Path) -> None:
     assert ruling_digest(reworded(ruling)) == ruling_digest(ruling)
 
 
+@pytest.mark.parametrize("path", paths(), ids=lambda path: path.stem)
+def test_reworded_memory_and_proposals_leave_the_ruling(path: Path) -> None:
+    case = read(path)
+    proposals = {source: reworded(proposal) for source, proposal in case.proposals.items()}
+    again = replace(case, memory=reworded(case.memory), proposals=proposals).ruling()
+    assert ruling_digest(again) == ruling_digest(case.ruling())
+
+
 def test_ruling_digest_changes_with_last_bit_of_margin() -> None:
     ruling = read(CASES / "decisions" / "accepted.toml").ruling()
     chosen = ruling.chosen

@@ -36,6 +36,7 @@ class Status(StrEnum):
     OK = "ok"
     LATE = "late"
     FAILED = "failed"
+    OVER_MEMORY = "over_memory"
     NOT_FINITE = "not_finite"
     WRONG_SHAPE = "wrong_shape"
     ABSENT = "absent"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from controller.api.models import ExplainedProposal, Explanation, MarginView
 from controller.api.views import finite, whole
 from controller.protocol.status import number
-from controller.records.codec import ruling_digest
 from controller.records.decision import Decision, redecide
+from controller.records.replay import ruled_differently
 from safety.envelope import Envelope
 from safety.rules.base import Rule
 from safety.values import Judgement, Rung, Status
@@ -31,14 +31,14 @@ def explain(decision: Decision, envelope: Envelope | None) -> Explanation:
             judgements=[],
         )
     ruling = redecide(decision, envelope)
-    identical = ruling_digest(ruling) == decision.ruling_digest
+    differences = ruled_differently(decision, ruling)
     judged = [*ruling.judgements, *([] if ruling.chosen in ruling.judgements else [ruling.chosen])]
     return Explanation(
         decision=whole(decision),
         story=list(story(decision)),
         replayed=True,
-        identical=identical,
-        note="" if identical else "made again it differs from the record: kernel or envelope are not the same",
+        identical=not differences,
+        note=f"made again it differs from the record: {'; '.join(differences)}" if differences else "",
         judgements=[_explained(judgement, envelope) for judgement in judged],
     )
 

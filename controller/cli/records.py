@@ -27,7 +27,7 @@ def replay(
     site: SiteOption = DEMO,
     state: StateOption = None,
 ) -> None:
-    """Judge a stored decision again. Exit code 1 if verdict or command differ by a bit."""
+    """Judge a stored decision again. Exit code 1 if a recorded id or value differs by a bit."""
     found, folder = running_state(site, state)
     link = find_link(id, folder, store_url(found.settings.store.url, folder))
     changed = check_link(link)
@@ -51,6 +51,8 @@ def replay(
     console.print(
         f"  command: {', '.join(f'{name} {value:.6g}' for name, value in chosen.step.items()) or 'relinquish'}"
     )
+    for note in result.notes:
+        console.print(f"  note: {note}")
     for difference in differences:
         console.print(f"  DIFFERS: {difference}", style="bold yellow")
     if not differences:

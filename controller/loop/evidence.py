@@ -13,6 +13,7 @@ STATUS = {
     Status.OK: "ok",
     Status.LATE: "late",
     Status.FAILED: "failed",
+    Status.OVER_MEMORY: "failed",
     Status.NOT_FINITE: "nan",
     Status.WRONG_SHAPE: "shape",
     Status.ABSENT: "absent",
@@ -51,11 +52,11 @@ def evidence_of(
 
 def _causes(before: LoopState, ruling: Ruling, proposal: Proposal) -> tuple[str, ...]:
     """Causes from outside the proposal's verdict: those found since the last tick, an envelope's latch as long as it is set,
-    and what a failure's detail adds to its status: a child that was killed for its memory has its own breaker."""
+    and the status that has a breaker of its own beside `candidate_failed`: a child killed for its memory."""
     found = [cause for cause in before.causes if cause != HARD_VETO]
     if ruling.memory.latches:
         found.append(ENVELOPE_TRIP)
-    if proposal.status is Status.FAILED and proposal.detail.startswith("memory:"):
+    if proposal.status is Status.OVER_MEMORY:
         found.append("memory_over_limit")
     return tuple(found)
 

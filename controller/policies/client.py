@@ -2,7 +2,8 @@
 
     asked, answered in time, finite, right shape -> OK             a signal it needs is missing -> ABSENT (the child is not asked)
     answered after the deadline                  -> LATE           said nothing at all          -> LATE, and the child is killed
-    crashed, garbage, graph raised, too much memory -> FAILED      NaN or infinite              -> NOT_FINITE
+    crashed, garbage, graph raised               -> FAILED         NaN or infinite              -> NOT_FINITE
+    resident memory above its limit              -> OVER_MEMORY, and the child is killed
 
 A dead child is started again on a thread, at once the first time, then after 1, 3, 7, ... further asks; the tick never
 waits for it while there is a deadline. Without one (`deadline_us=None`: seeded runs faster than real time) no clock is
@@ -119,8 +120,8 @@ class ChildCandidate:
             if said.rss_bytes <= self._rss_limit_bytes:
                 return self._meaning(said, len(rows))
             proposal = _without(
-                Status.FAILED,
-                f"memory: {said.rss_bytes // _MIB} MiB above the limit of {self._rss_limit_bytes // _MIB} MiB: child killed",
+                Status.OVER_MEMORY,
+                f"resident memory {said.rss_bytes // _MIB} MiB, limit {self._rss_limit_bytes // _MIB} MiB: child killed",
             )
         self._drop(proposal.detail)
         return [proposal] * len(rows)

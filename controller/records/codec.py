@@ -1,7 +1,10 @@
 """The record codec: a decision as versioned MessagePack, exact to the bit (NaN, infinities and -0.0 survive).
 
 Fields are positional and only ever appended, with a default, so that every old record can be read for ever;
-`tests/cases/records/` holds a corpus of them. Changing a field's meaning takes a new version number.
+`tests/cases/records/` holds a corpus of each version. Changing a field's meaning takes a new version number.
+
+Version 1: `ruling_digest` covers the wording of findings too, so only the build that wrote it can make it again.
+Version 2: `ruling_digest` covers ids and values (`ruling_digest` below), and no wording.
 """
 
 import hashlib
@@ -85,16 +88,17 @@ def _plain(value: Any) -> Any:
 
 
 _ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
+_CANONICAL = msgspec.msgpack.Encoder(enc_hook=_plain, order="deterministic")
 _DECODER = msgspec.msgpack.Decoder(_Wire)
 _MEMORY_DECODER = msgspec.msgpack.Decoder(_WireMemory)
 
 
 def encode(decision: Decision) -> bytes:
-    """The record of a decision."""
+    """The record of a decision, in the schema version the decision names."""
     seen, assigned, command = decision.observation, decision.assignment, decision.command
     return _ENCODER.encode(
         _Wire(
-            version=SCHEMA_VERSION,
+            version=decision.version,
             plant=seen.plant,
             subject=seen.subject,
             taken_at=seen.taken_at,
@@ -137,14 +141,14 @@ def decode(record: bytes) -> Decision:
     """The decision of a record. Raises RecordError if it is not one that this version can read."""
     try:
         wire = _DECODER.decode(record)
-        if wire.version == SCHEMA_VERSION:
+        if 1 <= wire.version <= SCHEMA_VERSION:
             return _decision(wire)
         raise ValueError("of another version")
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         version = _version(record)
-        if version not in (None, SCHEMA_VERSION):
+        if version is not None and not 1 <= version <= SCHEMA_VERSION:
             raise RecordError(
-                f"record is of schema version {version}, this build reads {SCHEMA_VERSION}: upgrade"
+                f"record is of schema version {version}, this build reads 1 to {SCHEMA_VERSION}: upgrade"
             ) from error
         raise RecordError(f"not a decision record ({len(record)} bytes): {error}") from error
 
@@ -170,19 +174,44 @@ def _version(record: bytes) -> int | None:
     return None
 
 
+def canonical(values: Any) -> bytes:
+    """The bytes of plain values: equal if and only if every value is equal to the last bit, in whatever order keys come."""
+    return _CANONICAL.encode(values)
+
+
 def ruling_digest(ruling: Ruling) -> str:
-    """SHA-256 over every value of a ruling, to the last bit: command, judgements with all margins, memory."""
+    """SHA-256 over every id and value of a ruling, to the last bit: command, judgements with all margins, memory.
+
+    The wording of a finding is not in it: a message can be reworded, and the digest of every old ruling stays.
+    """
     command = ruling.command
     values: list[Any] = [
         [dict(command.setpoints), command.rung.value, command.valid_for_us, command.epoch],
         _full_judgement(ruling.chosen),
         [_full_judgement(judgement) for judgement in ruling.judgements],
         [source.value for source in ruling.removed],
-        [_wire_finding(finding) for finding in ruling.state],
-        _wire_memory(ruling.memory),
+        [_finding_values(finding) for finding in ruling.state],
+        _memory_values(ruling.memory),
         ruling.dt_s,
     ]
-    return hashlib.sha256(_ENCODER.encode(values)).hexdigest()
+    return hashlib.sha256(canonical(values)).hexdigest()
+
+
+def ruled_values(decision: Decision) -> dict[str, Any]:
+    """What a decision records of its ruling, by name, as plain ids and values without any wording.
+
+    The digest is one of them from version 2 on; that of version 1 covers wording, and is left out.
+    """
+    command, memory = decision.command, _memory_values(decision.memory_after)
+    values = {
+        "command": [dict(command.setpoints), command.rung.value, command.valid_for_us, command.epoch],
+        **{f"judged {judged.rung.value}": _judged_values(judged) for judged in decision.judged},
+        "chosen": _judged_values(decision.chosen),
+        "removed": [source.value for source in decision.removed],
+        "state": [_finding_values(finding) for finding in decision.state],
+        **{f"memory {name}": value for name, value in memory.items()},
+    }
+    return values if decision.version == 1 else {**values, "ruling digest": decision.ruling_digest}
 
 
 def _full_judgement(judgement: Judgement) -> list[Any]:
@@ -193,7 +222,7 @@ def _full_judgement(judgement: Judgement) -> list[Any]:
         dict(judgement.step),
         list(judgement.waiting),
         verdict.accepted,
-        [_wire_finding(finding) for finding in verdict.findings],
+        [_finding_values(finding) for finding in verdict.findings],
         dict(verdict.margins),
         verdict.first_out,
         verdict.envelope_digest,
@@ -202,6 +231,22 @@ def _full_judgement(judgement: Judgement) -> list[Any]:
 
 def _floats(setpoints: Any) -> dict[str, float] | None:
     return None if setpoints is None else dict(setpoints)
+
+
+def _finding_values(f: Finding) -> list[Any]:
+    """A finding without its wording."""
+    return [f.rule, int(f.tier), f.outcome.value, f.margin, f.about]
+
+
+def _judged_values(j: Judged) -> list[Any]:
+    return [j.rung.value, j.accepted, j.first_out, [_finding_values(f) for f in j.findings], list(j.waiting)]
+
+
+def _memory_values(m: Memory) -> dict[str, Any]:
+    """A memory without the wording of what set its latches."""
+    values = msgspec.structs.asdict(_wire_memory(m))
+    values["latches"] = [[latch.rule, _finding_values(latch.first_out)] for latch in m.latches]
+    return values
 
 
 def _wire_finding(f: Finding) -> _WireFinding:
@@ -252,6 +297,7 @@ def _decision(w: _Wire) -> Decision:
         ruling_digest=w.ruling_digest,
         digests=Digests(*w.digests),
         latencies_us=w.latencies_us,
+        version=w.version,
     )
 
 

@@ -1,7 +1,7 @@
 """The last value of a decision: everything that went in, what came out, and the digests of all that judged it.
 
 Written once, never changed. What `decide` can derive again from it (margins, steps, permitted ranges) is not stored:
-`ruling_digest` is over all of that, so replay proves it equal bit for bit.
+`ruling_digest` is over the ids and values of all that, so replay proves them equal bit for bit.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from safety.envelope import Envelope
 from safety.inputs import managed
 from safety.values import Command, Finding, Judgement, Memory, Observation, Proposal, Ruling, Rung, Source
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision, whole. Its identity is (plant, subject, taken_at)."""
+    """One decision, whole. Its identity is (plant, subject, taken_at); `version` is the schema version of its record."""
 
     observation: Observation
     proposals: tuple[Proposal, ...]
@@ -72,6 +72,7 @@ class Decision:
     ruling_digest: str
     digests: Digests
     latencies_us: Mapping[str, int] = field(default_factory=dict)
+    version: int = SCHEMA_VERSION
 
     @property
     def id(self) -> str:

@@ -1,10 +1,10 @@
-"""Judge a stored decision again: verdict and command must come out the same to the last bit."""
+"""Judge a stored decision again: its ids and values must come out the same to the last bit. Wording is not compared."""
 
 from dataclasses import dataclass, replace
 
 from controller.ports import Candidate
-from controller.records.codec import ruling_digest
-from controller.records.decision import Decision, proposers_view, redecide
+from controller.records.codec import canonical, decode, encode, ruled_values, ruling_digest
+from controller.records.decision import Decision, Judged, proposers_view, redecide
 from safety.decide import situation
 from safety.envelope import Envelope, permitted
 from safety.values import Ruling, Source, Status
@@ -14,11 +14,12 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What came of judging a decision again. `differences` is empty when everything agrees."""
+    """What came of judging a decision again. `differences` is empty when everything agrees; `notes` say how far that goes."""
 
     decision: Decision
     ruling: Ruling
     differences: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -26,22 +27,43 @@ class Replay:
 
 
 def replay(decision: Decision, envelope: Envelope, kernel_digest: str) -> Replay:
-    """Re-judge from the stored proposals, and name everything that differs."""
+    """Re-judge from the stored proposals, and name everything that differs.
+
+    Another kernel is a note: its files may have been moved or its messages reworded, and what it decides is compared here.
+    """
     ruling = redecide(decision, envelope)
-    differences = []
+    differences, notes = [], []
     if envelope.digest != decision.digests.envelope:
         differences.append(
             f"envelope {envelope.digest[:12]} is not the {decision.digests.envelope[:12]} it was judged by"
         )
     if kernel_digest != decision.digests.kernel:
-        differences.append(f"kernel {kernel_digest[:12]} is not the {decision.digests.kernel[:12]} that judged it")
-    if ruling.command != decision.command:
-        differences.append(f"command: stored {_short(decision.command)}, now {_short(ruling.command)}")
-    if ruling_digest(ruling) != decision.ruling_digest:
-        differences.append("ruling: verdict, margins or memory differ from those recorded")
-    if ruling.memory != decision.memory_after:
-        differences.append("memory after the decision differs")
-    return Replay(decision, ruling, tuple(differences))
+        notes.append(f"kernel {kernel_digest[:12]} is not the {decision.digests.kernel[:12]} that judged it")
+    if decision.version == 1:
+        notes.append("record version 1: margins of rules that passed are not compared")
+    differences += ruled_differently(decision, ruling)
+    return Replay(decision, ruling, tuple(differences), tuple(notes))
+
+
+def ruled_differently(decision: Decision, ruling: Ruling) -> tuple[str, ...]:
+    """Every recorded id or value of a decision's ruling that this ruling has otherwise, with both."""
+    again = replace(
+        decision,
+        command=ruling.command,
+        judged=tuple(Judged.of(judgement) for judgement in ruling.judgements),
+        chosen=Judged.of(ruling.chosen),
+        removed=ruling.removed,
+        state=ruling.state,
+        memory_after=ruling.memory,
+        ruling_digest=ruling_digest(ruling),
+    )
+    # Through a record, so that both sides have had their numbers made floats.
+    stored, now = ruled_values(decision), ruled_values(decode(encode(again)))
+    return tuple(
+        f"{name}: stored {_short(stored.get(name))}, now {_short(now.get(name))}"
+        for name in {**stored, **now}
+        if canonical(stored.get(name)) != canonical(now.get(name))
+    )
 
 
 def reinfer(decision: Decision, envelope: Envelope, candidate: Candidate) -> tuple[str, ...]:
@@ -64,5 +86,5 @@ def reinfer(decision: Decision, envelope: Envelope, candidate: Candidate) -> tup
     )
 
 
-def _short(command: object) -> str:
-    return repr(command)[:200]
+def _short(value: object) -> str:
+    return repr(value)[:200]

@@ -50,6 +50,13 @@ def test_an_explanation_gives_every_rules_margin_and_replays_to_the_bit(client: 
         assert all(margin["hazard"] and margin["basis"] for margin in judgement["margins"])
 
 
+def test_an_explanation_that_differs_names_the_field(site: FakeSite) -> None:
+    decision = site.history[3]
+    told = explain(replace(decision, command=replace(decision.command, valid_for_us=1)), site.envelope_held)
+    assert told.identical is False
+    assert ": command: stored " in told.note
+
+
 def test_an_explanation_without_the_envelope_says_so_and_keeps_the_reasons(site: FakeSite) -> None:
     told = explain(site.history[7], None)
     assert not told.replayed

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller import bootstrap
+from controller.loop.checkpoint import Checkpoints, decode_state
 from controller.records.decision import Decision
 from controller.rollout.blocks import assign
 from controller.rollout.state import Status
@@ -14,6 +15,7 @@ from safety.values import Observation, Outcome, Rung, Setpoints, Source
 from simulators.cooling.world.faults import Fault
 from tests.loop.loop_fixture import certify, site_copy, without
 from tests.loop.scripted_candidates import STEADY, Operator, after, befall, events, hall, play, second
+from tests.records.record_corpus import reworded
 
 HOUR_S = 3600.0
 # Warmer and with less air than the incumbent would have it, yet permitted: what a load step then does is the rules' business.
@@ -56,6 +58,16 @@ def inlet_c(seen: Observation) -> float:
 
 
 Run = tuple[bootstrap.ControlSystem, list[Decision]]
+
+
+def test_a_checkpoint_finds_a_reworded_latch_by_its_rule(stepped: Run) -> None:
+    running, _ = stepped
+    state = running.loop.state
+    assert [latch.rule for latch in state.memory.latches] == [RULE]
+    memory = reworded(state.memory)
+    rollout_id = state.rollout.rollout_id
+    again = decode_state(Checkpoints().encode(state), memory, running.loop.parts.spec, rollout_id=rollout_id, now_us=0)
+    assert again.memory == memory != state.memory
 
 
 def test_the_candidate_drives_until_the_latch_and_loses_the_plant_within_a_guard_period(stepped: Run) -> None:

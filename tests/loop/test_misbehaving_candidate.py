@@ -1,15 +1,17 @@
 """A candidate that misbehaves while it has the plant: its breaker trips, the incumbent acts on that very tick, and the
 plant never notices."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from controller.rollout.state import Status
 from controller.testing.misbehaving import command
-from safety.values import Rung, Source
+from safety.values import Observation, Proposal, Rung, Source
 from safety.values import Status as Answer
 from tests.loop.loop_fixture import in_charge, run_ticks, system
+from tests.loop.scripted_candidates import Scripted, hall, play
 
 GOOD_ASKS = 6
 
@@ -18,7 +20,7 @@ SCENARIOS = {
     "leave": (Answer.FAILED, "candidate_failed"),
     "fault": (Answer.FAILED, "candidate_failed"),
     "garbage": (Answer.FAILED, "candidate_failed"),
-    "leak": (Answer.FAILED, "memory_over_limit"),
+    "leak": (Answer.OVER_MEMORY, "memory_over_limit"),
     "nan": (Answer.NOT_FINITE, "candidate_nan"),
     "infinite": (Answer.NOT_FINITE, "candidate_nan"),
     "wrong_shape": (Answer.WRONG_SHAPE, "candidate_shape"),
@@ -53,6 +55,23 @@ def test_the_incumbent_acts_on_the_very_tick_its_breaker_trips_and_the_plant_nev
         lanes = running.kit.lanes()
         assert lanes["breach_s"]["applied"] == 0.0
         assert running.loop.state.counters.escapes == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"), [(Answer.FAILED, "candidate_failed"), (Answer.OVER_MEMORY, "memory_over_limit")]
+)
+def test_the_memory_breaker_reads_the_status_only(
+    status: Answer, cause: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers(_: Scripted, observations: Sequence[Observation]) -> list[Proposal]:
+        return [Proposal(Source.CANDIDATE, {}, status, "memory: 2 MiB above the limit") for _ in observations]
+
+    with hall(tmp_path) as running:
+        monkeypatch.setattr(Scripted, "propose", answers)
+        play(running, 1)
+        trip = running.loop.state.rollout.trip
+        assert trip is not None
+        assert trip.cause == cause
 
 
 def test_a_late_candidate_trips_after_three_late_answers_and_never_acts_late(tmp_path: Path) -> None:

@@ -102,10 +102,10 @@ def test_the_command_says_the_digest_and_says_what_is_wrong(
     assert kernel.main([]) == 0
     assert capsys.readouterr().out == f"{before}\n"
     (copied / "ramp.py").write_text("# ä", encoding="utf-8")
-    (copied / "when.py").write_text("# nothing")
+    (copied / "loading" / "when.py").write_text("# nothing")
     assert kernel.main([]) == 1
     assert capsys.readouterr().err == (
-        "kernel files differ from the recorded ones: ramp.py, when.py: install understudy anew or, if you changed them, "
+        "kernel files differ from the recorded ones: loading/when.py, ramp.py: install understudy anew or, if you changed them, "
         "run `python -m safety.kernel --record` and commit `safety/kernel.sha256` with the change\n"
     )
     assert kernel.main(["--record"]) == 0

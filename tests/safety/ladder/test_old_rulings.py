@@ -1,4 +1,4 @@
-"""Rulings of long ago come out the same to the last bit: command, every finding's words, every margin, the memory.
+"""Rulings of long ago come out the same to the last bit: command, every finding's ids and values, the memory.
 
 The same corpus is held by `tests/records/test_codec.py`, which is about its bytes; here it is about what was ruled, and
 short enough for every mutant of the kernel to meet it.
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.records.codec import decode, ruling_digest
+from controller.records.codec import decode
 from controller.records.decision import redecide
+from controller.records.replay import ruled_differently
 from safety.loading.spec import load_envelope
 from tests.safety.support.golden import CASES
 
@@ -20,4 +21,4 @@ RECORDS = sorted((CASES / "records").glob("*.bin"))
 def test_an_old_ruling_comes_out_the_same(path: Path) -> None:
     decision = decode(path.read_bytes())
     envelope = load_envelope(CASES / "envelopes" / "small.toml")
-    assert ruling_digest(redecide(decision, envelope)) == decision.ruling_digest
+    assert ruled_differently(decision, redecide(decision, envelope)) == ()

@@ -276,7 +276,7 @@ def test_the_same_inputs_give_the_same_bits_also_after_pickling(call: dict[str, 
 def test_the_same_inputs_give_the_same_bits_in_every_process() -> None:
     code = (
         "from tests.safety.support.golden import paths, read\n"
-        "from tests.records.test_codec import decision_of\n"
+        "from tests.records.record_corpus import decision_of\n"
         "print([decision_of(read(path)).ruling_digest for path in paths()])"
     )
     said = set()

@@ -4,7 +4,7 @@
     python -m benchmarks.campaigns --only reckless    one of them; the others as they were last time
     python -m benchmarks.campaigns --from DIR         no run at all: DIR holds a finished report `<name>.json` of each
 
-Reports are kept in `.understudy/campaigns`; the page is `docs/reference/campaigns.md`. Ends with 1 if a check fails or a
+Reports are kept in `.understudy/campaigns`; the page is `docs/reference/results/campaigns.md`. Ends with 1 if a check fails or a
 run is missing.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.campaign_page import page, stopped_at
 
 REPORTS = Path(".understudy/campaigns")
-PAGE = Path("docs/reference/campaigns.md")
+PAGE = Path("docs/reference/results/campaigns.md")
 SITE = "deploy/sites/demo"
 Report = Mapping[str, Any]
 

@@ -83,14 +83,14 @@ HEAD = """# Bidding: signals, features, scenarios, ranges
 
 Written by `python -m simulators.bidding.tools.reference_page docs/reference`; do not edit.
 
-Results of the incumbents: [bidding-results.md](bidding-results.md). How it works:
+Results of the incumbents: [bidding-results.md](results/bidding-results.md). How it works:
 [the bidding simulator](../explanation/bidding-simulator.md).
 """
 
 SPEED = """## Speed
 
 `python benchmarks/bidding_step.py` prints requests per second (offered, and drawn one by one) against a plain Python loop
-in the same run, and the cost per campaign from 1 to 10,000 campaigns. Measured: [benchmarks.md](benchmarks.md).
+in the same run, and the cost per campaign from 1 to 10,000 campaigns. Measured: [benchmarks.md](results/benchmarks.md).
 """
 
 
@@ -192,7 +192,7 @@ def page() -> str:
     rewards = (
         "## Rewards\n\n"
         "One unit is what the whole budget buys at target; an environment's reward is the mean over its campaigns. What a\n"
-        "policy makes of them where clicks are cheap: [bidding-trap.md](bidding-trap.md).\n\n"
+        "policy makes of them where clicks are cheap: [bidding-trap.md](results/bidding-trap.md).\n\n"
         + _described(REWARD_TEXT, "reward")
     )
     events = "## Events\n\nDisturbances between two ticks; a scenario may have any number.\n\n" + _described(

@@ -1,6 +1,6 @@
 """Walking into the trap: the same policy, optimised for clicks and for conversions, where clicks are cheap and worthless.
 
-    python -m simulators.bidding.tools.trap [--seeds 10] [--generations 12] [--into docs/reference]
+    python -m simulators.bidding.tools.trap [--seeds 10] [--generations 12] [--into docs/reference/results]
 
 In every campaign half of the night's traffic clicks 5.6 times as often and hardly converts. The policy is a plan:
 weights on how the budget is spread over eight parts of the day, which PID pacing then follows. The cross-entropy method
@@ -196,7 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="optimise a plan for each reward where clicks are a trap")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--generations", type=int, default=12)
-    parser.add_argument("--into", type=Path, default=Path("docs/reference"))
+    parser.add_argument("--into", type=Path, default=Path("docs/reference/results"))
     options = parser.parse_args()
     if options.seeds < 2 or options.generations < 1:
         parser.error("`--seeds` must be at least 2 and `--generations` at least 1")

@@ -10,7 +10,8 @@ from safety.values import Rung
 from tests.docs.pages import ROOT, anchors, fences, links, name_of, pages, rows
 
 # Linked to, and added by a later change. What is here must be taken off.
-COMING: tuple[str, ...] = ()
+COMING: tuple[str, ...] = ("docs/explanation/walk-one-decision.md", "docs/explanation/walk-one-training-run.md")
+OUTSIDE = ("README.md", "glossary.md")
 KINDS = ("tutorial", "how-to", "reference", "explanation")
 ELSEWHERE = re.compile(
     r"pypi\.org|pythonhosted|anaconda\.org|docker\.io|ghcr\.io|quay\.io|npmjs|crates\.io"
@@ -36,7 +37,7 @@ def test_what_has_come_is_taken_off_the_list_of_what_is_coming() -> None:
 
 def test_every_page_is_of_one_of_the_four_kinds() -> None:
     inside = [page.relative_to(ROOT / "docs") for page in pages() if page.is_relative_to(ROOT / "docs")]
-    assert [str(page) for page in inside if page.parts[0] not in KINDS and str(page) != "glossary.md"] == []
+    assert [str(page) for page in inside if page.parts[0] not in KINDS and str(page) not in OUTSIDE] == []
 
 
 def test_every_page_is_reached_from_the_readme() -> None:

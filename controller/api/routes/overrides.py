@@ -39,7 +39,7 @@ async def override_standing(request: Request, desk: Handed, plant: str, body: St
 
 @router.post("/clear", status_code=202, **guarded(Role.OPERATOR))
 async def override_clear(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
-    """End the override in force: whoever is assigned takes over at the next tick."""
+    """End the override in force: the assigned source acts at the next tick."""
     return intent(await desk.hand_in(plant, "override_clear", {"reason": body.reason}, body.expected_version))
 
 

@@ -32,7 +32,7 @@ async def abort(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
 
 @router.post("/resume", status_code=202, **guarded(Role.APPROVER))
 async def resume(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
-    """Go on from a pause. Needs the version that was seen."""
+    """Continue after a pause. Needs the version that was seen."""
     return intent(await desk.hand_in(plant, "resume", {"reason": body.reason}, body.expected_version))
 
 

@@ -25,7 +25,7 @@ def present(page: Path) -> list[str]:
 
 
 def missing_path(word: str) -> bool:
-    """Whether a word names a path of this repository, or a file, and there is none."""
+    """Whether a word names a path of this repository, or a file, that does not exist."""
     if PATH.fullmatch(word):
         return not any(ROOT.glob(word.rstrip("/")))
     return bool(FILE.fullmatch(word)) and not any(

@@ -22,8 +22,9 @@ _EXACT = 2.0**53
 class Phrases:
     """Writes expressions over the setpoints and signals of a set of rules.
 
-    `domain` has the setpoints of which T0 asks more than the rules. `arrived`: target and step are one, so only one is looked at. `split`: setpoints that decide about limits differ
-    between target and step; while they do not, which is usual, both have the same limits.
+    `domain` has the setpoints of which T0 asks more than the rules. `arrived`: target and step are one, so only one is
+    looked at. `split`: setpoints that decide about limits differ between target and step; while they do not, which is usual,
+    both have the same limits.
     """
 
     def __init__(

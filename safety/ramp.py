@@ -198,9 +198,7 @@ def _permitted(name: str, target: Setpoints, step: Setpoints, now: Situation, pl
     ]
 
 
-def _is_free(
-    name: str, value: float, target: Setpoints, step: Setpoints, now: Situation, plan: RampPlan
-) -> bool:
+def _is_free(name: str, value: float, target: Setpoints, step: Setpoints, now: Situation, plan: RampPlan) -> bool:
     """Whether a discrete setpoint may take a value without any rule giving way."""
     moved = _headed(name, value, target, step, plan)
     return all(rule.margin(moved, now) >= 0 for rule in plan.by_setpoint[name] if may_give_way(rule))
@@ -220,7 +218,9 @@ def _move(
     entries = [(_entry(rule, group, target, step, now, demanded), rule) for rule in entered]
     needed = max((fraction for fraction, _ in entries), default=0.0)
     enters = needed > slewed
-    due = [rule for fraction, rule in entries if enters and (fraction > 0.0 or _is_kept(rule, group, target, step, now))]
+    due = [
+        rule for fraction, rule in entries if enters and (fraction > 0.0 or _is_kept(rule, group, target, step, now))
+    ]
     _along(group, target, step, now, slewed)
     _settle(group, step, now)
     if not enters:
@@ -346,7 +346,9 @@ def _push(
     ]
     for ends in (within, target):
         start = dict(step)
-        ahead = {name: ends[name] for name in helping if abs(target[name] - ends[name]) < abs(target[name] - step[name])}
+        ahead = {
+            name: ends[name] for name in helping if abs(target[name] - ends[name]) < abs(target[name] - step[name])
+        }
         inside = rule.margin({**start, **ahead}, now)
         for further in _FURTHER if inside >= 0 else ():
             fraction = -outside / (inside - outside) * (1.0 + further)

@@ -42,7 +42,8 @@ def watched(envelope: Envelope, now: Moment, *, judges: bool = True, mistake: Mi
 def forbidden(envelope: Envelope, now: Moment) -> z3.BoolRef:
     """Whether T0-T2 forbid the command in force as of now. A last resort is not judged: there is nothing better."""
     kept = z3.And(
-        *in_range(envelope, now.at.last), *(satisfied(rule, now.at.last, now.at) for rule in envelope.binding[Rung.HOLD])
+        *in_range(envelope, now.at.last),
+        *(satisfied(rule, now.at.last, now.at) for rule in envelope.binding[Rung.HOLD]),
     )
     return z3.And(now.remembers_last, now.rung != RUNGS.index(Rung.FAILSAFE), z3.Not(kept))
 

@@ -1,8 +1,8 @@
 """What is proved of handover: the incumbent's first step is accepted wherever the plant was left, and when it arrives.
 
-"Wherever" is any command in force or read back, also one that T0-T2 forbid, with discrete values that T0 lists; "towards" is any target that the
-rules permit the incumbent now. The proof takes from `ramp/RULE` what is proved of one line, and goes through the whole of
-target, discrete setpoints, waivers, step and second try as the kernel does.
+"Wherever" is any command in force or read back whose discrete values T0 lists, also one that T0-T2 forbid; "towards" is
+any target that the rules permit the incumbent now. The proof takes from `ramp/RULE` what is proved of one line, and goes
+through the whole of target, discrete setpoints, waivers, step and second try as the kernel does.
 """
 
 from collections.abc import Iterator
@@ -53,7 +53,13 @@ def _asked_for(envelope: Envelope, at: World) -> list[z3.BoolRef]:
     proposal = asked(envelope, _WHO)
     limits = [rule for rule in envelope.binding[Rung.INCUMBENT] if not rule.step_only]
     permitted = [satisfied(rule, proposal.target, at) for rule in limits]
-    return [*at.assumed, *listed(envelope, at.last), proposal.answered, *in_range(envelope, proposal.target), *permitted]
+    return [
+        *at.assumed,
+        *listed(envelope, at.last),
+        proposal.answered,
+        *in_range(envelope, proposal.target),
+        *permitted,
+    ]
 
 
 def _first_step(envelope: Envelope, at: World, judged: Judged, free: Judged, still: set[str]) -> Obligation:

@@ -80,7 +80,11 @@ def world(envelope: Envelope, *, anywhere: bool = False) -> World:
     last, reference = vector(envelope, "last"), vector(envelope, "reference")
     dt_s = z3.Real("dt_s")
     timers = {rule.id: slots(rule, envelope, "timer") for rule in envelope.command_rules if _remembers(rule)}
-    assumed = [*([] if anywhere else in_range(envelope, last)), dt_s >= 0, dt_s <= number(envelope.period_us / US_PER_S)]
+    assumed = [
+        *([] if anywhere else in_range(envelope, last)),
+        dt_s >= 0,
+        dt_s <= number(envelope.period_us / US_PER_S),
+    ]
     assumed += in_domain(envelope, signals, known)
     assumed += [fact for rule in envelope.command_rules if rule.id in timers for fact in sane(rule, timers[rule.id])]
     return World(signals, known, last, reference, dt_s, timers, tuple(assumed))

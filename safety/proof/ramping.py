@@ -134,7 +134,7 @@ def _nearest(name: str, which: Mapping[float, z3.BoolRef], walk: _Walk) -> z3.Ar
     """Of the values that are meant, the one nearest to the last; the last where none is."""
     last = walk.at.last[name]
     rising, falling = last, last
-    for value in reversed(sorted(which)):
+    for value in sorted(which, reverse=True):
         rising = z3.If(which[value], number(value), rising)
     for value in sorted(which):
         falling = z3.If(which[value], number(value), falling)
@@ -235,9 +235,7 @@ def _gone(
         entry = z3.If(engaged[rule.id], -outside / rise(rule, here, goal, walk.at), z3.RealVal(0))
         needed = z3.If(entry > needed, entry, needed)
     due = {
-        rule.id: z3.Or(
-            engaged[rule.id], z3.And(satisfied(rule, here, walk.at), satisfied(rule, goal, walk.at))
-        )
+        rule.id: z3.Or(engaged[rule.id], z3.And(satisfied(rule, here, walk.at), satisfied(rule, goal, walk.at)))
         for rule in group.entered
     }
     within = {name: here[name] + own[name] * (goal[name] - here[name]) for name in group.setpoints}
@@ -288,6 +286,8 @@ def _pushed(rule: CommandRule, step: Vector, within: Vector, goal: Vector, walk:
         inside = margin(rule, ahead, walk.at)
         reached = z3.And(outside < 0, inside >= 0)
         share = z3.If(outside >= 0, z3.RealVal(0), z3.If(reached, -outside / (inside - outside), z3.RealVal(1)))
-        step = {name: step[name] + share * (ahead[name] - step[name]) if name in within else step[name] for name in step}
+        step = {
+            name: step[name] + share * (ahead[name] - step[name]) if name in within else step[name] for name in step
+        }
         outside = z3.If(outside >= 0, outside, z3.If(reached, z3.RealVal(0), inside))
     return step

@@ -1,9 +1,9 @@
 """A plant that keeps its own loop: each question is one decision, asked again it is answered again."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from controller.answering import Answering
 from controller.api.push import DecideRequest, PushSignal

@@ -3,17 +3,19 @@
 from dataclasses import replace
 from math import inf
 
+import numpy as np
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from safety.decide import decide, judge, judge_proposal
+from safety.decide import decide, judge, judge_plainly, judge_proposal
 from safety.envelope import Envelope, fresh_memory
 from safety.guard import guard
 from safety.ramp import Ramped
 from safety.rules import Situation
 from safety.spec import build_envelope
 from safety.values import Judgement, Memory, Observation, Outcome, Proposal, Rung, Signal, Source
+from safety.vectorised import Batch, accepts
 from safety.verify import escaped
 from tests.safety.golden import FOLDER, model_of, seeded
 
@@ -153,6 +155,33 @@ def test_the_second_look_sees_a_value_that_is_not_listed(rung: Rung, sent: dict[
     ruling = decide(observed(measured), proposals, Source.INCUMBENT, ENVELOPE, memory, elapsed_us=300 * S, epoch=1)
     command = replace(ruling.command, rung=rung, setpoints={**ruling.command.setpoints, **sent})
     assert escaped(ENVELOPE, replace(ruling, command=command), {**last, **sent}) is out
+
+
+@pytest.mark.parametrize("rung", [Rung.CANDIDATE, Rung.OPERATOR, Rung.INCUMBENT, Rung.HOLD])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("units_on", 1.3), ("units_on", -0.5), ("units_on", 4.5), ("pump_b_pct", 100.5), ("pump_b_pct", -0.5)],
+)
+def test_every_form_refuses_a_step_that_t0_does_not_permit(rung: Rung, name: str, value: float) -> None:
+    """Every rule permits it: dwell has run out, nothing slews, and the bound of pump B is wider than its range."""
+    step = {**USUAL, name: value}
+    given = {"return_c": Signal(20.0), "flow_kg_s": Signal(20.0)}
+    now = Situation(given, step, step, 300.0, {"UNITS-DWELL": (7200e6, 7200e6)})
+    told = judge_plainly(step, Ramped(step), rung, now, ENVELOPE)
+    refusing = {finding.rule for finding in told.findings if finding.refuses}
+    assert refusing == {"T0-range"} if 0.0 <= step["units_on"] <= 4.0 else "T0-range" in refusing
+    assert repr(judge(step, Ramped(step), rung, now, ENVELOPE)) == repr(told)
+    forms = ENVELOPE.compiled[rung]
+    for target in (step, USUAL):
+        assert forms.accepts(target, step, now) is None
+        assert forms.margins(target, step, now) is None
+    assert forms.stands(step, step, now) is None
+    assert forms.arrived(step, step, now) is None
+    many = {each: np.array([number]) for each, number in step.items()}
+    dwell = {"UNITS-DWELL": np.array([[7200e6, 7200e6, -inf]])}
+    measured = {each: np.array([signal.value]) for each, signal in given.items()}
+    batch = Batch(many, many, measured, np.array([300.0]), many, many, dwell)
+    assert not accepts(ENVELOPE, rung, batch)[0]
 
 
 def test_pump_joined_to_one_near_its_interlock_does_not_jump() -> None:

@@ -132,10 +132,10 @@ def ramp(
     if now.last is None:
         return Ramped(dict(target))
     step = dict(now.last)
-    waiting, waived, demanded = _discrete(target, step, now, plan, keep_discrete, standing)
+    waiting, waived, forced = _discrete(target, step, now, plan, keep_discrete, standing)
     for group in plan.groups:
         if _moves(group, target, step):
-            waived |= _move(group, target, step, now, demanded, standing)
+            waived |= _move(group, target, step, now, forced, standing)
     return Ramped({name: step[name] for name in target}, waiting, frozenset(waived))
 
 
@@ -148,16 +148,16 @@ def _moves(group: RampGroup, target: Setpoints, step: Setpoints) -> bool:
 
 def _discrete(
     target: Setpoints, step: dict[str, float], now: Situation, plan: RampPlan, keep: bool, standing: bool
-) -> tuple[tuple[str, ...], set[str], bool]:
+) -> tuple[tuple[str, ...], set[str], Setpoints]:
     """Change in `step` the discrete values that may change now, and those that have to.
 
-    Returns who waits, whose dwell gave way, and whether T0-T2 demanded a change.
+    Returns who waits, whose dwell gave way, and the last command with the values that T0-T2 demand.
     """
     assert now.last is not None
     changing = [name for name in plan.discrete if target[name] != now.last[name]]
     if not keep:
         step.update({name: target[name] for name in changing if not _timed(name, target[name], now, plan)})
-    waived, demanded = set(), False
+    waived, forced = set(), dict(now.last)
     for name in changing if not standing else ():
         permitted = _permitted(name, target, step, now, plan)
         if permitted and step[name] == now.last[name]:
@@ -165,8 +165,9 @@ def _discrete(
             step[name] = (free or permitted)[0]
             if not free:
                 waived.add(name)
-        demanded = demanded or permitted[:1] == [step[name]]
-    return tuple(name for name in changing if step[name] != target[name]), waived, demanded
+        if permitted[:1] == [step[name]]:
+            forced[name] = step[name]
+    return tuple(name for name in changing if step[name] != target[name]), waived, forced
 
 
 def _timed(name: str, value: float, now: Situation, plan: RampPlan) -> bool:
@@ -210,12 +211,12 @@ def _headed(name: str, value: float, target: Setpoints, step: Setpoints, plan: R
 
 
 def _move(
-    group: RampGroup, target: Setpoints, step: dict[str, float], now: Situation, demanded: bool, standing: bool
+    group: RampGroup, target: Setpoints, step: dict[str, float], now: Situation, forced: Setpoints, standing: bool
 ) -> set[str]:
     """Move one group inside `step`; return the setpoints whose slew was waived."""
     slewed = min((_fraction(slew, target, now) for slew in group.slews), default=1.0)
-    entered = () if standing and not demanded else group.entered
-    entries = [(_entry(rule, group, target, step, now, demanded), rule) for rule in entered]
+    entered = () if standing else group.entered
+    entries = [(_entry(rule, group, target, step, now, forced), rule) for rule in entered]
     needed = max((fraction for fraction, _ in entries), default=0.0)
     enters = needed > slewed
     due = [
@@ -239,16 +240,17 @@ def _fraction(slew: Slew | RateWindow, target: Setpoints, now: Situation) -> flo
 
 
 def _entry(
-    rule: CommandRule, group: RampGroup, target: Setpoints, step: Setpoints, now: Situation, demanded: bool
+    rule: CommandRule, group: RampGroup, target: Setpoints, step: Setpoints, now: Situation, forced: Setpoints
 ) -> float:
-    """The fraction at which the line enters a rule the last command violates; 0 where it does not.
+    """The fraction at which the line enters a rule that the last command violates, or would with the values that T0-T2
+    demand; 0 where it does not.
 
     Outside of the limits on one setpoint the margin grows as the setpoint moves, and a relation's does so all along the
     line: both meet zero at the edge itself. What lies beyond it, as the other of two limits, does not count.
     """
     assert now.last is not None
     outside = rule.margin(step, now)
-    if not outside < 0 or not (demanded or rule.margin(now.last, now) < 0):
+    if not outside < 0 or not (rule.margin(now.last, now) < 0 or rule.margin(forced, now) < 0):
         return 0.0
     inside = rule.margin(_goal(group, target, step), now)
     if not inside >= 0:

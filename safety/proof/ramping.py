@@ -67,19 +67,19 @@ def walked(
     """
     nobody = {each: z3.BoolVal(False) for each in target}
     walk = _Walk(envelope, target, at, name, on_line, whole_groups, any_value, dict(at.last), nobody)
-    waiting, demanded = _discrete(walk, keep)
+    waiting, forced = _discrete(walk, keep)
     for group in envelope.ramp_plan.groups:
-        _move(group, walk, demanded)
+        _move(group, walk, forced)
     step = {each: z3.If(at.has_last, walk.step[each], target[each]) for each in target}
     waiting = {each: z3.And(at.has_last, waits) for each, waits in waiting.items()}
     waived = {each: z3.And(at.has_last, gave_way) for each, gave_way in walk.waived.items()}
     return Walked(step, waiting, waived, tuple(walk.facts))
 
 
-def _discrete(walk: _Walk, keep: z3.BoolRef) -> tuple[dict[str, z3.BoolRef], z3.BoolRef]:
-    """Change what may change now and what has to; return who waits, and whether T0-T2 demanded a change."""
+def _discrete(walk: _Walk, keep: z3.BoolRef) -> tuple[dict[str, z3.BoolRef], Vector]:
+    """Change what may change now and what has to; return who waits, and the last command with what T0-T2 demand."""
     last, target, step = walk.at.last, walk.target, walk.step
-    discrete, demanded = walk.envelope.ramp_plan.discrete, [z3.BoolVal(False)]
+    discrete, forced = walk.envelope.ramp_plan.discrete, dict(last)
     for name in discrete:
         step[name] = z3.If(z3.Or(keep, _timed(name, walk)), last[name], target[name])
     for name in discrete:
@@ -90,8 +90,9 @@ def _discrete(walk: _Walk, keep: z3.BoolRef) -> tuple[dict[str, z3.BoolRef], z3.
         entered = target[name] if walk.any_value else z3.If(any_free, _nearest(name, free, walk), nearest)
         step[name] = z3.If(enters, entered, step[name])
         walk.waived[name] = z3.And(enters, z3.Not(any_free))
-        demanded.append(z3.And(z3.Or(list(permitted.values())), step[name] == nearest))
-    return {name: step[name] != target[name] for name in discrete}, z3.Or(demanded)
+        demanded = z3.And(z3.Or(list(permitted.values())), step[name] == nearest)
+        forced[name] = z3.If(demanded, step[name], last[name])
+    return {name: step[name] != target[name] for name in discrete}, forced
 
 
 def _timed(name: str, walk: _Walk) -> z3.BoolRef:
@@ -146,12 +147,12 @@ def headed(name: str, value: z3.ArithRef, target: Vector, step: Vector, envelope
     return {**target, **{other: step[other] for other in envelope.ramp_plan.discrete}, name: value}
 
 
-def _move(group: RampGroup, walk: _Walk, demanded: z3.BoolRef) -> None:
+def _move(group: RampGroup, walk: _Walk, forced: Vector) -> None:
     """Move one group inside `step`, and tell whose slew was waived."""
     moves = z3.Or([walk.target[name] != walk.step[name] for name in group.setpoints])
     here = dict(walk.step)
     goal = {**here, **{name: walk.target[name] for name in group.setpoints}}
-    engaged = {r.id: _engaged(r, here, goal, walk, demanded) for r in group.entered}
+    engaged = {r.id: _engaged(r, here, goal, walk, forced) for r in group.entered}
     if walk.name is None:
         line = _gone(group, here, goal, engaged, walk)
     else:
@@ -216,9 +217,9 @@ def _between(value: z3.ArithRef, one: z3.ArithRef, other: z3.ArithRef) -> z3.Boo
     return z3.Or(z3.And(one <= value, value <= other), z3.And(other <= value, value <= one))
 
 
-def _engaged(rule: CommandRule, here: Vector, goal: Vector, walk: _Walk, demanded: z3.BoolRef) -> z3.BoolRef:
+def _engaged(rule: CommandRule, here: Vector, goal: Vector, walk: _Walk, forced: Vector) -> z3.BoolRef:
     """Whether the group has to enter a rule: it is violated, not by the new discrete values alone, and the goal keeps it."""
-    by_the_last = z3.Or(demanded, violated(rule, walk.at.last, walk.at))
+    by_the_last = z3.Or(violated(rule, forced, walk.at), violated(rule, walk.at.last, walk.at))
     return z3.And(violated(rule, here, walk.at), by_the_last, satisfied(rule, goal, walk.at))
 
 

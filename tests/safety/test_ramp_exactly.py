@@ -211,6 +211,13 @@ def test_what_a_demanded_value_forbids_is_entered_at_once() -> None:
         assert ramped.waived == {"x"}
 
 
+def test_what_a_wanted_value_forbids_waives_nothing_beside_a_demanded_one() -> None:
+    must = made(Interlock, "MUST", setpoint="m", low=Linear((), 1.0))
+    ramped = moved([M, N, X], [SLOW, must, COUPLED], {"m": 0.0, "n": 1.0, "x": 10.0}, {"m": 1.0, "n": 2.0, "x": 4.0})
+    assert (ramped.step["m"], ramped.step["n"], ramped.waived) == (1.0, 2.0, frozenset())
+    assert 9.0 <= ramped.step["x"] < 9.0 + 1e-8
+
+
 def test_what_a_wanted_value_forbids_waives_nothing() -> None:
     ramped = moved([N, X], [SLOW, COUPLED], {"n": 1.0, "x": 10.0}, {"n": 2.0, "x": 4.0})
     assert ramped.step["n"] == 2.0

@@ -12,7 +12,7 @@ from safety.envelope import Envelope
 from safety.forms.compiled import Compiled
 from safety.inputs import managed
 from safety.memory import aged, latched, later, remembered
-from safety.ramp import Ramped, ramp
+from safety.ramp import T0_RANGE, Ramped, may_give_way, ramp
 from safety.rules.base import US_PER_S, CommandRule, FailSafe, Situation
 from safety.rules.command_rules import Bound
 from safety.rules.conditions import Names
@@ -89,7 +89,7 @@ def judge_rule(
         margin = rule.margin(proposed, now)
         if margin >= 0:
             return margin, None
-        gave_way = rule.step_only and Tier.T3 <= rule.tier <= Tier.T4 and waived.issuperset(rule.setpoints)
+        gave_way = may_give_way(rule) and waived.issuperset(rule.setpoints)
         outcome = Outcome.WAIVED if gave_way else Outcome.VETO
         return margin, Finding(rule.id, rule.tier, outcome, margin, about, rule.explain(proposed, now))
     except Exception as error:  # an unknown limit is not a wide limit
@@ -125,7 +125,7 @@ def is_permitted(compiled: Compiled, command: Setpoints, now: Situation) -> bool
 
 
 def judge_plainly(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelope: Envelope) -> Verdict:
-    """The meaning of `judge`: every rule that binds the rung is asked, one by one, about target and step."""
+    """The meaning of `judge`: T0 of the step, and every rule that binds the rung, one by one, about target and step."""
     return _asked(envelope.binding[rung], target, ramped, now, envelope, {})
 
 
@@ -137,7 +137,7 @@ def _asked(
     envelope: Envelope,
     margins: dict[str, float],
 ) -> Verdict:
-    told: list[Finding] = []
+    told = _outside(ramped.step, "step", envelope)
     step, arrived = ramped.step, ramped.step == target
     for rule in rules:
         margin, finding = inf, None
@@ -178,7 +178,7 @@ def judge_proposal(
         if _refuses_step(verdict) and envelope.ramp_plan.discrete:
             # No permitted step under the new discrete values: keep the old ones and wait.
             kept = ramp(target, now, envelope.ramp_plan, keep_discrete=True, standing=standing)
-            if kept.waiting != ramped.waiting:
+            if any(kept.step[name] != ramped.step[name] for name in envelope.ramp_plan.discrete):
                 ramped, verdict = kept, judge(target, kept, rung, now, envelope)
     except Exception as error:  # a rule that cannot answer the ramp has no answer for the judge either
         fault = _fault("T0-ramp", Tier.T0, "step", error)
@@ -289,9 +289,9 @@ def _applies(entry: FailSafe, now: Situation) -> bool:
 
 
 def _judge_failsafe(vector: Setpoints, now: Situation, envelope: Envelope) -> Verdict:
-    """Bound by static T1; every other rule it breaks is recorded as waived, for there is nothing better to command."""
+    """Bound by T0 and static T1; every other rule it breaks is recorded as waived, for there is nothing better to command."""
     margins: dict[str, float] = {}
-    told: list[Finding] = []
+    told = _outside(vector, "step", envelope)
     for rule in envelope.binding[Rung.INCUMBENT]:
         margins[rule.id], finding = judge_rule(rule, vector, now, "step", _NOTHING)
         if finding is not None:
@@ -326,12 +326,14 @@ def _malformed(proposal: Proposal, envelope: Envelope) -> Finding | None:
     if proposal.targets.keys() != envelope.names:
         wrong = sorted(map(str, proposal.targets.keys() ^ envelope.names))
         return _refused("T0-schema", f"setpoints missing or not known: {', '.join(wrong)}")
-    unfit = [
-        f"`{s.name}` {proposal.targets[s.name]!r}" for s in envelope.setpoints if not s.fits(proposal.targets[s.name])
-    ]
-    if unfit:
-        return _refused("T0-range", f"not a finite value of its range: {', '.join(unfit)}")
-    return None
+    return next(iter(_outside(proposal.targets, "target", envelope)), None)
+
+
+def _outside(setpoints: Setpoints, about: str, envelope: Envelope) -> list[Finding]:
+    """The T0 finding on setpoints of which one is not a finite number of its range or, if discrete, not one of its values."""
+    unfit = [f"`{s.name}` {setpoints.get(s.name)!r}" for s in envelope.setpoints if not s.fits(setpoints.get(s.name))]
+    detail = f"not a finite value of its range: {', '.join(unfit)}"
+    return [Finding(T0_RANGE, Tier.T0, Outcome.VETO, nan, about, detail)] if unfit else []
 
 
 def _refused(rule: str, detail: str) -> Finding:

@@ -190,7 +190,7 @@ class LiveStatus(Watcher):
                 "low": self.limits.get(name, NO_LIMITS)[0],
                 "high": self.limits.get(name, NO_LIMITS)[1],
             }
-            for name, signal in decision.observation.signals.items()
+            for name, signal in decision.signals.items()
         }
 
     def _trips(self, state: LoopState) -> list[dict[str, Any]]:

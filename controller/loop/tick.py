@@ -25,7 +25,7 @@ from controller.rollout.state import Status
 from safety.decide import decide, situation
 from safety.envelope import Envelope, permitted
 from safety.guard import Guarded, guard
-from safety.inputs import Amended, managed
+from safety.inputs import managed
 from safety.values import Memory, Observation, Proposal, Receipt, Ruling, Rung, Signal, Source, Tier
 from safety.verify import escaped
 from shadow.comparison import Comparison, compare
@@ -117,7 +117,7 @@ class PlantLoop:
             )
         loop = cls(parts, state)
         loop._aged_at_us, loop._recovered = last.observation.taken_at, parts.spool.recent(RECOVERED)
-        loop._measured = loop._aged_at_us, loop._measured_in(last)
+        loop._measured = loop._aged_at_us, last.measured
         return loop
 
     def run(self, until_us: int, keep_going: Callable[[], bool]) -> None:
@@ -153,8 +153,14 @@ class PlantLoop:
         was_given = is_driving(self.state)
         stopped = self._take_up_intents(seen)
         memory = in_force(self.state.memory, seen)
-        known = self._still_measured(seen)
-        guarded = guard(known, memory.last, self.parts.envelope, memory, elapsed_us=self._elapsed(seen))
+        guarded = guard(
+            seen,
+            memory.last,
+            self.parts.envelope,
+            memory,
+            elapsed_us=self._elapsed(seen),
+            measured=self._still_measured(seen),
+        )
         # A latch is set by the decision that makes it durable, not here.
         kept = guarded.memory
         self.state = self.state.remembering(
@@ -212,8 +218,6 @@ class PlantLoop:
         views = [managed_view, *parts.companions.observations()]
         answers = parts.candidate.propose(views)
         measured = [parts.meter(view, answer) for view, answer in zip(views, answers, strict=True)]
-        if measured[0]:
-            observation = replace(observation, signals=Amended(observation.signals, measured[0]))
         proposals = {Source.INCUMBENT: own, Source.CANDIDATE: answers[0]}
         proposals |= operator_commands.override_proposal(before.override, own, seen.taken_at)
         latencies = {"incumbent": proposed_us - began_us, "candidate": parts.wall_us() - proposed_us}
@@ -236,6 +240,7 @@ class PlantLoop:
             elapsed_us=asked.elapsed_us,
             epoch=parts.epoch,
             without=without,
+            measured=asked.measured[0],
         )
         decision = assemble(
             asked.observation,
@@ -248,6 +253,7 @@ class PlantLoop:
             digests=parts.digests,
             ruling_digest=ruling_digest(ruling),
             latencies_us={**asked.latencies_us, "decide": parts.wall_us() - began_us},
+            measured=asked.measured[0],
         )
         comparison = self._compare(decision, ruling)
         state, events = self._settle(decision, ruling, asked, before)
@@ -382,20 +388,11 @@ class PlantLoop:
         subject = f"b{assignment.block:06d}"
         return replace(seen, subject=subject, permitted=allowed), replace(view, subject=subject, permitted=allowed)
 
-    def _still_measured(self, seen: Observation) -> Observation:
-        """An observation between decisions, with what was measured of the last proposal, as old as that is."""
+    def _still_measured(self, seen: Observation) -> Mapping[str, Signal]:
+        """What was measured of the last proposal, as old as that is."""
         at_us, measured = self._measured
-        if not measured:
-            return seen
         age_us = seen.taken_at - at_us
-        aged = {name: replace(signal, age_us=age_us) for name, signal in measured.items()}
-        return replace(seen, signals=Amended(seen.signals, aged))
-
-    def _measured_in(self, decision: Decision) -> Mapping[str, Signal]:
-        """What was measured of the candidate's proposal in a decision of the record."""
-        proposal = next(p for p in decision.proposals if p.source is Source.CANDIDATE)
-        names = self.parts.meter(proposers_view(decision, self.parts.envelope), proposal).keys()
-        return {name: decision.observation.signals[name] for name in names if name in decision.observation.signals}
+        return {name: replace(signal, age_us=age_us) for name, signal in measured.items()}
 
     def _compare(self, decision: Decision, ruling: Ruling) -> Comparison:
         by_rung = {judgement.rung: judgement for judgement in ruling.judgements}

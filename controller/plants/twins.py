@@ -13,7 +13,7 @@ from controller.plants.snapshot import Twin
 from controller.ports import Incumbent
 from safety.decide import decide, situation
 from safety.envelope import Envelope, fresh_memory, permitted
-from safety.inputs import Amended, managed
+from safety.inputs import managed
 from safety.values import Observation, Proposal, Setpoints, Signal, Source
 
 
@@ -56,9 +56,8 @@ class Twins(Companions):
         """Decide for every lane as the loop decides for the plant."""
         if not proposals or self._asked is None:
             return
-        self._drive("incumbent", self._look("incumbent"), None)
-        asked = replace(self._asked, signals=Amended(self._asked.signals, measured[0]))
-        self._drive("candidate", asked, proposals[0])
+        self._drive("incumbent", self._look("incumbent"), None, {})
+        self._drive("candidate", self._asked, proposals[0], measured[0])
         if self.best_static is not None:
             self._command("best_static", self.best_static)
         self._asked = None
@@ -80,14 +79,16 @@ class Twins(Companions):
     def _command(self, lane: str, setpoints: Setpoints | None) -> None:
         self.plant.command(self.plant.lane_names.index(lane), setpoints)
 
-    def _drive(self, lane: str, seen: Observation, wanted: Proposal | None) -> None:
+    def _drive(self, lane: str, seen: Observation, wanted: Proposal | None, measured: Mapping[str, Signal]) -> None:
         twin = self.plant.twins[lane]
         memory = twin.memory or self.fresh
         own, incumbent = self.incumbent.propose(self._view(lane, seen), twin.incumbent or self.incumbent.fresh)
         proposals = {Source.INCUMBENT: own} | ({} if wanted is None else {Source.CANDIDATE: wanted})
         assigned = Source.INCUMBENT if wanted is None else Source.CANDIDATE
         elapsed_us = self._elapsed_us(twin)
-        ruling = decide(seen, proposals, assigned, self.envelope, memory, elapsed_us=elapsed_us, epoch=0)
+        ruling = decide(
+            seen, proposals, assigned, self.envelope, memory, elapsed_us=elapsed_us, epoch=0, measured=measured
+        )
         applied = ruling.command.setpoints
         self._command(lane, applied or None)
         twin.memory = ruling.memory

@@ -7,7 +7,6 @@ The weeks it never practised on are reported apart.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from math import nan
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from controller.policies.trust import TrustStore
 from controller.protocol import policy_wire
 from safety.decide import decide
 from safety.envelope import Envelope, fresh_memory
-from safety.inputs import Amended, managed
+from safety.inputs import managed
 from safety.values import Memory, Observation, Proposal, Rung, Setpoints, Signal, Source
 from simulators.cooling.controllers.incumbents import TrimConfig, fixed, trim_and_respond, trim_start
 from simulators.cooling.episode import SETTLE_STEPS, Episodes, Measured
@@ -184,16 +183,18 @@ def _decide(
     """One tick of one week through `safety.decide`; refusals and waits of the candidate are counted into `score`."""
     elapsed_us = envelope.period_us
     view, _ = managed(seen, envelope.inputs, memory.rules, elapsed_us)
-    seen = replace(seen, signals=Amended(seen.signals, meter(view, theirs)))
+    measured = meter(view, theirs)
     proposals = {Source.INCUMBENT: own, Source.CANDIDATE: theirs}
-    ruling = decide(seen, proposals, Source.CANDIDATE, envelope, memory, elapsed_us=elapsed_us, epoch=0)
+    ruling = decide(
+        seen, proposals, Source.CANDIDATE, envelope, memory, elapsed_us=elapsed_us, epoch=0, measured=measured
+    )
     judged = next(judgement for judgement in ruling.judgements if judgement.rung is Rung.CANDIDATE)
     score.waited += bool(judged.waiting)
     if not judged.verdict.accepted:
         score.vetoes[judged.verdict.first_out] += 1
     for finding in ruling.state:
         score.removals[finding.rule] += 1
-    score.unusual += not seen.signals.get(NOVELTY, _UNKNOWN).value <= 1.0
+    score.unusual += not measured.get(NOVELTY, _UNKNOWN).value <= 1.0
     return ruling.command.setpoints, ruling.memory
 
 

@@ -145,7 +145,7 @@ def encode(decision: Decision) -> bytes:
         latencies_us=dict(decision.latencies_us),
     )
     if decision.measured:
-        wire = _WireMeasured(*msgspec.structs.astuple(wire), measured=_wire_signals(decision.measured))
+        wire = _WireMeasured(*msgspec.structs.astuple(wire), _wire_signals(decision.measured))
     return _ENCODER.encode(wire)
 
 

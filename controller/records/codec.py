@@ -145,7 +145,8 @@ def encode(decision: Decision) -> bytes:
         latencies_us=dict(decision.latencies_us),
     )
     if decision.measured:
-        wire = _WireMeasured(*msgspec.structs.astuple(wire), _wire_signals(decision.measured))
+        fields = (*msgspec.structs.astuple(wire), _wire_signals(decision.measured))
+        wire = _WireMeasured(*fields)
     return _ENCODER.encode(wire)
 
 

@@ -10,7 +10,7 @@ from math import inf, isfinite, nan
 
 from safety.envelope import Envelope
 from safety.forms.compiled import Compiled
-from safety.inputs import managed
+from safety.inputs import Amended, Managed, manage
 from safety.memory import aged, latched, later, remembered
 from safety.ramp import T0_RANGE, Ramped, may_give_way, ramp
 from safety.rules.base import US_PER_S, CommandRule, FailSafe, Situation
@@ -28,6 +28,7 @@ from safety.values import (
     Ruling,
     Rung,
     Setpoints,
+    Signal,
     Source,
     Status,
     Tier,
@@ -38,6 +39,7 @@ RUNG = {Source.CANDIDATE: Rung.CANDIDATE, Source.OPERATOR: Rung.OPERATOR, Source
 # The incumbent first: its step is what the policy's is compared with.
 _ASKED = (Source.INCUMBENT, Source.CANDIDATE, Source.OPERATOR)
 _NOTHING: frozenset[str] = frozenset()
+NO_MEASURES: Mapping[str, Signal] = {}
 
 
 def decide(
@@ -50,12 +52,29 @@ def decide(
     elapsed_us: int,
     epoch: int,
     without: frozenset[Source] = frozenset(),
+    measured: Mapping[str, Signal] = NO_MEASURES,
 ) -> Ruling:
     """Judge every proposal, then take the highest rung that may act: assigned, incumbent, hold, fail-safe, relinquish.
 
-    `elapsed_us` is monotonic time since `memory` was last aged; `without` names sources a guard has removed.
+    `elapsed_us` is monotonic time since `memory` was last aged; `without` names sources a guard has removed; `measured`
+    holds measures of the candidate's proposal, which rules look up by name as they do signals.
     """
-    observation, memory, state = observe(observation, envelope, memory, elapsed_us)
+    managed = manage(observation, envelope.inputs, memory, elapsed_us)
+    return decide_managed(managed, proposals, assigned, envelope, epoch=epoch, without=without, measured=measured)
+
+
+def decide_managed(
+    managed: Managed,
+    proposals: Mapping[Source, Proposal],
+    assigned: Source,
+    envelope: Envelope,
+    *,
+    epoch: int,
+    without: frozenset[Source] = frozenset(),
+    measured: Mapping[str, Signal] = NO_MEASURES,
+) -> Ruling:
+    """`decide` on an observation whose inputs have been managed by this envelope already, for those who propose."""
+    observation, memory, state = observe_managed(managed, envelope, measured)
     removed = authority_removed(observation, envelope, memory, state) | without
     now = situation(observation, memory, envelope)
     standing = now.last is not None and is_permitted(envelope.entered, now.last, now)
@@ -209,16 +228,27 @@ def last_resort(
 
 
 def observe(
-    observation: Observation, envelope: Envelope, memory: Memory, elapsed_us: int
+    observation: Observation,
+    envelope: Envelope,
+    memory: Memory,
+    elapsed_us: int,
+    measured: Mapping[str, Signal] = NO_MEASURES,
 ) -> tuple[Observation, Memory, tuple[Finding, ...]]:
-    """Manage the inputs, age the memory, ask the state rules, and latch what latches.
+    """Manage the inputs, then `observe_managed`."""
+    return observe_managed(manage(observation, envelope.inputs, memory, elapsed_us), envelope, measured)
 
-    Returns the observation as managed, the memory, and the findings that are not well. Where nothing is unwell the
-    written-out form says so; `observe_plainly` is the meaning.
+
+def observe_managed(
+    managed: Managed, envelope: Envelope, measured: Mapping[str, Signal] = NO_MEASURES
+) -> tuple[Observation, Memory, tuple[Finding, ...]]:
+    """Put the measures beside the signals, age the memory, ask the state rules, and latch what latches.
+
+    Returns the observation that rules look at, the memory, and the findings of violated rules. Where no rule is
+    violated the written-out form says so; `observe_plainly` is the meaning.
     """
-    if envelope.inputs:
-        observation, states = managed(observation, envelope.inputs, memory.rules, elapsed_us)
-        memory = replace(memory, rules={**memory.rules, **states})
+    observation, memory, elapsed_us = managed.observation, managed.memory, managed.elapsed_us
+    if measured:
+        observation = replace(observation, signals=Amended(observation.signals, measured))
     quiet = _quiet(observation, envelope, memory, max(0, elapsed_us))
     if quiet is not None:
         return observation, quiet, ()

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 from controller.loop.checkpoint import LoopState
 from controller.loop.operator_commands import Operators
+from controller.loop.report import measured
 from controller.loop.tick import Watcher, is_driving
-from controller.ports import Event
+from controller.ports import Event, OutcomeSpec
 from controller.records.decision import Decision
 from controller.rollout.blocks import block_of
 from controller.rollout.breakers import read_breakers
@@ -46,6 +47,7 @@ class About:
     candidate: str
     policy_digest: str
     kernel_digest: str
+    outcome: OutcomeSpec
 
 
 class LiveStatus(Watcher):
@@ -120,7 +122,7 @@ class LiveStatus(Watcher):
             "vetoes": dict(state.counters.vetoes),
             "escapes": state.counters.escapes,
             "breach_s": lanes["breach_s"],
-            "energy_kwh": lanes["energy_kwh"],
+            **measured(self.about.outcome, lanes),
             "trips": self._trips(state),
             "latches": [latch.rule for latch in state.memory.latches],
             "breaker": self._breaker(state),

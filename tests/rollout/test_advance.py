@@ -63,7 +63,7 @@ def _tick(spec: RolloutSpec, state: RolloutState, i: int, saving_frac: float = 0
         a.block,
         a.who,
         a.who,
-        energy_kwh=10.0 * (1 - saving_frac * (before.who == "candidate")),
+        cost=10.0 * (1 - saving_frac * (before.who == "candidate")),
         covariates=(5.0,),
         entry=a.entry,
         group=a.group,
@@ -213,7 +213,7 @@ def test_evidence_never_shrinks_whatever_happens_to_the_rollout(history: History
     for before, after in pairwise(seen):
         assert after.tally.shadowed >= before.tally.shadowed
         assert after.tally.driven_unusable >= before.tally.driven_unusable
-        assert after.benefit.energy.count >= before.benefit.energy.count
+        assert after.benefit.cost.count >= before.benefit.cost.count
 
 
 @FAST
@@ -271,7 +271,7 @@ def test_a_missing_metric_never_promotes(missing: str) -> None:
             state, _effects = advance(SPEC, state, evidence, k * PERIOD_US)
         assert judge(SPEC, state, evidence, (i + 4000) * PERIOD_US).outcome is Outcome.ERRORED
     elif missing == "energy":
-        state, evidence, _ = _run(range(i, i + 800), rollout, energy_kwh=None)
+        state, evidence, _ = _run(range(i, i + 800), rollout, cost=None)
         assert judge(SPEC, state, evidence, (i + 799) * PERIOD_US).outcome is Outcome.ERRORED
     else:
         rollout = _begin()
@@ -474,12 +474,12 @@ def test_a_bad_group_detector_starts_anew_after_a_reset_but_the_verdict_remember
     assert detector is not None
     assert detector.count > 0
     state, _ = acts.trip(SPEC, state, (i + 59) * PERIOD_US, "ada", "test")
-    count = evidence.benefit.energy.count
+    count = evidence.benefit.cost.count
     state, evidence, effects = _run(range(i + 60, i + 63), (state, evidence, effects))
     state, _ = acts.reset(SPEC, state, evidence, (i + 62) * PERIOD_US, state.trip.id, "ada", "tested")  # type: ignore[union-attr]
     _, evidence, _ = _run(range(i + 63, i + 65), (state, evidence, effects))
     assert evidence.detector("inferior").count == 0  # type: ignore[union-attr]
-    assert evidence.benefit.energy.count >= count
+    assert evidence.benefit.cost.count >= count
 
 
 def test_taking_authority_away_is_one_persons_right_in_every_driving_state() -> None:

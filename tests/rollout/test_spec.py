@@ -33,7 +33,7 @@ def test_the_digest_names_the_content_not_the_spelling() -> None:
         ("period_s = 300", "period_s = 300\nperiods = 3", "`periods`: unknown key"),
         ("period_s = 300", "", "`period_s`: missing"),
         ("period_s = 300", 'period_s = "300"', "`period_s`: input should be a valid integer"),
-        ("alpha = 0.05\nenergy", "alpha = nan\nenergy", "`outcome.alpha`"),
+        ("alpha = 0.05\ncost", "alpha = nan\ncost", "`outcome.alpha`"),
         ("washout_ticks = 12", "washout_ticks = 48", "`washout_ticks` .48. must be below `block_ticks` .48."),
         ('name = "5 %"', 'name = "1 %"', "stage names must differ"),
         ("share = 0.05", "share = 0.5", "rise from stage to stage"),
@@ -45,8 +45,8 @@ def test_the_digest_names_the_content_not_the_spelling() -> None:
         ("bet = 50.0", "bet = 101.0", "must not exceed 1 / `p0`"),
         ("min_scored_share = 0.25", "min_scored_share = 0.5", "stage `25 %` asks for a benefit"),
         ('{ kind = "clean_blocks", blocks = 2 },', '{ kind = "horoscope" },', "horoscope"),
-        ("schema_version = 1", "schema_version = 2", "`schema_version`"),
-        ("schema_version = 1", "schema_version 1", "is not TOML"),
+        ("schema_version = 2", "schema_version = 3", "`schema_version`"),
+        ("schema_version = 2", "schema_version 2", "is not TOML"),
     ],
 )
 def test_a_wrong_specification_gets_one_clear_message(old: str, new: str, said: str) -> None:

@@ -57,7 +57,7 @@ class BenefitSpec(Strict):
 
     alpha: Probability
     cost_clip_frac: Annotated[float, Field(gt=0.0, le=1.0)]
-    guard_clips: dict[str, Annotated[float, Field(gt=0.0)]] = {}
+    guard_clips: dict[str, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
     min_scored_share: Annotated[float, Field(gt=0.0, le=1.0)]
     model_blocks: Count
     forgetting: Annotated[float, Field(gt=0.5, le=1.0)]

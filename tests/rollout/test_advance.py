@@ -535,7 +535,7 @@ def test_a_worse_candidate_is_failed_when_its_upper_end_is_below_the_margin() ->
     energy = BettingSequence.of(0.05, 0.2)
     for _ in range(40):
         energy = energy.update(-0.1)
-    worse = replace(evidence, benefit=replace(evidence.benefit, energy=energy), news=True)
+    worse = replace(evidence, benefit=replace(evidence.benefit, cost=energy), news=True)
     ended, _ = advance(SPEC, state, worse, (i - 1) * PERIOD_US)
     assert ended.status is Status.ABORTED
     assert "upper end < -0.02" in ended.aborted_why

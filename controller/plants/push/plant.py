@@ -12,8 +12,8 @@ from typing import Any
 from controller.errors import SettingsError
 from controller.ports import Outcome, OutcomeSpec, Quantity
 from controller.settings import PushedGuard, PushSettings, Site
-from safety.envelope import Envelope
 from safety.command_lease import Standing, in_force, taken
+from safety.envelope import Envelope
 from safety.values import Command, Observation, Proposal, Receipt, Setpoints, Source, Status
 
 HOUR_US = 3_600_000_000

@@ -36,8 +36,8 @@ async def index(
         return page(request, "waiting.html", status=503, why=problem.detail, plant=plant)
     if view is None:
         return page(request, "waiting.html", status=503, why="the control process has not reported yet", plant=chosen)
-    given = {"plants": plants, "live": view.live, "parts": fragments(view), "act": act}
-    return page(request, "index.html", view=view, trend=heading(view.live), **given)
+    live, trend, parts = view.live, heading(view.live), fragments(view)
+    return page(request, "index.html", plants=plants, view=view, live=live, trend=trend, parts=parts, act=act)
 
 
 @router.get("/console/stream", **guarded(Role.VIEWER))

@@ -1,7 +1,8 @@
 """Every metric, once: name, kind, unit, help, labels. Factories, dashboards, rules, tests and the reference page read this.
 
-Base units, or the plant's own under the label `unit`; `_total` on counters. A label's values are known when the process starts (LABELS, or the site's own names), so
-that every series exists at zero and their number is bounded; nothing an operator or a decision brings becomes a label.
+Base units, or the plant's own under the label `unit`; `_total` on counters. A label's values are known when the process
+starts (LABELS, or the site's own names), so that every series exists at zero and their number is bounded; nothing an operator
+or a decision brings becomes a label.
 """
 
 from collections.abc import Mapping

@@ -34,20 +34,14 @@ def report_of(
         "breach_s": dict(lanes["breach_s"]),
         "stages": stages_of(state, spec, start_us, now_us),
         "status": state.rollout.status.value,
-        **measured(outcome, lanes),
+        "cost": measured(outcome.cost, lanes["cost"]),
+        "guards": [measured(guard, lanes[guard.name]) for guard in outcome.guards],
         "simulated_s": (now_us - start_us) / 1_000_000,
     }
 
 
-def measured(outcome: OutcomeSpec, lanes: Lanes) -> dict[str, Any]:
-    """`cost` and `guards` as the plant declares them, each with what every lane has come to, in its unit."""
-    return {
-        "cost": _measured(outcome.cost, lanes["cost"]),
-        "guards": [_measured(guard, lanes[guard.name]) for guard in outcome.guards],
-    }
-
-
-def _measured(quantity: Quantity, by_lane: Mapping[str, float]) -> dict[str, Any]:
+def measured(quantity: Quantity, by_lane: Mapping[str, float]) -> dict[str, Any]:
+    """A quantity as the plant declares it, with what each lane has come to, in its unit."""
     return {"name": quantity.name, "unit": quantity.unit, "label": quantity.label, "lanes": dict(by_lane)}
 
 

@@ -98,7 +98,7 @@ class LiveStatus(Watcher):
 
     def status(self, decision: Decision, ruling: Ruling, state: LoopState) -> dict[str, Any]:
         """The whole status; its fields are described in docs/reference/live-status.md."""
-        seen, rollout, lanes = decision.observation, state.rollout, self.lanes()
+        seen, rollout, lanes, outcome = decision.observation, state.rollout, self.lanes(), self.about.outcome
         return {
             "plant": seen.plant,
             "at_us": seen.taken_at,
@@ -122,7 +122,8 @@ class LiveStatus(Watcher):
             "vetoes": dict(state.counters.vetoes),
             "escapes": state.counters.escapes,
             "breach_s": lanes["breach_s"],
-            **measured(self.about.outcome, lanes),
+            "cost": measured(outcome.cost, lanes["cost"]),
+            "guards": [measured(guard, lanes[guard.name]) for guard in outcome.guards],
             "trips": self._trips(state),
             "latches": [latch.rule for latch in state.memory.latches],
             "breaker": self._breaker(state),

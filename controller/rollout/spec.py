@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_core import to_json
 
 from controller.rollout.checks import (
     COST,
@@ -22,6 +21,7 @@ from controller.rollout.checks import (
     Strict,
 )
 from controller.rollout.errors import RolloutSpecError
+from controller.rollout.schema_1 import REFUSAL, is_schema_1
 from shadow.evidence import DetectorSettings, EvidenceSettings
 
 INSTANT_CAUSES = (
@@ -40,15 +40,6 @@ INSTANT_CAUSES = (
 """In the order in which a tick names its first-out cause."""
 
 MAX_GROUP_BLOCKS = 100
-RENAMED = {
-    "energy_clip_frac": "cost_clip_frac",
-    "quality_clip_degree_minutes": "guard_clips.GUARD",
-}
-"""Keys of [outcome] in schema version 1, and what they are called since."""
-RENAMING = (
-    ", ".join(f"rename `outcome.{old}` to `outcome.{new}`" for old, new in RENAMED.items())
-    + ', write `metric = "cost"` for `"energy"` and `metric = "GUARD"` for `"quality"` (GUARD: its name)'
-)
 Seconds = Annotated[int, Field(ge=0)]
 
 
@@ -184,23 +175,6 @@ class RolloutSpec(Strict):
         """SHA-256 of the canonical JSON form, hexadecimal."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
-    def digest_of_schema_1(self) -> str:
-        """What `digest` was when the same specification was written in the keys of schema version 1.
-
-        It had room for one guard; without one, or with several, no specification of that version is the same: empty.
-        """
-        if len(self.outcome.guard_clips) != 1:
-            return ""
-        plain = self.model_dump()
-        [(guard, clip)] = self.outcome.guard_clips.items()
-        metrics = {COST: "energy", guard: "quality"}
-        keys = {new.split(".")[0]: old for old, new in RENAMED.items()}
-        outcome = plain["outcome"] | {"guard_clips": clip}
-        plain |= {"schema_version": 1, "outcome": {keys.get(key, key): value for key, value in outcome.items()}}
-        for check in (check for stage in plain["stages"] for check in stage["checks"] if "metric" in check):
-            check["metric"] = metrics[check["metric"]]
-        return hashlib.sha256(to_json(plain)).hexdigest()
-
 
 @lru_cache(maxsize=64)
 def group_shape(share: float, keep_incumbent_frac: float) -> tuple[int, int]:
@@ -217,10 +191,8 @@ def load_spec(text: str) -> RolloutSpec:
         plain = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RolloutSpecError(f"rollout specification is not TOML: {error}") from None
-    if plain.get("schema_version") == 1 or not RENAMED.keys().isdisjoint(plain.get("outcome", ())):
-        raise RolloutSpecError(
-            f"rollout specification: written in the keys of schema version 1: set `schema_version = 2`, {RENAMING}"
-        )
+    if is_schema_1(plain):
+        raise RolloutSpecError(f"rollout specification: {REFUSAL}")
     try:
         return RolloutSpec.model_validate(plain)
     except ValidationError as error:

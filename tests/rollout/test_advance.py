@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.rollout import acts
+from controller.rollout import acts, schema_1
 from controller.rollout.advance import advance
 from controller.rollout.blocks import assign, is_last_tick_of_block
 from controller.rollout.effects import Aborted, ApprovalWanted, Effect, Held, StageEntered, Tripped
@@ -262,7 +262,7 @@ def test_stages_are_entered_at_the_end_of_a_block_and_of_a_scored_group() -> Non
     assert rollout[0].status is Status.COMPLETED
 
 
-@pytest.mark.parametrize("missing", ["ticks", "energy", "proposals"])
+@pytest.mark.parametrize("missing", ["ticks", "cost", "proposals"])
 def test_a_missing_metric_never_promotes(missing: str) -> None:
     rollout, i = _until(SPEC, 3)
     if missing == "ticks":
@@ -270,7 +270,7 @@ def test_a_missing_metric_never_promotes(missing: str) -> None:
         for k in range(i, i + 4000):
             state, _effects = advance(SPEC, state, evidence, k * PERIOD_US)
         assert judge(SPEC, state, evidence, (i + 4000) * PERIOD_US).outcome is Outcome.ERRORED
-    elif missing == "energy":
+    elif missing == "cost":
         state, evidence, _ = _run(range(i, i + 800), rollout, cost=None)
         assert judge(SPEC, state, evidence, (i + 799) * PERIOD_US).outcome is Outcome.ERRORED
     else:
@@ -514,6 +514,15 @@ def test_a_stored_state_nobody_understands_is_tripped_and_critical(plain: Any) -
     assert (state.trip.cause, state.trip.critical) == ("unknown_state", True)
 
 
+def test_schema_1_names_the_specification_by_its_former_digest() -> None:
+    state, _, _ = _begin()
+    stored = to_plain(state) | {"schema": 1, "spec_digest": schema_1.digest_of(SPEC.model_dump())}
+    assert from_plain(stored, SPEC, "rollout", 5) == state
+    assert from_plain(stored, quick_spec(), "rollout", 5).status is Status.TRIPPED
+    without = SPEC.model_copy(update={"outcome": SPEC.outcome.model_copy(update={"guard_clips": {}})})
+    assert schema_1.digest_of(without.model_dump()) == ""
+
+
 def test_a_state_of_another_specification_or_rollout_is_tripped() -> None:
     state, _, _ = _begin()
     changed = from_plain(to_plain(state), quick_spec(), "rollout", 5)
@@ -532,10 +541,10 @@ def test_checks_show_their_comparison() -> None:
 
 def test_a_worse_candidate_is_failed_when_its_upper_end_is_below_the_margin() -> None:
     (state, evidence, _), i = _until(SPEC, 3)
-    energy = BettingSequence.of(0.05, 0.2)
+    cost = BettingSequence.of(0.05, 0.2)
     for _ in range(40):
-        energy = energy.update(-0.1)
-    worse = replace(evidence, benefit=replace(evidence.benefit, cost=energy), news=True)
+        cost = cost.update(-0.1)
+    worse = replace(evidence, benefit=replace(evidence.benefit, cost=cost), news=True)
     ended, _ = advance(SPEC, state, worse, (i - 1) * PERIOD_US)
     assert ended.status is Status.ABORTED
     assert "upper end < -0.02" in ended.aborted_why

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -201,6 +202,86 @@ def test_a_constant_covariate_or_none_at_all_gives_the_mean() -> None:
 
 def test_an_expectation_that_extrapolates_below_its_floor_is_the_floor() -> None:
     assert expected_cost((1.0, -5.0, 0.0), [10.0], 2.5) == 2.5
+
+
+TWO = replace(SMALL, guard_clips={"hot": 60.0, "damp": 5.0})
+
+
+def _guarded(guards: list[dict[str, float]]) -> Evidence:
+    """A scored group of four blocks, the candidate's the second; each block has its guards in every interval."""
+    evidence, last = Evidence.start("bundle", "plant", TWO), guards[0]
+    for i in range(16):
+        evidence = observe_tick(evidence, _tick(i, guards=last))
+    for i in range(16, 33):
+        block = i // 4 - 4
+        tick = _tick(i, block == 1, guards=last, group=block // 4, entry=1, share=0.25)
+        evidence = observe_tick(evidence, tick)
+        last = guards[min(block, 3)]
+    return evidence
+
+
+def test_each_guard_has_its_own_sequence() -> None:
+    usual, candidate = {"hot": 2.0, "damp": 0.5}, {"hot": 5.0, "damp": 0.25}
+    benefit = _guarded([usual, candidate, usual, usual]).benefit
+    assert benefit.blocks.groups == 1
+    # Four intervals of a block: 8 and 2 of the incumbent's, 20 and 1 of the candidate's; first intervals belong to the last block.
+    assert benefit.guards["hot"].mean() == pytest.approx(-12.0)
+    assert benefit.guards["damp"].mean() == pytest.approx(1.0)
+    assert {name: sequence.clip for name, sequence in benefit.guards.items()} == {"hot": 60.0, "damp": 5.0}
+
+
+def test_an_interval_without_its_guard_is_not_measured() -> None:
+    evidence = observe_tick(observe_tick(_start(), _tick(0)), _tick(1))
+    evidence = observe_tick(evidence, _tick(2, guards={"hot": math.nan}))
+    assert evidence.block is not None
+    assert (evidence.block.measured, evidence.block.guards) == (0, {})
+    evidence = observe_tick(evidence, _tick(3, guards={"hot": 1.5}))
+    assert evidence.block is not None
+    assert (evidence.block.measured, evidence.block.guards) == (1, {"hot": 1.5})
+
+
+def _schema_1(evidence: Evidence) -> dict[str, Any]:
+    """The evidence in the keys of schema 1, which knew one guard."""
+
+    def former(part: dict[str, Any], **names: str) -> dict[str, Any]:
+        kept = {names.get(key, key): value for key, value in part.items() if key not in ("guards", "guard_clips")}
+        return kept | ({"hot_degree_minutes": part["guards"].get("hot", 0.0)} if "guards" in part else {})
+
+    plain = to_plain(evidence)
+    benefit, clip = plain["benefit"], plain["settings"]["guard_clips"]["hot"]
+    quality = benefit.pop("guards")["hot"]
+    if benefit["group"] is not None:
+        sides = {side: former(benefit["group"][side]) for side in ("candidate", "incumbent")}
+        benefit["group"] = former(benefit["group"], floor="floor_kwh") | sides
+    return plain | {
+        "schema": 1,
+        "settings": former(plain["settings"], cost_clip_frac="energy_clip_frac")
+        | {"quality_clip_degree_minutes": clip},
+        "benefit": former(benefit, cost="energy") | {"quality": quality},
+        "last": former(plain["last"], cost="energy_kwh"),
+        "block": former(plain["block"], cost="energy_kwh"),
+    }
+
+
+def test_evidence_of_schema_1_is_read_to_the_bit() -> None:
+    one = replace(SMALL, guard_clips={"hot": 60.0})
+    evidence = Evidence.start("bundle", "plant", one)
+    for i in range(30):  # ends inside a group with a block of each side
+        tick = _tick(i, i // 4 == 5, 10.0 + i % 3, guards={"hot": 0.1 * i}, share=0.25 * (i >= 16))
+        evidence = observe_tick(evidence, replace(tick, group=0 if i >= 16 else -1, entry=int(i >= 16)))
+    assert evidence.benefit.group is not None
+    assert evidence.benefit.group.candidate.guards["hot"] > 0.0
+    assert from_plain(_schema_1(evidence), ["hot"]) == evidence
+
+
+def test_evidence_of_schema_1_without_a_guard_drops_its_zeros() -> None:
+    evidence = from_plain(_schema_1(_guarded([{"hot": 1.0}] * 4)))
+    assert evidence.benefit.guards == evidence.settings.guard_clips == {}
+
+
+def test_evidence_of_schema_1_is_refused_with_two_guards() -> None:
+    with pytest.raises(EvidenceError, match="hot, damp"):
+        from_plain(_schema_1(_guarded([{"hot": 1.0}] * 4)), ["hot", "damp"])
 
 
 def test_a_changed_number_of_covariates_is_refused() -> None:

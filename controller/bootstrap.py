@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from controller.errors import SettingsError
 from controller.loop.checkpoint import LoopState
 from controller.loop.operator_commands import Operators
 from controller.loop.report import report_of
-from controller.loop.status_publisher import About, LiveStatus
+from controller.loop.status_publisher import StatusPublisher
 from controller.loop.tick import Parts, PlantLoop, Watcher
 from controller.metrics.control import ControlMetrics, control_registry
 from controller.plants.real_time import Paced
@@ -28,6 +28,7 @@ from controller.policies.novelty import NoveltyMeter
 from controller.policies.process import COMMAND
 from controller.policies.trust import TrustStore
 from controller.ports import Candidate, Event, Plant
+from controller.protocol.status import PolicyStatus, SiteStatus
 from controller.records.decision import Decision, Digests
 from controller.records.errors import SpoolError
 from controller.records.operator_queue import IntentBook
@@ -219,14 +220,15 @@ class ControlSystem:
             state,
             lambda event_id: self.spool.event(event_id) is not None,
         )
-        self.live = LiveStatus(
+        self.live = StatusPublisher(
             _Publisher(self.spool),
             loaded.envelope,
             loaded.spec,
             self.operators,
-            self._about(),
+            self._site_status(),
+            options.speed,
             self.kit.lanes,
-            self._policy,
+            self._policy_status,
         )
         self.registry = control_registry()
         stages = [stage.name for stage in loaded.spec.stages]
@@ -274,7 +276,7 @@ class ControlSystem:
         rollout, _ = start(spec, f"{plant}-{self.loaded.bundle.digest[:12]}", evidence, self._now_us())
         return LoopState(fresh_memory(self.loaded.envelope), self.incumbent.fresh, rollout, evidence)
 
-    def _pace(self, live: LiveStatus, metrics: ControlMetrics) -> Plant:
+    def _pace(self, live: StatusPublisher, metrics: ControlMetrics) -> Plant:
         """The plant, at the run's speed if it has one."""
         if self.options.speed is None:
             return self.plant
@@ -285,27 +287,21 @@ class ControlSystem:
         """Plant time when the run begins: a simulated plant's own, else the wall clock's."""
         return self.loaded.site.start_us or time.time_ns() // 1000
 
-    def _about(self) -> About:
-        settings = self.loaded.site.settings
-        name = self.loaded.bundle.manifest.name
-        return About(
-            settings.name,
-            settings.plant.simulated,
-            self.options.speed,
-            name,
-            self.loaded.bundle.digest,
-            self.loaded.kernel_digest,
-        )
+    def _site_status(self) -> SiteStatus:
+        loaded, settings = self.loaded, self.loaded.site.settings
+        return SiteStatus(settings.name, settings.plant.simulated, loaded.envelope.digest, loaded.kernel_digest)
 
-    def _policy(self) -> Mapping[str, Any]:
-        health = self.candidate.health
-        return {
-            "state": health.state,
-            "pid": health.pid,
-            "rss_mb": health.rss_bytes / 2**20,
-            "latency_us": health.latency_us,
-            "why": health.why,
-        }
+    def _policy_status(self) -> PolicyStatus:
+        health, bundle = self.candidate.health, self.loaded.bundle
+        return PolicyStatus(
+            state=health.state,
+            pid=health.pid,
+            rss_mb=health.rss_bytes / 2**20,
+            latency_us=health.latency_us,
+            why=health.why,
+            digest=bundle.digest,
+            name=bundle.manifest.name,
+        )
 
     def _keep_artefacts(self) -> None:
         """What decisions refer to is kept as long as they are."""

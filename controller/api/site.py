@@ -1,6 +1,5 @@
 """The backend of a running site: its state directory, its control socket, and its store, which may be away."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +8,14 @@ from controller.api.backend import BackendAwayError
 from controller.ports import Event
 from controller.protocol.push import DecideRequest, DecideResponse
 from controller.protocol.push_client import PushClient, poke
-from controller.protocol.status import PlantStatus, Stop, StoreStatus, read
+from controller.protocol.status import PlantStatus
+from controller.protocol.status_reader import read_status
 from controller.records.decision import Decision
 from controller.records.errors import IntentError, RecordsError, SpoolError, StoreError
 from controller.records.operator_queue import Intent, IntentBook, IntentState
 from controller.records.queries import DecisionFilter
 from controller.records.spool_reader import SpoolReader
-from controller.records.stop_latch import read_stop, write_stop
+from controller.records.stop_latch import write_stop
 from controller.records.store import Store
 from safety.envelope import Envelope
 
@@ -41,13 +41,9 @@ class SiteBackend:
         return self._plants
 
     def live(self, plant: str) -> PlantStatus | None:
-        """The status as written, completed by what the control process does not know: the store, and who pressed STOP."""
         with _away():
-            text = self._spool.live()
-            if text is None:
-                return None
-            status = read(json.loads(text))
-            return None if status.plant != plant else self._completed(status)
+            status = read_status(self._spool, self._state)
+            return None if status is None or status.plant != plant else status
 
     def decisions(
         self, plant: str, *, limit: int, before: str | None = None, subject: str | None = None
@@ -116,12 +112,6 @@ class SiteBackend:
         self._book.close()
         if self._store is not None:
             self._store.close()
-
-    def _completed(self, status: PlantStatus) -> PlantStatus:
-        said, latch = self._spool.shipping(), read_stop(self._state)
-        store = StoreStatus(away=said.away, lag=self._spool.lag(), last_ok_wall_us=said.last_ok_wall_us or None)
-        stop = Stop(active=True, actor=latch.actor, reason=latch.reason) if latch is not None else status.stop
-        return status.model_copy(update={"store": store, "stop": stop})
 
     def _stored(self, wanted: DecisionFilter, limit: int, before: str | None) -> list[Decision]:
         with _away():

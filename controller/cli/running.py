@@ -19,6 +19,7 @@ from controller.cli.view import View
 from controller.errors import SettingsError
 from controller.processes.parent_watchdog import STORE_URL
 from controller.processes.supervisor import Supervisor
+from controller.protocol.status_reader import read_status
 from controller.records.errors import StoreAway
 from controller.records.spool_reader import SpoolReader
 from migrations import upgrade
@@ -84,7 +85,7 @@ def _supervise(plan: RunPlan, start_us: int) -> int:
                 break
             code = supervisor.poll()
             if spool.path.exists():
-                view.show(spool.live())
+                view.show(read_status(spool, plan.folder))
     supervisor.stop()
     if asked:
         return 128 + asked[0]

@@ -1,6 +1,5 @@
 """The control process's metrics: a few additions per decision; everything else is read from the live status at scrape time."""
 
-import json
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
@@ -9,7 +8,7 @@ from controller.metrics.catalogue import LABELS, Names
 from controller.metrics.instruments import Board
 from controller.metrics.live import LiveCollector
 from controller.ports import Event
-from controller.protocol.status import PlantStatus, read
+from controller.protocol.status import PlantStatus, decode
 from controller.records.decision import Decision, Judged
 from safety.envelope import Envelope
 from safety.values import Rung, Status
@@ -97,7 +96,7 @@ class ControlMetrics:
         """The status, or None when it cannot be had: a scrape must still tell the counters."""
         try:
             text = self._live()
-            return None if text is None else read(json.loads(text))
+            return None if text is None else decode(text)
         except Exception:  # whatever the file system or a half-written status brings: `up` and the counters matter more
             return None
 

@@ -1,6 +1,5 @@
 """The real backend on a real state directory: spool, intents, STOP latch, control socket, and a store that goes away."""
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from controller.api.backend import BackendAwayError
 from controller.api.site import SOCKET, SiteBackend
 from controller.ports import Event, TickEntry
 from controller.protocol.push_server import PushServer
+from controller.protocol.status import encode
 from controller.records.decision import Decision
 from controller.records.errors import StoreAway
 from controller.records.operator_queue import Intent
@@ -37,7 +37,7 @@ def spool(tmp_path: Path, spooled: FakeSite) -> Iterator[SqliteSpool]:
     for n, decision in enumerate(spooled.history):
         events = tuple(Event(f"{n}-{i}", n, "note", "system", f"{n}.{i}", {}) for i in range(n % 3))
         made.append(TickEntry(decision=decision, events=events))
-    made.publish_live(json.dumps(spooled.status()))
+    made.publish_live(encode(spooled.status()))
     yield made
     made.close()
 

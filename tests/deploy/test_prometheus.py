@@ -34,10 +34,10 @@ PATIENCE_S = 45.0
 class SickSite(FakeSite):
     """A plant with everything wrong that an alert is there for."""
 
-    def status(self) -> dict[str, Any]:
+    def plain_status(self) -> dict[str, Any]:
         hot = {"unit": "degC", "value": 40.0, "quality": "stale", "age_us": 5, "low": 15.0, "high": 27.0}
         return {
-            **super().status(),
+            **super().plain_status(),
             "in_control": "hold",
             "escapes": 1,
             "trips": [{"id": "1"}],

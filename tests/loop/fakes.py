@@ -7,10 +7,12 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
+
 from controller.api.backend import APPLIED, PENDING, REFUSED, STALE, BackendAwayError
 from controller.ports import Event
 from controller.protocol.push import DecideRequest, DecideResponse, answer, observation, proposal
-from controller.protocol.status import PlantStatus, read
+from controller.protocol.status import PlantStatus, decode
 from controller.records.codec import ruling_digest
 from controller.records.decision import Assignment, Decision, Digests, assemble
 from controller.records.operator_queue import Intent, IntentState
@@ -254,8 +256,12 @@ class FakeSite:
     def now_us(self) -> int:
         return START_US + max(0, len(self.history) - 1) * PERIOD_US
 
-    def status(self) -> dict[str, Any]:
-        """The live status, as the contract has it."""
+    def status(self) -> PlantStatus:
+        """The live status."""
+        return decode(msgspec.json.encode(self.plain_status()))
+
+    def plain_status(self) -> dict[str, Any]:
+        """The live status as plain values."""
         last = self.history[-1] if self.history else None
         return {
             "plant": self.plant,
@@ -366,7 +372,7 @@ class FakeSite:
 
     def live(self, plant: str) -> PlantStatus | None:
         self._there()
-        return read(self.status()) if self.history else None
+        return self.status() if self.history else None
 
     def decisions(
         self, plant: str, *, limit: int, before: str | None = None, subject: str | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 from controller.api.backend import BackendAwayError
 from controller.ports import Event
 from controller.protocol.push import DecideRequest, DecideResponse
-from controller.protocol.push_client import PushClient, poke
+from controller.protocol.push_client import PushClient, notify
 from controller.protocol.status import PlantStatus
 from controller.protocol.status_reader import read_status
 from controller.records.decision import Decision
@@ -83,7 +83,7 @@ class SiteBackend:
     def submit(self, act: Intent) -> Intent:
         with _away():
             stored = self._book.submit(act)
-        poke(self._state / SOCKET)
+        notify(self._state / SOCKET)
         return stored
 
     def act(self, act_id: str) -> IntentState | None:
@@ -95,12 +95,12 @@ class SiteBackend:
             return [state for state in self._book.recent(limit) if state.intent.plant == plant]
 
     def stop(self, plant: str, *, actor: str, reason: str) -> None:
-        """Write the latch file, then poke: the control process looks at the file on every guard in any case."""
+        """Write the latch file, which the control process reads on every guard, then notify it."""
         try:
             write_stop(self._state, actor, reason)
         except OSError as error:
             raise BackendAwayError(f"the STOP latch cannot be written ({error}): run `understudy stop`") from error
-        poke(self._state / SOCKET)
+        notify(self._state / SOCKET)
 
     async def decide(self, plant: str, request: DecideRequest) -> DecideResponse:
         return await self._push.decide(plant, request)

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption, operator
 from controller.cli.places import running_state
-from controller.cli.stopping import poke
 from controller.errors import IntentRefusedError, SettingsError
 from controller.records.operator_queue import Intent, IntentBook, Kind
 
@@ -26,7 +25,6 @@ def submit(folder: Path, plant: str, kind: Kind, payload: Mapping[str, Any], wai
     intent = book.submit(
         Intent(key, key, plant, kind, dict(payload), operator(), "approver", None, time.time_ns() // 1000)
     )
-    poke(folder)
     until_s = time.monotonic() + wait_s
     while time.monotonic() < until_s:
         became = book.get(intent.id)

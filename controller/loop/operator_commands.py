@@ -47,7 +47,7 @@ class Intents(Protocol):
 
 
 class Operators:
-    """Takes up intents for one plant. `poke` makes it look at once; otherwise it looks every 20 ms of wall time at most."""
+    """Carries out one plant's intents. Looks at the queue every 20 ms of wall time at most, and after `notify` at once."""
 
     def __init__(
         self,
@@ -69,8 +69,8 @@ class Operators:
         self._away = ""
         self._settle_from_s = float("-inf")
 
-    def poke(self) -> None:
-        """Look at the intents on the next occasion."""
+    def notify(self) -> None:
+        """Look at the queue on the next occasion."""
         if not self._away:
             self._looked_s = float("-inf")
 

@@ -122,17 +122,17 @@ def test_events_are_numbered_in_order_and_continue_anywhere(backend: SiteBackend
     assert backend.last_event("hall-a") == numbers[-1]
 
 
-def test_an_act_is_booked_once_and_the_control_process_is_poked(backend: SiteBackend, tmp_path: Path) -> None:
-    pokes: list[int] = []
-    server = PushServer(tmp_path / SOCKET, lambda *_: pytest.fail("asked"), lambda: pokes.append(1))
+def test_repeated_act_is_stored_once_and_notifies_each_time(backend: SiteBackend, tmp_path: Path) -> None:
+    notified: list[int] = []
+    server = PushServer(tmp_path / SOCKET, lambda *_: pytest.fail("asked"), lambda: notified.append(1))
     server.start()
     assert backend.submit(ACT) == ACT
     assert backend.submit(ACT) == ACT
     deadline = time.monotonic() + 5
-    while len(pokes) < 2 and time.monotonic() < deadline:
+    while len(notified) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     server.close()
-    assert len(pokes) == 2
+    assert len(notified) == 2
     state = backend.act("i1")
     assert state is not None
     assert (state.intent, state.outcome) == (ACT, "pending")

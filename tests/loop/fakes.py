@@ -209,7 +209,7 @@ class FakeSite:
         return {Source.INCUMBENT: Proposal(Source.INCUMBENT, incumbent), Source.CANDIDATE: candidate}
 
     def resolve(self) -> None:
-        """Look at the intents, as the control process does after a poke."""
+        """Carry out what is pending, as the control process does."""
         for act_id, state in list(self.handed.items()):
             if state.outcome == PENDING:
                 self.handed[act_id] = self._resolved(state.intent)

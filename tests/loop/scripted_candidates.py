@@ -81,7 +81,7 @@ class Operator:
         plant, payload = self.running.plant.name, {"reason": reason, **more}
         intent = Intent(number, key or number, plant, kind, payload, self.name, "approver", version, 0)
         booked = self.book.submit(intent)
-        self.running.operators.poke()
+        self.running.operators.notify()
         return booked.id
 
     def became(self, intent_id: str) -> IntentState:

@@ -141,7 +141,7 @@ def test_an_act_that_cannot_be_recorded_takes_the_plant_at_that_guard_and_is_ans
         asked.append(ann.does("override", setpoints={"supply_air_c": 19.5}))
 
     told = commands(running)
-    look = running.operators.poke
+    look = running.operators.notify
     play(running, 3, {60_000_000: act, 90_000_000: look, 330_000_000: look, 600_000_000: lambda: fill(disk, False)})
     assert told[:2] == [Rung.CANDIDATE, Rung.OPERATOR]
     assert set(told[2:]) == {Rung.INCUMBENT}, "it is carried out once, and the candidate has lost the plant"

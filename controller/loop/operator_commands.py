@@ -21,7 +21,6 @@ from controller.records.stop_latch import clear_stop, stop_path, write_stop
 from controller.rollout import acts
 from controller.rollout.effects import Aborted, ApprovalWanted, Completed, Effect, Held, StageEntered, Tripped
 from controller.rollout.errors import ActRefusedError
-from controller.rollout.gates import Outcome, judge
 from controller.rollout.spec import RolloutSpec
 from safety.envelope import Envelope
 from safety.memory import reset as reset_latch
@@ -170,10 +169,8 @@ class Operators:
             case "resume":
                 changed = acts.resume(spec, rollout, now_us, who, reason)
             case "promote" | "approve":
-                gate = judge(spec, rollout, evidence, now_us)
-                if gate.outcome is not Outcome.PASSED and not intent.payload.get("skip_gate"):
-                    raise IntentRefusedError(f"the gate has not passed ({gate.why}): skip it knowingly, or wait")
-                changed = acts.promote(spec, rollout, evidence, now_us, who, reason)
+                skip_gate = bool(intent.payload.get("skip_gate"))
+                changed = acts.promote(spec, rollout, evidence, now_us, who, reason, skip_gate=skip_gate)
             case "abort":
                 changed = acts.abort(rollout, now_us, who, reason)
             case "trip":

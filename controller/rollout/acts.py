@@ -69,11 +69,21 @@ def demote(
     return enter(spec, state, evidence, now_us, names.index(to_stage), f"demoted: {reason}", (who,))
 
 
-def promote(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: int, who: str, reason: str) -> Change:
-    """Consent to the next stage. With enough different people it is entered at the next end of a block or group.
+def promote(
+    spec: RolloutSpec,
+    state: RolloutState,
+    evidence: Evidence,
+    now_us: int,
+    who: str,
+    reason: str,
+    *,
+    skip_gate: bool = False,
+) -> Change:
+    """Approve the next stage. With enough different people it is entered at the next end of a block or group.
 
-    A gate that has not passed may be skipped, which is recorded and asks for at least `skip_approvals` people; one that
-    has FAILED may not.
+    This is the one place that judges whether a gate is skipped: it is where it has not passed, or the stage is held. Each
+    approver must then say `skip_gate`, at least `skip_approvals` people are needed, and it is recorded. A gate that has
+    FAILED cannot be skipped.
     """
     _signed(who, reason)
     _wants(state, frozenset({Status.RUNNING, Status.WAITING_APPROVAL}), "promote")
@@ -82,8 +92,10 @@ def promote(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: 
     gate = judge(spec, state, evidence, now_us)
     if gate.outcome is Outcome.FAILED or open_breakers(spec, evidence):
         raise ActRefusedError(f"cannot promote: {gate.why or 'a breaker is open'}")
-    approvals = _cosign(state.approvals, Signature(who, now_us, reason), "promote")
     skips = gate.outcome is not Outcome.PASSED or bool(state.held)
+    if skips and not skip_gate:
+        raise ActRefusedError(f"the gate has not passed ({state.held or gate.why}): skip it knowingly, or wait")
+    approvals = _cosign(state.approvals, Signature(who, now_us, reason), "promote")
     wanted = max(1, spec.stages[state.stage + 1].approvals, spec.skip_approvals if skips else 1)
     what = "gate skip agreed to" if skips else "promotion agreed to"
     note = AuditNote(

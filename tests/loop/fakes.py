@@ -217,7 +217,7 @@ class FakeSite:
     def _resolved(self, act: Intent) -> IntentState:
         if act.expected_version is not None and act.expected_version != self.version:
             return IntentState(act, STALE, "", self.version)
-        if act.kind == "promote" and not act.payload.get("skip_gate"):
+        if act.kind in ("promote", "approve") and not act.payload.get("skip_gate"):
             return IntentState(act, REFUSED, "paired blocks (41) < required (100)", self.version)
         self._apply(act)
         self.version += 1

@@ -10,6 +10,7 @@ import pytest
 from controller import bootstrap
 from controller.records.decision import Decision
 from controller.records.entry import decode_receipt
+from controller.records.operator_queue import Kind
 from controller.records.stop_latch import read_stop, write_stop
 from controller.rollout.state import Status
 from safety.values import Rung, Source
@@ -240,17 +241,18 @@ class TestRollout:
         rollout = running.loop.state.rollout
         assert (rollout.status, rollout.stage, rollout.re_entry) == (Status.RUNNING, 0, True)
 
-    def test_a_gate_is_skipped_knowingly_by_two_people(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("kind", "other"), [("promote", "approve"), ("approve", "promote")])
+    def test_promote_and_approve_are_one_act(self, tmp_path: Path, kind: Kind, other: Kind) -> None:
         with hall(tmp_path, driving=False) as running:
             ann, bob = Operator(running, "ann"), Operator(running, "bob")
-            plain = ann.does("promote")
-            first = ann.does("promote", skip_gate=True)
-            again = ann.does("promote", skip_gate=True)
+            plain = ann.does(kind)
+            first = ann.does(kind, skip_gate=True)
+            again = ann.does(other, skip_gate=True)
             play(running, 1)
             assert ann.became(plain).outcome == "refused"
             assert ann.became(first).outcome == "applied"
             assert "another person is needed" in ann.became(again).detail
-            bob.does("promote", skip_gate=True)
+            bob.does(other, skip_gate=True)
             play(running, 2 * running.loaded.spec.block_ticks)
             assert running.loop.state.rollout.stage == 1
             (move,) = running.loop.state.rollout.history

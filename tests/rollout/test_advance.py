@@ -1,5 +1,6 @@
 """What ticks do to a rollout, as properties of arbitrary histories."""
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
@@ -122,7 +123,7 @@ def _act(what: str, state: RolloutState, evidence: Evidence, now_us: int) -> Rol
                 identity = state.trip.id if state.trip else "none"
                 return acts.reset(SPEC, state, evidence, now_us, identity, who, "cause removed")[0]
             case "promote":
-                return acts.promote(SPEC, state, evidence, now_us, who, "enough seen")[0]
+                return acts.promote(SPEC, state, evidence, now_us, who, "enough seen", skip_gate=True)[0]
             case "demote":
                 return acts.demote(SPEC, state, evidence, now_us, "shadow", who, "too soon")[0]
     except ActRefusedError:
@@ -379,6 +380,8 @@ def test_an_inconclusive_gate_waits_for_a_person_and_never_promotes_by_itself() 
     state, evidence, effects = _run(range(80, 300), (state, evidence, effects), spec)
     assert (state.stage, state.status) == (0, Status.RUNNING)
     assert judge(spec, state, evidence, 299 * PERIOD_US).outcome is Outcome.PASSED
+    with pytest.raises(ActRefusedError, match=re.escape(state.held)):
+        acts.promote(spec, state, evidence, 299 * PERIOD_US, "ada", "it has passed by now")
     state, _ = acts.resume(spec, state, 299 * PERIOD_US, "ada", "the week was short")
     state, _, _ = _run(range(300, 308), (state, evidence, effects), spec)
     assert state.stage == 1
@@ -386,10 +389,10 @@ def test_an_inconclusive_gate_waits_for_a_person_and_never_promotes_by_itself() 
 
 def test_a_gate_is_skipped_only_by_two_people_and_that_is_recorded() -> None:
     state, evidence, effects = _run(range(10), _begin())
-    state, notes = acts.promote(SPEC, state, evidence, 9 * PERIOD_US, "ada", "known elsewhere")
+    state, notes = acts.promote(SPEC, state, evidence, 9 * PERIOD_US, "ada", "known elsewhere", skip_gate=True)
     assert state.promotion is None
     assert "gate skip agreed to (1 of 2)" in str(notes)
-    state, _ = acts.promote(SPEC, state, evidence, 9 * PERIOD_US, "ben", "agreed")
+    state, _ = acts.promote(SPEC, state, evidence, 9 * PERIOD_US, "ben", "agreed", skip_gate=True)
     state, _, _ = _run(range(10, 12), (state, evidence, effects))
     assert state.stage == 1
     assert state.history[-1].why.startswith("gate skipped (pending: observed days")
@@ -399,7 +402,7 @@ def test_a_failed_gate_cannot_be_skipped() -> None:
     rollout = _run(range(10), _begin())
     _, evidence, _ = _run(range(10, 40), rollout, candidate_refused=True)
     with pytest.raises(ActRefusedError, match="established above"):
-        acts.promote(SPEC, rollout[0], evidence, 39 * PERIOD_US, "ada", "no matter")
+        acts.promote(SPEC, rollout[0], evidence, 39 * PERIOD_US, "ada", "no matter", skip_gate=True)
 
 
 def _tripped(**changes: Any) -> tuple[Rollout, int]:

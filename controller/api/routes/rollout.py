@@ -38,12 +38,13 @@ async def resume(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
 
 @router.post("/promote", status_code=202, **guarded(Role.APPROVER))
 async def promote(desk: Handed, plant: str, body: PromoteBody) -> IntentView:
-    """Go to the next stage, if its gate has passed; with `skip_gate` although it has not. Needs the version seen."""
+    """Approve the next stage. Refused where its gate has not passed, unless `skip_gate`. Needs the version that was seen."""
     payload = {"reason": body.reason, "skip_gate": body.skip_gate}
     return intent(await desk.hand_in(plant, "promote", payload, body.expected_version))
 
 
 @router.post("/approve", status_code=202, **guarded(Role.APPROVER))
-async def approve(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
-    """Approve what waits for a second person. Needs the version that was seen."""
-    return intent(await desk.hand_in(plant, "approve", {"reason": body.reason}, body.expected_version))
+async def approve(desk: Handed, plant: str, body: PromoteBody) -> IntentView:
+    """The same act as `promote`, under the name that a second person looks for. Needs the version that was seen."""
+    payload = {"reason": body.reason, "skip_gate": body.skip_gate}
+    return intent(await desk.hand_in(plant, "approve", payload, body.expected_version))

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import cast
 
+import msgspec
+
 from controller.api.backend import Outcome
 from controller.api.models import (
     DecisionLine,
@@ -106,7 +108,7 @@ def event(place: int, happened: Event) -> EventView:
         kind=happened.kind,
         actor=happened.actor,
         text=happened.text,
-        detail=dict(happened.detail),
+        detail=msgspec.to_builtins(happened.detail),
     )
 
 

@@ -12,14 +12,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+import msgspec
+
 from controller.errors import IntentRefusedError
 from controller.loop.checkpoint import LoopState, Override
-from controller.ports import Event
+from controller.ports import NO_DETAIL, Event, EventDetail
 from controller.records.errors import RecordsError
 from controller.records.operator_queue import Intent
 from controller.records.stop_latch import clear_stop, stop_path, write_stop
 from controller.rollout import acts
-from controller.rollout.effects import Aborted, ApprovalWanted, Completed, Effect, Held, StageEntered, Tripped
+from controller.rollout.effects import (
+    Aborted,
+    ApprovalWanted,
+    AuditNote,
+    Completed,
+    Effect,
+    Held,
+    StageEntered,
+    Tripped,
+)
 from controller.rollout.errors import ActRefusedError
 from controller.rollout.spec import RolloutSpec
 from safety.envelope import Envelope
@@ -86,7 +97,7 @@ class Operators:
         if self.stopped != was_stopped:
             text = "STOP is set" if self.stopped else "STOP is cleared"
             events = (
-                Event(f"{self.plant}.{seen.taken_at}.stop.{self.stopped}", seen.taken_at, "note", "system", text, {}),
+                Event(f"{self.plant}.{seen.taken_at}.stop.{self.stopped}", seen.taken_at, "note", "system", text),
             )
         if self.monotonic_s() - self._looked_s < (AWAY_S if self._away else POLL_S):
             return state, events
@@ -131,7 +142,7 @@ class Operators:
             return ()
         text = f"operators' acts cannot be read, STOP works by its file: {why}" if why else "acts can be read again"
         number = f"{self.plant}.{seen.taken_at}.intents.{'away' if why else 'back'}"
-        return (Event(number, seen.taken_at, "alarm", "system", text, {}),)
+        return (Event(number, seen.taken_at, "alarm", "system", text),)
 
     def _carry_out(
         self, intent: Intent, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
@@ -140,21 +151,15 @@ class Operators:
         if intent.expected_version is not None and intent.expected_version != version:
             stale = f"the rollout is at version {version}, you looked at {intent.expected_version}: look again"
             self._became.append((intent.id, "stale", stale, version))
-            return state, (
-                Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} stale: {stale}", {}),
-            )
+            return state, (Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} stale: {stale}"),)
         try:
             after, effects = self._act(intent, state, envelope, spec, seen)
         except (IntentRefusedError, ActRefusedError, ValueError, TypeError, OSError) as error:
             self._became.append((intent.id, "refused", str(error), version))
-            return state, (
-                Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} refused: {error}", {}),
-            )
+            return state, (Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} refused: {error}"),)
         text = f"{intent.kind}: {intent.payload.get('reason', '')}"
         self._became.append((intent.id, "applied", text, after.rollout.version))
-        told = (
-            Event(intent.id, seen.taken_at, _kind(intent, state, after), intent.actor, text, _detail(intent, state)),
-        )
+        told = (Event(intent.id, seen.taken_at, _kind(intent, state, after), intent.actor, text, _detail(intent)),)
         return after, (*told, *events_of(effects, state, after, seen.taken_at))
 
     def _act(
@@ -223,17 +228,14 @@ def _kind(intent: Intent, before: LoopState, after: LoopState) -> str:
     return "override" if intent.kind.startswith("override") else "intent"
 
 
-def _detail(intent: Intent, before: LoopState) -> dict[str, object]:
-    detail: dict[str, object] = {
-        "intent": intent.id,
-        "kind": intent.kind,
-        "reason": str(intent.payload.get("reason", "")),
-    }
-    if intent.kind == "reset":
-        trip_id = str(intent.payload.get("trip_id", ""))
-        latch = trip_id.removeprefix(LATCH) if trip_id.startswith(LATCH) else ""
-        detail |= {"latch": latch} if latch else {"trip": trip_id}
-    return detail
+def _detail(intent: Intent) -> EventDetail:
+    detail = EventDetail(intent=intent.id, kind=intent.kind, reason=str(intent.payload.get("reason", "")))
+    if intent.kind != "reset":
+        return detail
+    trip_id = str(intent.payload.get("trip_id", ""))
+    if trip_id.startswith(LATCH):
+        return msgspec.structs.replace(detail, latch=trip_id.removeprefix(LATCH))
+    return msgspec.structs.replace(detail, trip=trip_id)
 
 
 def _override(intent: Intent, envelope: Envelope, now_us: int) -> Override:
@@ -294,40 +296,38 @@ def remaining_override(override: Override | None, at_us: int) -> Override | None
 
 
 def events_of(effects: tuple[Effect, ...], before: LoopState, after: LoopState, at_us: int) -> tuple[Event, ...]:
-    """What a rollout's effects, and latches newly set, are called in the audit."""
+    """The events of a rollout's effects, and of latches newly set."""
     plant, version = after.evidence.plant, after.rollout.version
-    told = [_told(effect) for effect in effects]
     set_before = {latch.rule for latch in before.memory.latches}
-    told += [
-        ("trip", "system", f"latched by `{latch.rule}`: {latch.first_out.detail}", {"latch": latch.rule})
+    made = [_event_of(effect) for effect in effects]
+    made += [
+        _event("trip", f"latched by `{latch.rule}`: {latch.first_out.detail}", EventDetail(latch=latch.rule))
         for latch in after.memory.latches
         if latch.rule not in set_before
     ]
-    return tuple(
-        Event(f"{plant}.{at_us}.v{version}.{n}", at_us, kind, actor, text, detail)
-        for n, (kind, actor, text, detail) in enumerate(told)
-    )
+    return tuple(replace(event, id=f"{plant}.{at_us}.v{version}.{n}", at=at_us) for n, event in enumerate(made))
 
 
-def _told(effect: Effect) -> tuple[str, str, str, dict[str, object]]:
+def _event(kind: str, text: str, detail: EventDetail, by: str = "") -> Event:
+    """An event whose id and time `events_of` fills in."""
+    return Event("", 0, kind, by or "system", text, detail)
+
+
+def _event_of(effect: Effect) -> Event:
     match effect:
         case StageEntered(_, stage, first_block, why, by):
-            return (
-                "stage",
-                ", ".join(by) or "system",
-                f"entered `{stage}`: {why}",
-                {"stage": stage, "first_block": first_block},
-            )
+            detail = EventDetail(stage=stage, first_block=first_block)
+            return _event("stage", f"entered `{stage}`: {why}", detail, ", ".join(by))
         case Tripped(_, trip, locked_out):
-            detail = {"trip": trip.id, "cause": trip.cause, "critical": trip.critical, "locked_out": locked_out}
-            return "trip", "system", f"tripped by `{trip.cause}`: {trip.reason}", detail
+            detail = EventDetail(trip=trip.id, cause=trip.cause, critical=trip.critical, locked_out=locked_out)
+            return _event("trip", f"tripped by `{trip.cause}`: {trip.reason}", detail)
         case Aborted(_, why, by):
-            return "stage", by or "system", f"aborted: {why}", {"aborted": True}
+            return _event("stage", f"aborted: {why}", EventDetail(aborted=True), by)
         case Held(_, stage, why):
-            return "note", "system", f"`{stage}` is held, a person must decide: {why}", {"stage": stage}
+            return _event("note", f"`{stage}` is held, a person must decide: {why}", EventDetail(stage=stage))
         case ApprovalWanted(_, stage, next_stage, wanted, why):
-            return "note", "system", f"`{next_stage}` wants {wanted} approvals: {why}", {"stage": stage}
+            return _event("note", f"`{next_stage}` wants {wanted} approvals: {why}", EventDetail(stage=stage))
         case Completed(_, why):
-            return "stage", "system", f"completed: {why}", {"completed": True}
-        case _:
-            return "intent", effect.by or "system", f"{effect.what}: {effect.reason}", {}
+            return _event("stage", f"completed: {why}", EventDetail(completed=True))
+        case AuditNote(_, what, reason, by):
+            return _event("intent", f"{what}: {reason}", NO_DETAIL, by)

@@ -314,11 +314,11 @@ class PlantLoop:
         lost, self.ledger.lost = self.ledger.lost, 0
         missing = f"; {lost} entries were lost" if lost else ""
         text = f"the record is saved again{missing}"
-        return (Event(f"{seen.plant}.{seen.taken_at}.saved-again", seen.taken_at, "alarm", "system", text, {}),)
+        return (Event(f"{seen.plant}.{seen.taken_at}.saved-again", seen.taken_at, "alarm", "system", text),)
 
     def _cannot_save(self, seen: Observation) -> Event:
         text = f"the record cannot be saved, the candidate has lost the plant: {self.ledger.why}"
-        return Event(f"{seen.plant}.{seen.taken_at}.cannot-save", seen.taken_at, "alarm", "system", text, {})
+        return Event(f"{seen.plant}.{seen.taken_at}.cannot-save", seen.taken_at, "alarm", "system", text)
 
     def _tell(self, events: tuple[Event, ...]) -> None:
         for watcher in self.parts.watchers:

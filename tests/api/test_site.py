@@ -35,7 +35,7 @@ def spooled() -> FakeSite:
 def spool(tmp_path: Path, spooled: FakeSite) -> Iterator[SqliteSpool]:
     made = SqliteSpool(tmp_path / "spool.sqlite")
     for n, decision in enumerate(spooled.history):
-        events = tuple(Event(f"{n}-{i}", n, "note", "system", f"{n}.{i}", {}) for i in range(n % 3))
+        events = tuple(Event(f"{n}-{i}", n, "note", "system", f"{n}.{i}") for i in range(n % 3))
         made.append(TickEntry(decision=decision, events=events))
     made.publish_live(encode(spooled.status()))
     yield made

@@ -91,7 +91,7 @@ class Fed:
                 decision, Comparison(seen.plant, "plant", seen.taken_at, klass, channels, (), Rung.INCUMBENT)
             )
             self.metrics.began(0.001)
-        self.metrics.happened(Event("e", 1, "note", "system", "", {}))
+        self.metrics.happened(Event("e", 1, "note", "system", ""))
         self.client.post("/act/pause?plant=hall-a", data={"key": str(before), "reason": "because"})
         self.site.mode = "rollout"
         command = {"supply_air_c": 20.0, "chw_supply_c": 8.0, "fan_frac": 0.7}

@@ -251,7 +251,7 @@ class FakeSite:
 
     def note(self, kind: str, actor: str, text: str) -> None:
         place = len(self.happened) + 1
-        self.happened.append(Event(f"e{place}", self.now_us(), kind, actor, text, {}))
+        self.happened.append(Event(f"e{place}", self.now_us(), kind, actor, text))
 
     def now_us(self) -> int:
         return START_US + max(0, len(self.history) - 1) * PERIOD_US

@@ -176,9 +176,9 @@ def test_a_commit_that_was_said_to_fail_and_happened_stays_in_the_record_with_wh
     stored = next(d for d in decisions if second(d) == 600.0)
     assert stored.command.rung is Rung.CANDIDATE, "what the disk has is never changed"
     conflict = next(e for e in events(running, "alarm") if "written once" in e.text)
-    assert conflict.detail["decision"] == stored.id
-    assert conflict.detail["rung"] == "incumbent"
-    assert conflict.detail["setpoints"]
+    assert conflict.detail.decision == stored.id
+    assert conflict.detail.rung == "incumbent"
+    assert conflict.detail.setpoints
     assert [second(d) for d in decisions] == [300.0, 600.0, 900.0]
     assert running.loop.state.rollout.status is Status.TRIPPED
     assert running.spool.verify().ok

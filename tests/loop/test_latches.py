@@ -101,8 +101,8 @@ def test_the_rollout_trips_with_it_critically_and_both_are_in_the_audit(stepped:
     assert trip.critical
     assert running.loop.state.rollout.status is Status.TRIPPED
     told = [event.detail for event in events(running, "trip")]
-    assert [detail.get("latch") for detail in told] == [None, RULE]
-    assert told[0]["trip"] == trip.id
+    assert [detail.latch for detail in told] == [None, RULE]
+    assert told[0].trip == trip.id
 
 
 def test_the_incumbent_keeps_the_inlet_below_the_hard_limit_where_the_candidate_alone_would_not_have(

@@ -31,7 +31,7 @@ from controller.ports import Candidate, Event, Plant
 from controller.protocol.status import PolicyStatus, SiteStatus
 from controller.records.decision import Decision, Digests
 from controller.records.errors import SpoolError
-from controller.records.operator_queue import IntentBook
+from controller.records.operator_queue import OperatorQueue
 from controller.records.shipper import Shipper
 from controller.records.spool import SqliteSpool
 from controller.records.spool_reader import SpoolReader
@@ -216,7 +216,7 @@ class ControlSystem:
         self.plant, self.incumbent = self.kit.plant, self.kit.incumbent
         self.operators = Operators(
             loaded.envelope.plant,
-            IntentBook(state / "intents.sqlite"),
+            OperatorQueue(state / "intents.sqlite"),
             state,
             lambda event_id: self.spool.event(event_id) is not None,
         )

@@ -14,11 +14,11 @@ from controller.records.decision import Decision
 from controller.records.operator_queue import Intent, IntentState
 from safety.envelope import Envelope
 
-Outcome = Literal["pending", "applied", "refused", "stale"]
-PENDING: Outcome = "pending"
-APPLIED: Outcome = "applied"
-REFUSED: Outcome = "refused"
-STALE: Outcome = "stale"
+IntentOutcome = Literal["pending", "applied", "refused", "stale"]
+PENDING: IntentOutcome = "pending"
+APPLIED: IntentOutcome = "applied"
+REFUSED: IntentOutcome = "refused"
+STALE: IntentOutcome = "stale"
 
 
 class BackendAwayError(RuntimeError):

@@ -12,7 +12,7 @@ from controller.protocol.status import PlantStatus
 from controller.protocol.status_reader import read_status
 from controller.records.decision import Decision
 from controller.records.errors import IntentError, RecordsError, SpoolError, StoreError
-from controller.records.operator_queue import Intent, IntentBook, IntentState
+from controller.records.operator_queue import Intent, IntentState, OperatorQueue
 from controller.records.queries import DecisionFilter
 from controller.records.spool_reader import SpoolReader
 from controller.records.stop_latch import write_stop
@@ -33,7 +33,7 @@ class SiteBackend:
     ) -> None:
         self._state, self._plants, self._envelopes = state, plants, envelopes
         self._spool = SpoolReader(state / "spool.sqlite")
-        self._book = IntentBook(state / "intents.sqlite")
+        self._queue = OperatorQueue(state / "intents.sqlite")
         self._open_store, self._store = open_store, None  # type: Callable[[], Store], Store | None
         self._push = PushClient(state / SOCKET)
 
@@ -82,17 +82,17 @@ class SiteBackend:
 
     def submit(self, act: Intent) -> Intent:
         with _away():
-            stored = self._book.submit(act)
+            stored = self._queue.submit(act)
         notify(self._state / SOCKET)
         return stored
 
     def act(self, act_id: str) -> IntentState | None:
         with _away():
-            return self._book.get(act_id)
+            return self._queue.get(act_id)
 
     def acts(self, plant: str, *, limit: int) -> list[IntentState]:
         with _away():
-            return [state for state in self._book.recent(limit) if state.intent.plant == plant]
+            return [state for state in self._queue.recent(limit) if state.intent.plant == plant]
 
     def stop(self, plant: str, *, actor: str, reason: str) -> None:
         """Write the latch file, which the control process reads on every guard, then notify it."""
@@ -109,7 +109,7 @@ class SiteBackend:
         """Let go of files and connections."""
         self._push.close()
         self._spool.close()
-        self._book.close()
+        self._queue.close()
         if self._store is not None:
             self._store.close()
 
@@ -134,6 +134,6 @@ def _away() -> Iterator[None]:
     except StoreError as error:
         raise BackendAwayError(f"the store is away ({error}); what the spool still holds can be read") from error
     except IntentError as error:
-        raise BackendAwayError(f"the book of intents cannot be used ({error}); STOP works all the same") from error
+        raise BackendAwayError(f"the operator queue cannot be used ({error}); STOP still works") from error
     except (RecordsError, ValueError) as error:
         raise BackendAwayError(f"a record or the status cannot be read: {error}") from error

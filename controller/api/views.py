@@ -5,7 +5,7 @@ from typing import cast
 
 import msgspec
 
-from controller.api.backend import Outcome
+from controller.api.backend import IntentOutcome
 from controller.api.models import (
     DecisionLine,
     DecisionView,
@@ -124,7 +124,7 @@ def intent(state: IntentState) -> IntentView:
         role=act.role,
         expected_version=act.expected_version,
         created_us=act.created_us,
-        outcome=cast(Outcome, state.outcome),
+        outcome=cast(IntentOutcome, state.outcome),
         detail=state.detail,
         version=state.version,
     )

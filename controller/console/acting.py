@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from controller.api.acts import hand_in
+from controller.api.acts import submit
 from controller.api.guards import check, guarded, principal
 from controller.api.problems import Problem
 from controller.api.roles import Role
@@ -92,7 +92,7 @@ async def _done(
     request: Request, plant: str, kind: str, payload: dict[str, Any], key: str, version: int | None
 ) -> Response:
     try:
-        state = await hand_in(
+        state = await submit(
             services(request), principal(request), plant, cast(Kind, kind), payload, key=key, version=version
         )
     except Problem as problem:

@@ -1,6 +1,6 @@
 """Operators' acts, as the control process carries them out: overrides, STOP, and everything a rollout lets people do.
 
-An act is an intent row (idempotency key, expected version); what became of it is written back to the row. STOP is also a
+An act is an intent row (idempotency key, expected version); its outcome is written back to the row. STOP is also a
 latch file, so that it works with the web process and every database gone.
 """
 
@@ -46,8 +46,8 @@ POLL_S = 0.02
 AWAY_S = 5.0
 
 
-class Intents(Protocol):
-    """The book of intents, as far as the control process needs it."""
+class Queue(Protocol):
+    """The operator queue, as far as the control process needs it."""
 
     def pending(self, plant: str) -> list[Intent]: ...
 
@@ -62,20 +62,20 @@ class Operators:
     def __init__(
         self,
         plant: str,
-        intents: Intents,
+        queue: Queue,
         state_dir: Path,
         recorded: Callable[[str], bool],
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.plant = plant
-        self.intents = intents
+        self.queue = queue
         self.state_dir = state_dir
         self._stop_file = str(stop_path(state_dir))  # asked for ten times a period, which is slow on a `Path`
         self.recorded = recorded
         self.monotonic_s = monotonic_s
         self.stopped = False
         self._looked_s = float("-inf")
-        self._became: list[tuple[str, Literal["applied", "refused", "stale"], str, int]] = []
+        self._outcomes: list[tuple[str, Literal["applied", "refused", "stale"], str, int]] = []
         self._away = ""
         self._settle_from_s = float("-inf")
 
@@ -84,12 +84,12 @@ class Operators:
         if not self._away:
             self._looked_s = float("-inf")
 
-    def take_up(
+    def carry_out_pending(
         self, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
     ) -> tuple[LoopState, tuple[Event, ...]]:
-        """Carry out what is pending; return the new state and what is to be recorded.
+        """Carry out the pending intents; return the new state and the events to record.
 
-        What became of the acts is written back by `settle`, after the record: an act is never lost between the two, and
+        Outcomes are written back by `settle`, after the record: an act is never lost between the two, and
         one that is recorded already (its id is its event's) is not carried out again.
         """
         was_stopped, self.stopped = self.stopped, os.path.exists(self._stop_file)
@@ -110,37 +110,41 @@ class Operators:
         events += self._is_away("", seen)
         for intent, recorded in waiting:
             if recorded:
-                self._became.append((intent.id, "applied", "recorded before a restart", state.rollout.version))
+                self._outcomes.append((intent.id, "applied", "recorded before a restart", state.rollout.version))
                 continue
-            state, told = self._carry_out(intent, state, envelope, spec, seen)
-            events += told
+            state, made = self._carry_out(intent, state, envelope, spec, seen)
+            events += made
         return state, events
 
     def settle(self) -> None:
-        """Write back what became of the acts that have been recorded. What cannot be written now waits."""
-        if not self._became or self.monotonic_s() < self._settle_from_s:
+        """Write back the outcomes of recorded acts. What cannot be written now waits."""
+        if not self._outcomes or self.monotonic_s() < self._settle_from_s:
             return
         try:
-            while self._became:
-                intent_id, outcome, detail, version = self._became[0]
-                self.intents.resolve(intent_id, outcome, detail, version)
-                self._became.pop(0)
+            while self._outcomes:
+                intent_id, outcome, detail, version = self._outcomes[0]
+                self.queue.resolve(intent_id, outcome, detail, version)
+                self._outcomes.pop(0)
         except RecordsError as error:
             log.warning("%s", error)
-            self._became.append(self._became.pop(0))
+            self._outcomes.append(self._outcomes.pop(0))
             self._settle_from_s = self.monotonic_s() + AWAY_S
 
     def _pending(self) -> list[Intent]:
-        """What waits to be carried out; not what only waits to be written back."""
-        carried_out = {intent_id for intent_id, *_ in self._became}
-        return [intent for intent in self.intents.pending(self.plant) if intent.id not in carried_out]
+        """The intents to carry out, without those whose outcome only waits to be written back."""
+        carried_out = {intent_id for intent_id, *_ in self._outcomes}
+        return [intent for intent in self.queue.pending(self.plant) if intent.id not in carried_out]
 
     def _is_away(self, why: str, seen: Observation) -> tuple[Event, ...]:
-        """What is to be told when the book of intents becomes unreadable, or readable again."""
+        """The alarm when the operator queue becomes unreadable, or readable again."""
         before, self._away = self._away, why
         if bool(before) == bool(why):
             return ()
-        text = f"operators' acts cannot be read, STOP works by its file: {why}" if why else "acts can be read again"
+        text = (
+            f"the operator queue cannot be read, STOP still works: {why}"
+            if why
+            else "the operator queue can be read again"
+        )
         number = f"{self.plant}.{seen.taken_at}.intents.{'away' if why else 'back'}"
         return (Event(number, seen.taken_at, "alarm", "system", text),)
 
@@ -149,23 +153,23 @@ class Operators:
     ) -> tuple[LoopState, tuple[Event, ...]]:
         version = state.rollout.version
         if intent.expected_version is not None and intent.expected_version != version:
-            stale = f"the rollout is at version {version}, you looked at {intent.expected_version}: look again"
-            self._became.append((intent.id, "stale", stale, version))
+            stale = f"the rollout is at version {version}, this act was made for {intent.expected_version}: look again"
+            self._outcomes.append((intent.id, "stale", stale, version))
             return state, (Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} stale: {stale}"),)
         try:
             after, effects = self._act(intent, state, envelope, spec, seen)
         except (IntentRefusedError, ActRefusedError, ValueError, TypeError, OSError) as error:
-            self._became.append((intent.id, "refused", str(error), version))
+            self._outcomes.append((intent.id, "refused", str(error), version))
             return state, (Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} refused: {error}"),)
         text = f"{intent.kind}: {intent.payload.get('reason', '')}"
-        self._became.append((intent.id, "applied", text, after.rollout.version))
+        self._outcomes.append((intent.id, "applied", text, after.rollout.version))
         told = (Event(intent.id, seen.taken_at, _kind(intent, state, after), intent.actor, text, _detail(intent)),)
         return after, (*told, *events_of(effects, state, after, seen.taken_at))
 
     def _act(
         self, intent: Intent, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
     ) -> tuple[LoopState, tuple[Effect, ...]]:
-        """The state after one act, and the effects to be told of. Raises what says why not."""
+        """The state after one act, and its effects. Raises the error that says why it is refused."""
         who, reason, now_us = intent.actor, str(intent.payload.get("reason", "")), seen.taken_at
         rollout, evidence = state.rollout, state.evidence
         match intent.kind:
@@ -198,7 +202,7 @@ class Operators:
                 self.stopped = False
                 return state, ()
             case _:
-                raise IntentRefusedError(f"`{intent.kind}` is no act this version knows")
+                raise IntentRefusedError(f"`{intent.kind}` is not an act of this version")
         return replace(state, rollout=changed[0]), changed[1]
 
 
@@ -261,10 +265,14 @@ def _override(intent: Intent, envelope: Envelope, now_us: int) -> Override:
 def _refuse_impossible(setpoints: Mapping[str, float], envelope: Envelope) -> None:
     specs = {spec.name: spec for spec in envelope.setpoints}
     for name, value in setpoints.items():
-        if name not in specs:
-            raise IntentRefusedError(f"`{name}` is no setpoint of this plant; it has {', '.join(sorted(specs))}")
-        if not specs[name].fits(value):
-            raise IntentRefusedError(f"`{name}` {value:g} is no value it can take")
+        spec = specs.get(name)
+        if spec is None:
+            raise IntentRefusedError(f"unknown setpoint `{name}`; valid: {', '.join(sorted(specs))}")
+        if not spec.fits(value):
+            among = f", one of {', '.join(f'{each:g}' for each in spec.values)}" if spec.values is not None else ""
+            raise IntentRefusedError(
+                f"`{name}` = {value:g} is outside its range {spec.low:g} to {spec.high:g} {spec.unit}{among}"
+            )
     for rule in envelope.command_rules:
         if (
             isinstance(rule, Bound)

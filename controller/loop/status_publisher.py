@@ -33,7 +33,7 @@ from controller.rollout.breakers import read_breakers
 from controller.rollout.gates import Gate, judge
 from controller.rollout.plan import plan
 from controller.rollout.spec import RolloutSpec
-from controller.rollout.state import LATCHED, Status
+from controller.rollout.state import LATCHED, RolloutStatus
 from safety.envelope import Envelope
 from safety.rules.state_rules import Trip
 from safety.values import Judgement, Ruling, Rung
@@ -153,7 +153,7 @@ class StatusPublisher(Watcher):
         status = state.rollout.status
         if status in LATCHED or state.memory.latches:
             return "tripped"
-        if not is_driving(state) or status is Status.COMPLETED:
+        if not is_driving(state) or status is RolloutStatus.COMPLETED:
             return status.value
         return "shadow" if state.rollout.stage == 0 else "rollout"
 

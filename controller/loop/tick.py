@@ -1,6 +1,6 @@
 """One plant's loop: `tick` does the I/O around `decide`, `interval` the guarding until the next tick.
 
-    take up operators' intents -> observe -> propose (both, always) -> decide -> count the evidence, advance the rollout
+    carry out operators' intents -> observe -> propose (both, always) -> decide -> count the evidence, advance the rollout
     -> append it all in one transaction -> apply
 
 De-escalation acts first, escalation saves first: the decision and any latch it sets are durable before the command leaves.
@@ -21,7 +21,7 @@ from controller.records.spool_buffer import Ledger
 from controller.rollout.advance import advance
 from controller.rollout.blocks import assign
 from controller.rollout.spec import RolloutSpec
-from controller.rollout.state import Status
+from controller.rollout.state import RolloutStatus
 from safety.decide import decide, situation
 from safety.envelope import Envelope, permitted
 from safety.guard import Guarded, guard
@@ -345,7 +345,7 @@ class PlantLoop:
     def _take_up_intents(self, seen: Observation) -> bool:
         """Carry out what operators asked for; return whether the STOP latch is set."""
         operators = self.parts.operators
-        self.state, events = operators.take_up(self.state, self.parts.envelope, self.parts.spec, seen)
+        self.state, events = operators.carry_out_pending(self.state, self.parts.envelope, self.parts.spec, seen)
         if events:
             checkpoint = self._checkpoints.encode(self.state)
             entry = TickEntry(decision=None, events=events, checkpoint=checkpoint, durable=True)
@@ -458,4 +458,4 @@ def in_force(memory: Memory, seen: Observation) -> Memory:
 
 def is_driving(state: LoopState) -> bool:
     """Whether the rollout gives the candidate a share at all."""
-    return state.rollout.status in (Status.RUNNING, Status.WAITING_APPROVAL, Status.COMPLETED)
+    return state.rollout.status in (RolloutStatus.RUNNING, RolloutStatus.WAITING_APPROVAL, RolloutStatus.COMPLETED)

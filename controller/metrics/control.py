@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from controller.metrics.catalogue import LABELS, Names
-from controller.metrics.instruments import Board
+from controller.metrics.instruments import Instruments
 from controller.metrics.live import LiveCollector
 from controller.ports import Event
 from controller.protocol.status import PlantStatus, decode
@@ -40,18 +40,18 @@ class ControlMetrics:
     ) -> None:
         names, self._plant, self._live = names_of(envelope, stages), envelope.plant, live
         self._ranges = {spec.name: (spec.high - spec.low) or 1.0 for spec in envelope.setpoints}
-        board = Board(names)
-        self._decisions = board.counts("understudy_decisions_total")
-        self._assignments = board.counts("understudy_assignments_total")
-        self._proposals = board.counts("understudy_proposals_total")
-        self._refusals = board.counts("understudy_refusals_total")
-        self._comparisons = board.counts("understudy_comparisons_total")
-        self._events = board.counts("understudy_events_total")
-        self._difference = board.spread("understudy_step_difference_ratio")
-        self._proposing = board.spread("understudy_proposal_seconds")
-        self._deciding = board.spread("understudy_decide_seconds")
-        self._lateness = board.spread("understudy_tick_lateness_seconds")
-        registry.register(board)
+        instruments = Instruments(names)
+        self._decisions = instruments.counter("understudy_decisions_total")
+        self._assignments = instruments.counter("understudy_assignments_total")
+        self._proposals = instruments.counter("understudy_proposals_total")
+        self._refusals = instruments.counter("understudy_refusals_total")
+        self._comparisons = instruments.counter("understudy_comparisons_total")
+        self._events = instruments.counter("understudy_events_total")
+        self._difference = instruments.histogram("understudy_step_difference_ratio")
+        self._proposing = instruments.histogram("understudy_proposal_seconds")
+        self._deciding = instruments.histogram("understudy_decide_seconds")
+        self._lateness = instruments.histogram("understudy_tick_lateness_seconds")
+        registry.register(instruments)
         registry.register(LiveCollector(self._status, names))
 
     def decided(self, decision: Decision, comparison: Comparison | None = None) -> None:

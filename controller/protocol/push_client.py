@@ -9,8 +9,8 @@ from pathlib import Path
 from controller.protocol.framing import FrameBuffer, FrameError
 from controller.protocol.push import (
     MAX_FRAME,
-    Answer,
     Decide,
+    Decided,
     DecideRequest,
     DecideResponse,
     Notify,
@@ -52,7 +52,7 @@ class _Wire(asyncio.Protocol):
                 self.transport.abort()
             return
         for message in messages:
-            if isinstance(message, Answer):
+            if isinstance(message, Decided):
                 future = self.waiting.pop(message.number, None)
                 if future is not None and not future.done():
                     future.set_result(message.response)

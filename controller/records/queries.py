@@ -85,7 +85,7 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
-class Trip:
+class StoredTrip:
     """A latched switch to the incumbent, and its reset if there was one."""
 
     id: str

@@ -19,8 +19,8 @@ from controller.records.queries import (
     Act,
     DecisionFilter,
     StoredDecision,
+    StoredTrip,
     Transition,
-    Trip,
     decision_of,
     matching,
 )
@@ -108,14 +108,14 @@ class Store:
             Transition.of(row) for row in self._rows(query if plant is None else query.where(ROLLOUT.c.plant == plant))
         ]
 
-    def trips(self, plant: str | None = None, *, active: bool | None = None, limit: int = 100) -> list[Trip]:
+    def trips(self, plant: str | None = None, *, active: bool | None = None, limit: int = 100) -> list[StoredTrip]:
         """The trips, newest first; `active` asks for those not reset, or for those that were."""
         query = select(TRIP).order_by(TRIP.c.at.desc(), TRIP.c.id.desc()).limit(limit)
         if plant is not None:
             query = query.where(TRIP.c.plant == plant)
         if active is not None:
             query = query.where(TRIP.c.reset_at.is_(None) if active else TRIP.c.reset_at.is_not(None))
-        return [Trip.of(row) for row in self._rows(query)]
+        return [StoredTrip.of(row) for row in self._rows(query)]
 
     def events(
         self, plant: str | None = None, kinds: Sequence[str] = (), limit: int = 100, before_us: int | None = None

@@ -122,6 +122,18 @@ def test_rooms_of_the_controller_that_were_parted_stay_parted() -> None:
     assert sorted((a, b) for a, b in arrows if a < b and (b, a) in arrows) == []
 
 
+def test_class_names_of_controller_and_safety_values_have_one_meaning() -> None:
+    allowed = {"Outcome"}  # of a finding in the kernel, of a control interval in the ports
+    places: dict[str, list[str]] = {}
+    shared = [path for path in modules("controller") if "plants" not in path.parts]  # a plant has names of its own
+    for path in [*shared, ROOT / "safety" / "values.py"]:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    twice = {name: where for name, where in places.items() if len(where) > 1 and name not in allowed}
+    assert twice == {}
+
+
 def test_the_control_process_imports_nothing_of_the_web() -> None:
     code = "import sys, controller.processes.control; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from rich.table import Table
 from controller.cli.acts import submit
 from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption
 from controller.cli.places import running_state
-from controller.cli.view import View
+from controller.cli.view import TerminalView
 from controller.errors import StateError
 from controller.protocol.status import CheckStatus, PlantStatus, encode
 from controller.protocol.status_reader import read_status
@@ -124,7 +124,7 @@ def _code(seen: PlantStatus) -> int:
 
 def _watch(spool: SpoolReader, folder: Path, start_us: int, timeout_s: float) -> PlantStatus:
     until_s = time.monotonic() + timeout_s if timeout_s else float("inf")
-    with View(start_us, None, live=True) as view:
+    with TerminalView(start_us, None, live=True) as view:
         while True:
             seen = status_of(spool, folder)
             view.show(seen)

@@ -15,7 +15,7 @@ from controller.protocol.status import PlantStatus
 QUIET, LOUD = "grey62", "bold yellow"
 
 
-class View:
+class TerminalView:
     """Shows the live status while a run goes on. Without a terminal it prints one line per simulated week instead."""
 
     def __init__(self, start_us: int, until_us: int | None, *, live: bool) -> None:
@@ -24,7 +24,7 @@ class View:
         self.live = Live(console=self.console, refresh_per_second=5) if live and self.console.is_terminal else None
         self._week = -1
 
-    def __enter__(self) -> "View":
+    def __enter__(self) -> "TerminalView":
         if self.live is not None:
             self.live.start()
             self.live.update(Text("starting ...", style=QUIET))

@@ -83,14 +83,14 @@ class Decide(Struct, frozen=True, array_like=True, tag="decide"):
     request: DecideRequest
 
 
-class Decided(Struct, frozen=True, array_like=True, tag="answer"):
+class DecideReply(Struct, frozen=True, array_like=True, tag="answer"):
     """The answer to the request of the same number."""
 
     number: int
     response: DecideResponse
 
 
-Message = Notify | Decide | Decided
+Message = Notify | Decide | DecideReply
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 

@@ -10,7 +10,7 @@ from controller.protocol.framing import FrameBuffer, FrameError
 from controller.protocol.push import (
     MAX_FRAME,
     Decide,
-    Decided,
+    DecideReply,
     DecideRequest,
     DecideResponse,
     Notify,
@@ -52,7 +52,7 @@ class _Wire(asyncio.Protocol):
                 self.transport.abort()
             return
         for message in messages:
-            if isinstance(message, Decided):
+            if isinstance(message, DecideReply):
                 future = self.waiting.pop(message.number, None)
                 if future is not None and not future.done():
                     future.set_result(message.response)

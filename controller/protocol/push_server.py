@@ -17,7 +17,7 @@ from controller.protocol.framing import FrameBuffer, FrameError
 from controller.protocol.push import (
     MAX_FRAME,
     Decide,
-    Decided,
+    DecideReply,
     DecideRequest,
     DecideResponse,
     Message,
@@ -114,7 +114,7 @@ class PushServer:
         if isinstance(message, Notify):
             self._notify()
         elif isinstance(message, Decide):
-            peer.out += encode(Decided(message.number, self._decide(message, arrived_us)))
+            peer.out += encode(DecideReply(message.number, self._decide(message, arrived_us)))
 
     def _decide(self, message: Decide, arrived_us: int) -> DecideResponse:
         if self._monotonic_us() - arrived_us > message.left_us:

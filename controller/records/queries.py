@@ -66,7 +66,7 @@ class StoredDecision:
 
 
 @dataclass(frozen=True, slots=True)
-class Transition:
+class StoredTransition:
     """One stage left and another entered, at plant time `at` [us]."""
 
     id: str

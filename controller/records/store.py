@@ -19,8 +19,8 @@ from controller.records.queries import (
     Act,
     DecisionFilter,
     StoredDecision,
+    StoredTransition,
     StoredTrip,
-    Transition,
     decision_of,
     matching,
 )
@@ -101,11 +101,12 @@ class Store:
         query = select(RECEIPT.c.body).where(RECEIPT.c.decision == decision_id).order_by(RECEIPT.c.at)
         return [decode_receipt(bytes(row["body"])) for row in self._rows(query)]
 
-    def transitions(self, plant: str | None = None, limit: int = 100) -> list[Transition]:
+    def transitions(self, plant: str | None = None, limit: int = 100) -> list[StoredTransition]:
         """The stages entered and left, newest first."""
         query = select(ROLLOUT).order_by(ROLLOUT.c.at.desc(), ROLLOUT.c.id.desc()).limit(limit)
         return [
-            Transition.of(row) for row in self._rows(query if plant is None else query.where(ROLLOUT.c.plant == plant))
+            StoredTransition.of(row)
+            for row in self._rows(query if plant is None else query.where(ROLLOUT.c.plant == plant))
         ]
 
     def trips(self, plant: str | None = None, *, active: bool | None = None, limit: int = 100) -> list[StoredTrip]:

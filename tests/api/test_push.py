@@ -13,7 +13,7 @@ from controller.protocol.framing import FrameBuffer
 from controller.protocol.push import (
     MAX_FRAME,
     Decide,
-    Decided,
+    DecideReply,
     DecideRequest,
     DecideResponse,
     PushSignal,
@@ -148,7 +148,7 @@ def test_what_waited_too_long_is_answered_without_a_decision(path: Path) -> None
         (message,) = [decode(body) for body in FrameBuffer(MAX_FRAME).feed(sock.recv(4096))]
     server.close()
     assert not seen
-    assert isinstance(message, Decided)
+    assert isinstance(message, DecideReply)
     assert message.response.status == "late"
 
 

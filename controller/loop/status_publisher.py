@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from controller.loop.checkpoint import LoopState
+from controller.loop.guarding import is_driving
 from controller.loop.operator_commands import Operators
-from controller.loop.tick import Watcher, is_driving
+from controller.loop.parts import Tick, Watcher
 from controller.ports import Event
 from controller.protocol.status import (
     BlockStatus,
@@ -30,14 +31,13 @@ from controller.protocol.status import (
 from controller.records.decision import Decision
 from controller.rollout.blocks import block_of
 from controller.rollout.breakers import read_breakers
-from controller.rollout.gates import Gate, judge
+from controller.rollout.gates import Gate
 from controller.rollout.plan import plan
 from controller.rollout.spec import RolloutSpec
 from controller.rollout.state import LATCHED, RolloutStatus
 from safety.envelope import Envelope
 from safety.rules.state_rules import Trip
 from safety.values import Judgement, Ruling, Rung
-from shadow.comparison import Comparison
 
 LEAST_GAP_S = 0.1
 HEARTBEAT_S = 1.0
@@ -81,20 +81,14 @@ class StatusPublisher(Watcher):
         self._seen: tuple[object, ...] = ()
         self._last: PlantStatus | None = None
 
-    def decided(
-        self,
-        decision: Decision,
-        ruling: Ruling,
-        comparison: Comparison,
-        state: LoopState,
-        gate: Gate | None = None,
-    ) -> None:
-        news = (state.rollout.version, ruling.command.rung, state.override, self.operators.stopped)
+    def decided(self, tick: Tick) -> None:
+        state = tick.state
+        news = (state.rollout.version, tick.ruling.command.rung, state.override, self.operators.stopped)
         if news == self._seen and self.monotonic_s() - self._published_s < LEAST_GAP_S:
             return
         self._seen = news
         with self._lock:
-            self._publish(self.status(decision, ruling, state, gate))
+            self._publish(self.status(tick))
 
     def happened(self, event: Event) -> None:
         self._published_s = float("-inf")
@@ -109,8 +103,9 @@ class StatusPublisher(Watcher):
         self._last, self._published_s = status, self.monotonic_s()
         self.publisher.publish_live(encode(status))
 
-    def status(self, decision: Decision, ruling: Ruling, state: LoopState, gate: Gate | None = None) -> PlantStatus:
-        """The whole status. `gate` is the gate as judged in this tick; left out, it is judged here."""
+    def status(self, tick: Tick) -> PlantStatus:
+        """The whole status after a tick."""
+        decision, ruling, state = tick.decision, tick.ruling, tick.state
         seen, rollout, lanes = decision.observation, state.rollout, self.lanes()
         return PlantStatus(
             plant=seen.plant,
@@ -127,7 +122,7 @@ class StatusPublisher(Watcher):
             stage_status=rollout.held or rollout.aborted_why or rollout.status.value,
             stage_entered_us=rollout.entered_at_us,
             block=self._block(decision),
-            gate=self._gate(state, gate or judge(self.spec, rollout, state.evidence, seen.taken_at)),
+            gate=self._gate(state, tick.gate()),
             stages=self._stages(state),
             setpoints=self._setpoints(decision, ruling),
             signals=self._signals(decision),
@@ -197,7 +192,7 @@ class StatusPublisher(Watcher):
                 signal.age_us,
                 *self.limits.get(name, NO_LIMITS),
             )
-            for name, signal in decision.observation.signals.items()
+            for name, signal in decision.signals.items()
         }
 
     def _trips(self, state: LoopState) -> list[TripStatus]:

@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
 @contextmanager
 def serving(system: bootstrap.ControlSystem, path: Path) -> Iterator[None]:
     """The control socket: notifications of the operator queue, and decisions for a plant in push mode."""
-    server = PushServer(path, Answering(system).answer, system.operators.notify)
+    server = PushServer(path, Answering(system.loop, system.kit.pushed).answer, system.operators.notify)
     server.start()
     try:
         yield

@@ -276,7 +276,7 @@ class PlantStatus(_Part):
     setpoints: dict[str, SetpointStatus] = field(default_factory=dict)
     """by setpoint: command, proposals, permitted range"""
     signals: dict[str, SignalStatus] = field(default_factory=dict)
-    """by signal: value, quality, age, limits"""
+    """by signal, and by measure of the candidate's proposal: value, quality, age, limits"""
     last_decision: str = ""
     """id of the last decision"""
     vetoes: dict[str, int] = field(default_factory=dict)

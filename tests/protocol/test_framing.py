@@ -19,7 +19,7 @@ BODIES = st.lists(st.binary(max_size=LIMIT), max_size=6)
 MESSAGES: list[push.Message] = [
     push.Notify(),
     push.Decide(3, "hall-a", 50_000, push.DecideRequest(taken_at=1, signals={}, incumbent={"x": 2.5})),
-    push.Answer(3, push.DecideResponse("decided", "why", "incumbent", {"x": 2.5}, 10, 1, "hall-a.p.1")),
+    push.DecideReply(3, push.DecideResponse("decided", "why", "incumbent", {"x": 2.5}, 10, 1, "hall-a.p.1")),
 ]
 ASK = policy_wire.Ask(1, 1, b"\0" * 4)
 

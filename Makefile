@@ -24,6 +24,7 @@ check: $(VENV)/.dev ## formatting, lint, types, import directions, docs
 docs: $(VENV)/.test ## write the generated reference pages anew (ten minutes, for the simulators' results)
 	@$(BIN)/python -m controller.api.reference > docs/reference/api.md
 	@$(BIN)/python -m controller.metrics.reference > docs/reference/metrics.md
+	@$(BIN)/python -m controller.protocol.status_reference > docs/reference/live-status.md
 	@$(BIN)/python -m simulators.cooling.tools.reference_page docs/reference
 	@$(BIN)/python -m simulators.cooling.tools.results docs/reference --days 2 --rounds 6
 	@$(BIN)/python -m simulators.bidding.tools.reference_page docs/reference

@@ -134,7 +134,7 @@ def replayed(folder: Path, kept: Recorded) -> ControlSystem:
 def timed_parts(system: ControlSystem, watch: Stopwatch) -> dict[str, tuple[Any, str]]:
     """Where each part's calls are; those of modules are put in place for one tick at a time only."""
     for owner, name, part in (
-        (system.operators, "take_up", "operators' intents"),
+        (system.operators, "carry_out_pending", "operators' intents"),
         (system.incumbent, "propose", "incumbent"),
         (system.incumbent, "track", "incumbent"),
         (system.candidate, "propose", "candidate, a round trip"),

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from controller.loop.checkpoint import LoopState
 from controller.loop.operator_commands import Operators
 from controller.loop.parts import Parts, Tick, Watcher
 from controller.loop.report import report_of
-from controller.loop.status_publisher import About, LiveStatus
+from controller.loop.status_publisher import StatusPublisher
 from controller.loop.tick import PlantLoop
 from controller.metrics.control import ControlMetrics, control_registry
 from controller.plants.real_time import Paced
@@ -29,9 +29,10 @@ from controller.policies.novelty import NoveltyMeter
 from controller.policies.process import COMMAND
 from controller.policies.trust import TrustStore
 from controller.ports import Candidate, Event, Plant
+from controller.protocol.status import PolicyStatus, SiteStatus
 from controller.records.decision import Digests
 from controller.records.errors import SpoolError
-from controller.records.operator_queue import IntentBook
+from controller.records.operator_queue import OperatorQueue
 from controller.records.shipper import Shipper
 from controller.records.spool import SqliteSpool
 from controller.records.spool_reader import SpoolReader
@@ -219,18 +220,20 @@ class ControlSystem:
         check_guards(loaded.spec, (guard.name for guard in self.plant.outcome_spec.guards))
         self.operators = Operators(
             loaded.envelope.plant,
-            IntentBook(state / "intents.sqlite"),
+            OperatorQueue(state / "intents.sqlite"),
             state,
             lambda event_id: self.spool.event(event_id) is not None,
         )
-        self.live = LiveStatus(
+        self.live = StatusPublisher(
             _Publisher(self.spool),
             loaded.envelope,
             loaded.spec,
             self.operators,
-            self._about(),
+            self._site_status(),
+            options.speed,
+            self.plant.outcome_spec,
             self.kit.lanes,
-            self._policy,
+            self._policy_status,
         )
         self.registry = control_registry()
         stages = [stage.name for stage in loaded.spec.stages]
@@ -278,7 +281,7 @@ class ControlSystem:
         rollout, _ = start(spec, f"{plant}-{self.loaded.bundle.digest[:12]}", evidence, self._now_us())
         return LoopState(fresh_memory(self.loaded.envelope), self.incumbent.fresh, rollout, evidence)
 
-    def _pace(self, live: LiveStatus, metrics: ControlMetrics) -> Plant:
+    def _pace(self, live: StatusPublisher, metrics: ControlMetrics) -> Plant:
         """The plant, at the run's speed if it has one."""
         if self.options.speed is None:
             return self.plant
@@ -289,28 +292,21 @@ class ControlSystem:
         """Plant time when the run begins: a simulated plant's own, else the wall clock's."""
         return self.loaded.site.start_us or time.time_ns() // 1000
 
-    def _about(self) -> About:
-        settings = self.loaded.site.settings
-        name = self.loaded.bundle.manifest.name
-        return About(
-            settings.name,
-            settings.plant.simulated,
-            self.options.speed,
-            name,
-            self.loaded.bundle.digest,
-            self.loaded.kernel_digest,
-            self.plant.outcome_spec,
-        )
+    def _site_status(self) -> SiteStatus:
+        loaded, settings = self.loaded, self.loaded.site.settings
+        return SiteStatus(settings.name, settings.plant.simulated, loaded.envelope.digest, loaded.kernel_digest)
 
-    def _policy(self) -> Mapping[str, Any]:
-        health = self.candidate.health
-        return {
-            "state": health.state,
-            "pid": health.pid,
-            "rss_mb": health.rss_bytes / 2**20,
-            "latency_us": health.latency_us,
-            "why": health.why,
-        }
+    def _policy_status(self) -> PolicyStatus:
+        health, bundle = self.candidate.health, self.loaded.bundle
+        return PolicyStatus(
+            state=health.state,
+            pid=health.pid,
+            rss_mb=health.rss_bytes / 2**20,
+            latency_us=health.latency_us,
+            why=health.why,
+            digest=bundle.digest,
+            name=bundle.manifest.name,
+        )
 
     def _keep_artefacts(self) -> None:
         """What decisions refer to is kept as long as they are."""

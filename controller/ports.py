@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from safety.values import Command, Observation, Proposal, Receipt, Setpoints, Signal
 
 
@@ -140,6 +142,54 @@ class Companions:
         """Command the lanes, given the candidate's answers to `observations` and what was measured of each answer."""
 
 
+class EventDetail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"from_stage": "from"}):
+    """What programs read of an event, beside its text. Every field is None where it does not apply, and is then not stored."""
+
+    plant: str | None = None
+    """plant, where it is not that of the tick's decision"""
+    stage: str | None = None
+    """stage that was entered, is held, or waits for approvals"""
+    from_stage: str | None = None
+    """stage that was left"""
+    first_block: int | None = None
+    """block from which on the candidate has its share"""
+    version: int | None = None
+    """version of the rollout's state"""
+    why: str | None = None
+    """why a stage was entered"""
+    aborted: bool | None = None
+    """whether the rollout was aborted"""
+    completed: bool | None = None
+    """whether the rollout was completed"""
+    trip: str | None = None
+    """id of the trip"""
+    cause: str | None = None
+    """breaker cause of the trip"""
+    first_out: str | None = None
+    """rule or breaker that was first"""
+    critical: bool | None = None
+    """whether the reset takes two people"""
+    locked_out: bool | None = None
+    """whether trips were so frequent that the rollout is locked out"""
+    latch: str | None = None
+    """rule whose trip was latched or reset"""
+    intent: str | None = None
+    """id of the intent"""
+    kind: str | None = None
+    """kind of the intent"""
+    reason: str | None = None
+    """reason that the operator gave"""
+    decision: str | None = None
+    """id of the decision that is stored with other bytes"""
+    rung: str | None = None
+    """rung of the command that was applied instead"""
+    setpoints: dict[str, float] | None = None
+    """setpoints of that command"""
+
+
+NO_DETAIL = EventDetail()
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened besides a decision: a stage entered, a trip, an operator's act, an alarm. For the audit.
@@ -152,4 +202,4 @@ class Event:
     kind: str
     actor: str
     text: str
-    detail: Mapping[str, Any]
+    detail: EventDetail = NO_DETAIL

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,49 @@ def test_modules_do_not_import_each_other_in_circles() -> None:
     }
     edges = {name: {other for other in _targets(path, graph) if other != name} for name, path in graph.items()}
     assert _cycle(edges) is None, " -> ".join(_cycle(edges) or [])
+
+
+def test_rooms_of_the_controller_that_were_parted_stay_parted() -> None:
+    """No two of these packages import each other, not even inside functions."""
+    rooms = ("api", "console", "metrics", "processes", "protocol", "records", "rollout")
+    arrows = {
+        (room, name.split(".")[1])
+        for room in rooms
+        for path in modules(f"controller/{room}")
+        for name in imported(path)
+        if name.startswith("controller.") and name.split(".")[1] in rooms
+    }
+    assert ("api", "protocol") in arrows
+    assert sorted((a, b) for a, b in arrows if a < b and (b, a) in arrows) == []
+
+
+def test_class_names_of_controller_and_safety_values_have_one_meaning() -> None:
+    allowed = {"Outcome"}  # of a finding in the kernel, of a control interval in the ports
+    places: dict[str, list[str]] = {}
+    shared = [path for path in modules("controller") if "plants" not in path.parts]  # a plant has names of its own
+    for path in [*shared, ROOT / "safety" / "values.py"]:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    twice = {name: where for name, where in places.items() if len(where) > 1 and name not in allowed}
+    assert twice == {}
+
+
+def test_the_control_process_imports_nothing_of_the_web() -> None:
+    code = "import sys, controller.processes.control; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.split())
+    assert "controller.loop.tick" in loaded
+    web = (
+        "fastapi",
+        "starlette",
+        "uvicorn",
+        "jinja2",
+        "controller.api",
+        "controller.console",
+        "controller.processes.web",
+    )
+    assert sorted(name for name in loaded if name.startswith(web)) == []
 
 
 def _targets(path: Path, graph: dict[str, Path]) -> set[str]:

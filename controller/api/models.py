@@ -4,7 +4,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from controller.protocol.status import Breaker, Gate, Override, PlantStatus, Stage, Trip
+from controller.protocol.status import (
+    BlockStatus,
+    BreakerStatus,
+    GateStatus,
+    OverrideStatus,
+    PlantStatus,
+    StageStatus,
+    TripStatus,
+)
 
 Reason = Annotated[
     str, Field(min_length=3, max_length=500, description="why, in words; it is kept", examples=["chiller 2 in service"])
@@ -153,14 +161,13 @@ class RolloutView(_Answer):
     stage: str
     stage_status: str
     stage_entered_us: int | None
-    stages: list[Stage]
-    gate: Gate
-    block: dict[str, Any]
+    stages: list[StageStatus]
+    gate: GateStatus
+    block: BlockStatus
 
     @classmethod
     def of(cls, live: PlantStatus) -> "RolloutView":
-        fields = ("plant", "version", "mode", "stage", "stage_status", "stage_entered_us", "stages", "gate")
-        return cls(**{name: getattr(live, name) for name in fields}, block=live.block.model_dump())
+        return cls(**{name: getattr(live, name) for name in cls.model_fields})
 
 
 class BreakersView(_Answer):
@@ -168,8 +175,8 @@ class BreakersView(_Answer):
 
     plant: str
     version: int
-    breaker: Breaker
-    trips: list[Trip]
+    breaker: BreakerStatus
+    trips: list[TripStatus]
     latches: list[str]
 
 
@@ -178,7 +185,7 @@ class OverrideView(_Answer):
 
     plant: str
     version: int
-    override: Override | None
+    override: OverrideStatus | None
 
 
 class EventView(_Answer):

@@ -6,7 +6,7 @@ from typing import Any
 from controller.loop.checkpoint import LoopState
 from controller.ports import OutcomeSpec, Quantity
 from controller.rollout.spec import RolloutSpec
-from controller.rollout.state import Status
+from controller.rollout.state import RolloutStatus
 
 Lanes = Mapping[str, Mapping[str, float]]
 
@@ -59,7 +59,7 @@ def stages_of(state: LoopState, spec: RolloutSpec, start_us: int, now_us: int) -
 
 def _standing(state: LoopState) -> str:
     rollout = state.rollout
-    if rollout.status is Status.ABORTED:
+    if rollout.status is RolloutStatus.ABORTED:
         return f"aborted: {rollout.aborted_why}"
     if rollout.trip is not None:
         return f"{rollout.status.value}: {rollout.trip.cause}"

@@ -166,7 +166,7 @@ class PlantLoop:
     def _take_up_intents(self, seen: Observation) -> bool:
         """Carry out what operators asked for; return whether the STOP latch is set."""
         operators = self.parts.operators
-        self.state, events = operators.take_up(self.state, self.parts.envelope, self.parts.spec, seen)
+        self.state, events = operators.carry_out_pending(self.state, self.parts.envelope, self.parts.spec, seen)
         if events:
             checkpoint = self._checkpoints.encode(self.state)
             entry = TickEntry(decision=None, events=events, checkpoint=checkpoint, durable=True)
@@ -190,11 +190,11 @@ class PlantLoop:
         lost, self.ledger.lost = self.ledger.lost, 0
         missing = f"; {lost} entries were lost" if lost else ""
         text = f"the record is saved again{missing}"
-        return (Event(f"{seen.plant}.{seen.taken_at}.saved-again", seen.taken_at, "alarm", "system", text, {}),)
+        return (Event(f"{seen.plant}.{seen.taken_at}.saved-again", seen.taken_at, "alarm", "system", text),)
 
     def _cannot_save(self, seen: Observation) -> Event:
         text = f"the record cannot be saved, the candidate has lost the plant: {self.ledger.why}"
-        return Event(f"{seen.plant}.{seen.taken_at}.cannot-save", seen.taken_at, "alarm", "system", text, {})
+        return Event(f"{seen.plant}.{seen.taken_at}.cannot-save", seen.taken_at, "alarm", "system", text)
 
     def _notify(self, events: tuple[Event, ...]) -> None:
         for watcher in self.parts.watchers:
@@ -207,7 +207,7 @@ class PlantLoop:
         return 0 if before_us is None else max(0, seen.taken_at - before_us)
 
 
-def _assignment(drawn: blocks.Assignment, override: Override | None) -> Assignment:
+def _assignment(drawn: blocks.BlockAssignment, override: Override | None) -> Assignment:
     """Who has the tick: the source drawn for the block, unless an operator overrides it."""
     if override is None:
         return Assignment(Source(drawn.who), drawn.why, drawn.stage, drawn.block, drawn.share)

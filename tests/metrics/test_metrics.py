@@ -81,7 +81,7 @@ def test_no_run_adds_series_without_bound(metrics: ControlMetrics, registry: Col
     site.tick(60)
     for decision in site.history:
         metrics.decided(decision)
-    metrics.happened(Event("e", 1, "something new", "ann", "text", {}))
+    metrics.happened(Event("e", 1, "something new", "ann", "text"))
     assert told(registry) == before
 
 

@@ -35,16 +35,10 @@ class CoolingSettings(_Model):
     weather: str
     load: str = "mixed"
     zones: int = Field(ge=1, le=200)
-    start: datetime
     hard_low_c: Number
     hard_high_c: Number
     soft_high_c: Number
     best_static: dict[str, Number]
-
-    @field_validator("start")
-    @classmethod
-    def _aware(cls, value: datetime) -> datetime:
-        return _utc(value)
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> Self:
@@ -179,9 +173,8 @@ class Site(BaseModel):
 
     @property
     def start_us(self) -> int:
-        """Plant time at which a simulated plant begins [us]."""
-        plant = self.settings.plant
-        start = plant.cooling.start if plant.cooling is not None else plant.start
+        """Plant time at which a simulated plant begins, in microseconds UTC; 0 if `plant.start` is not given."""
+        start = self.settings.plant.start
         return 0 if start is None else int(start.timestamp() * 1_000_000)
 
 

@@ -106,7 +106,11 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
     ),
     "a time without an offset": (
         edit("site.toml", "00:00:00Z", "00:00:00"),
-        ("plant.cooling.start", "needs an offset"),
+        ("`plant.start`", "needs an offset"),
+    ),
+    "a cooling plant without a start": (
+        edit("site.toml", "start = 2023-01-01T00:00:00Z", ""),
+        ("`plant.start` is missing",),
     ),
     "an unknown time zone": (edit("site.toml", "America/New_York", "Mars/Base"), ("`Mars/Base`", "as `Europe/Berlin`")),
     "hard limits reversed": (

@@ -126,6 +126,9 @@ class CoolingHall:
             raise SettingsError('`plant.kind = "cooling"` needs a [plant.cooling] table in site.toml')
         self.name = site.settings.plant.name
         self.settings, self.envelope, self.seed = cooling, envelope, seed
+        start = site.settings.plant.start
+        if start is None:
+            raise SettingsError("`plant.start` is missing: weather and load of a cooling plant begin at a stated time")
         self.start_us = site.start_us
         self.lane_names = LANES
         world = world_of(cooling, site.folder)
@@ -136,7 +139,7 @@ class CoolingHall:
         self._setpoint_names = [spec.name for spec in self._specs]
         self._ready = prepare(world.params(), SUB_STEP_S, len(LANES))
         same = np.zeros(len(LANES), dtype=np.int64)  # every lane lives through the noise of lane 0
-        self._source = DisturbanceSource(world, seed, same, same + start_node(cooling, site.settings.timezone))
+        self._source = DisturbanceSource(world, seed, same, same + start_node(start, site.settings.timezone))
         self._sensors = Redundancy(seed, same, cooling.zones)
         self._local = start_setpoints(cooling.zones, 1)[0]
         self._store = None if snapshot is None else SnapshotFile(snapshot)

@@ -41,7 +41,7 @@ def test_a_wrong_load_is_one_clear_error(cooling: CoolingSettings, tmp_path: Pat
     [(datetime(2023, 1, 1, 5, tzinfo=UTC), 0, 0), (datetime(2023, 7, 1, 5, tzinfo=UTC), 181, 0)],
 )
 def test_the_start_is_in_the_sites_standard_time_summer_and_winter(
-    cooling: CoolingSettings, start: datetime, day: int, hour: int
+    start: datetime, day: int, hour: int
 ) -> None:
-    node = start_node(cooling.model_copy(update={"start": start}), "America/New_York")
+    node = start_node(start, "America/New_York")
     assert node % (365 * 288) == day * 288 + hour * 12

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.errors import SettingsError
 from controller.learning.randomisation import randomisation_of
 from controller.learning.spec import TrainingError, load_training
 from controller.plants.cooling.training_site import ground_of
@@ -43,7 +44,7 @@ def test_a_site_without_a_cooling_plant_is_one_clear_error(tmp_path: Path) -> No
     text = (DEMO / "site.toml").read_text()
     start, rest = text.split("[plant.cooling]")
     (tmp_path / "site.toml").write_text(start + "[incumbent]" + rest.split("[incumbent]")[1])
-    with pytest.raises(TrainingError, match="only the cooling plant can be trained for yet"):
+    with pytest.raises(SettingsError, match=r"needs a \[plant.cooling\] table"):
         ground_of(tmp_path)
 
 

@@ -31,10 +31,11 @@ from controller.plants.bidding.novelty_data import (
     fitted,
     live_through,
 )
+from controller.plants.bidding.settings import BiddingSettings
 from controller.policies.bundle import write_bundle
 from controller.policies.manifest import InputSpec, Manifest, OutputSpec, Training
 from controller.policies.trust import read_or_make_key
-from controller.settings import BiddingSettings, Site, load_site
+from controller.settings import Site, load_site
 from safety.loading.spec import load_envelope
 from simulators.bidding.controllers.base import Memory, cost_per_predicted, planned_frac
 from simulators.bidding.controllers.pid import PidPacing
@@ -204,7 +205,7 @@ def graph(law: Law) -> bytes:
 
 def manifest(site: Site, policy: bytes, score: dict[str, float]) -> Manifest:
     """What the bundle says of itself."""
-    settings = _bidding(site)
+    settings = site.plant_settings("bidding", BiddingSettings)
     inputs = tuple(InputSpec(kind="signal", name=f"{name}_c{i}") for name in SIGNALS for i in range(settings.campaigns))
     outputs = tuple(OutputSpec(setpoint=s.name, centre=0.0, scale=1.0) for s in setpoint_specs(settings.campaigns))
     return Manifest(
@@ -223,13 +224,6 @@ def manifest(site: Site, policy: bytes, score: dict[str, float]) -> Manifest:
     )
 
 
-def _bidding(site: Site) -> BiddingSettings:
-    settings = site.settings.plant.bidding
-    if settings is None:
-        raise ValueError(f"site `{site.folder}` has no [plant.bidding] table: give a site whose plant is an account")
-    return settings
-
-
 def main(argv: list[str] | None = None) -> None:
     """Fit, compare, export, sign."""
     parser = argparse.ArgumentParser(prog="controller.plants.bidding.bundle")
@@ -240,8 +234,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--site", type=Path, default=SITE)
     options = parser.parse_args(argv)
     site = load_site(options.site)
-    law = fit(_bidding(site))
-    score = scorecard(_bidding(site), law)
+    settings = site.plant_settings("bidding", BiddingSettings)
+    law = fit(settings)
+    score = scorecard(settings, law)
     policy = graph(law)
     envelope, plain = load_envelope(site.folder / site.settings.files.envelope), manifest(site, policy, score)
     lived = live_through(site, envelope, plain, policy, FIT_DAYS + CALIBRATION_DAYS + UNSEEN_DAYS)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from controller.learning.conformal import statistics_of
 from controller.plants.bidding.incumbent import Pacing
 from controller.plants.bidding.plant import AdAccount
+from controller.plants.bidding.settings import BiddingSettings
 from controller.policies.features import inputs_of, targets
 from controller.policies.manifest import Manifest, NoveltyStatistics
 from controller.policies.novelty import score
@@ -45,7 +46,10 @@ class _Lane:
 def live_through(site: Site, envelope: Envelope, manifest: Manifest, policy: bytes, days: int) -> dict[str, Floats]:
     """Rows [days, ticks, d] of each driver: normalised inputs, then normalised targets."""
     judged = replace(envelope, state_rules=tuple(r for r in envelope.state_rules if not isinstance(r, Novelty)))
-    account, pacing = AdAccount(site, judged, seed=SEED, snapshot=None), Pacing(len(manifest.outputs))
+    account, pacing = (
+        AdAccount(site, site.plant_settings("bidding", BiddingSettings), judged, seed=SEED, snapshot=None),
+        Pacing(len(manifest.outputs)),
+    )
     run = load(policy_wire.Load(policy, manifest.input_width, len(manifest.outputs)))
     lanes = [_Lane(fresh_memory(judged), pacing.fresh) for _ in DRIVERS]
     ticks = 86_400_000_000 // judged.period_us

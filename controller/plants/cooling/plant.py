@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from controller.errors import SettingsError, StateError
 from controller.plants.cooling.scenario import start_node, world_of
+from controller.plants.cooling.settings import CoolingSettings
 from controller.plants.snapshot import (
     SnapshotFile,
     Twin,
@@ -120,10 +121,15 @@ class CoolingHall:
 
     simulated = True
 
-    def __init__(self, site: Site, envelope: Envelope, *, seed: int, snapshot: Path | None) -> None:
-        cooling = site.settings.plant.cooling
-        if cooling is None:
-            raise SettingsError('`plant.kind = "cooling"` needs a [plant.cooling] table in site.toml')
+    def __init__(
+        self, site: Site, cooling: CoolingSettings, envelope: Envelope, *, seed: int, snapshot: Path | None
+    ) -> None:
+        """The hall as it was saved in `snapshot`, or at the start of its run.
+
+        Raises:
+            SettingsError: site, settings and envelope do not describe one hall.
+            StateError: `snapshot` is of another run or cannot be read.
+        """
         self.name = site.settings.plant.name
         self.settings, self.envelope, self.seed = cooling, envelope, seed
         start = site.settings.plant.start
@@ -149,11 +155,6 @@ class CoolingHall:
         self.twins = {name: Twin() for name in LANES[1:]}
         self._begin()
         self._resume()
-
-    @classmethod
-    def open(cls, site: Site, envelope: Envelope, *, seed: int, snapshot: Path | None) -> "CoolingHall":
-        """The hall as it was saved in `snapshot`, or at the start of its run."""
-        return cls(site, envelope, seed=seed, snapshot=snapshot)
 
     @property
     def now_us(self) -> int:

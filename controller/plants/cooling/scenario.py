@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from controller.errors import SettingsError
-from controller.settings import CoolingSettings
+from controller.plants.cooling.settings import CoolingSettings
 from simulators.cooling.world.load import LOADS
 from simulators.cooling.world.load_csv import LoadFile, LoadFileError, read_load
 from simulators.cooling.world.scenario import Scenario, scenario

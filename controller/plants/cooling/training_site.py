@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from controller.learning.spec import TrainingError
 from controller.learning.tensors import Tensors
 from controller.plants.cooling.scenario import world_of
+from controller.plants.cooling.settings import CoolingSettings
 from controller.policies.manifest import Manifest
-from controller.settings import CoolingSettings, load_site
+from controller.settings import load_site
 from safety.envelope import Envelope
 from safety.loading.spec import load_envelope
 from simulators.cooling.world.scenario import Scenario
@@ -48,15 +49,10 @@ class Ground:
 
 def ground_of(site: Path) -> Ground:
     """The ground of a site's folder. Raises one clear error where the site has no simulated cooling plant."""
-    settings = load_site(site).settings.plant
-    if settings.cooling is None:
-        raise TrainingError(
-            f"site `{site}` has no [plant.cooling] table: only the cooling plant can be trained for yet"
-        )
+    cooling = load_site(site).plant_settings("cooling", CoolingSettings)
     envelope = load_envelope(site / "envelope.toml")
-    names = [spec.name for spec in setpoint_specs(settings.cooling.zones)]
+    names = [spec.name for spec in setpoint_specs(cooling.zones)]
     if [spec.name for spec in envelope.setpoints] != names:
         raise TrainingError(f"`{site}/envelope.toml` must list the plant's setpoints in its order: {', '.join(names)}")
-    world = world_of(settings.cooling, site)
-    static = np.array([settings.cooling.best_static[name] for name in names])
-    return Ground(envelope, settings.cooling, world, static)
+    static = np.array([cooling.best_static[name] for name in names])
+    return Ground(envelope, cooling, world_of(cooling, site), static)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from math import nan
 from typing import Any
 
-from controller.errors import SettingsError
+from controller.plants.push.settings import PushSettings
 from controller.ports import Outcome
 from controller.settings import Site
 from safety.command_lease import Standing, in_force, taken
@@ -21,10 +21,7 @@ HOUR_US = 3_600_000_000
 class Pushed:
     """Implements `ports.Plant` over questions. `ask` must be called before each tick."""
 
-    def __init__(self, site: Site) -> None:
-        settings = site.settings.plant.push
-        if settings is None:
-            raise SettingsError('`plant.kind = "push"` needs a [plant.push] table in site.toml')
+    def __init__(self, site: Site, settings: PushSettings) -> None:
         self.settings = settings
         self.name = site.settings.plant.name
         self.simulated = site.settings.plant.simulated

@@ -9,6 +9,7 @@ import pytest
 from controller.errors import SettingsError, StateError
 from controller.plants.bidding.incumbent import Pacing
 from controller.plants.bidding.plant import DAY_US, LANES, TICK_US, AdAccount
+from controller.plants.bidding.settings import BiddingSettings
 from controller.settings import Site, load_site
 from safety.decide import decide, situation
 from safety.envelope import Envelope, fresh_memory, permitted
@@ -28,15 +29,16 @@ NAMES = [f"multiplier_c{i}" for i in range(6)]
 def site(**changes: Any) -> Site:
     """The demo's site, with other settings of its account."""
     read = load_site(SITE)
-    bidding = read.settings.plant.bidding
-    assert bidding is not None
-    own = {key: changes.pop(key) for key in list(changes) if key in type(bidding).model_fields}
-    plant = read.settings.plant.model_copy(update={"bidding": bidding.model_copy(update=own)} | changes)
-    return read.model_copy(update={"settings": read.settings.model_copy(update={"plant": plant})})
+    own = {key: changes.pop(key) for key in list(changes) if key in BiddingSettings.model_fields}
+    plant = read.settings.plant.model_copy(update=changes)
+    settings = read.settings.model_copy(update={"plant": plant})
+    return read.model_copy(update={"settings": settings, "plant_table": {**(read.plant_table or {}), **own}})
 
 
 def account(*, seed: int = 1, snapshot: Path | None = None, **changes: Any) -> AdAccount:
-    return AdAccount(site(**changes), envelope(), seed=seed, snapshot=snapshot)
+    changed = site(**changes)
+    settings = changed.plant_settings("bidding", BiddingSettings)
+    return AdAccount(changed, settings, envelope(), seed=seed, snapshot=snapshot)
 
 
 def envelope() -> Envelope:
@@ -149,7 +151,8 @@ def test_a_saved_account_of_another_seed_is_refused(tmp_path: Path) -> None:
     [
         ({"start": None}, "midnight"),
         ({"campaigns": 5}, "disagree on these setpoints: multiplier_c5"),
-        ({"bidding": None}, r"needs a \[plant.bidding\] table"),
+        ({"campaigns": 0}, "`plant.bidding.campaigns`"),
+        ({"kind": "cooling"}, "is of kind `cooling`, not `bidding`"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:

@@ -29,7 +29,7 @@ def evaluate(
 ) -> None:
     """A year of a bundle beside the incumbent and the best static setting, on the same weather and load."""
     _needs_torch()
-    from controller.plants.cooling.evaluate import evaluate_bundle
+    from controller.plants.cooling.training.evaluate import evaluate_bundle
 
     evaluate_bundle(site, bundle, seeds)
 

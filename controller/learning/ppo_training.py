@@ -12,7 +12,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from controller.learning.cloning import clone, watch
 from controller.learning.environment import PracticeEnv
 from controller.learning.export import export_actor
-from controller.learning.randomisation import randomisation_of
+from controller.plants.cooling.training.randomisation import randomisation_of
 from controller.learning.spec import Ppo, TrainingSpec
 from controller.learning.tensors import Tensors
 from safety.envelope import Envelope

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from controller.learning.randomisation import RandomisationSpec, randomisation_of
+from controller.plants.cooling.training.randomisation import RandomisationSpec, randomisation_of
 from controller.learning.spec_types import Count, Number, Positive, SpecModel, TrainingError
 
 

@@ -15,10 +15,10 @@ from controller.learning.conformal import described
 from controller.learning.ppo_training import Practised, practise
 from controller.learning.spec import TrainingSpec, load_training
 from controller.learning.tensors import Tensors, input_specs, output_specs
-from controller.plants.cooling.evaluate import evaluate_seeds
-from controller.plants.cooling.novelty_data import false_refusals, fitted, live_through
-from controller.plants.cooling.score_card import shown
-from controller.plants.cooling.training_site import Ground, ground_of
+from controller.plants.cooling.training.evaluate import evaluate_seeds
+from controller.plants.cooling.training.novelty_data import false_refusals, fitted, live_through
+from controller.plants.cooling.training.score_card import shown
+from controller.plants.cooling.training.training_site import Ground, ground_of
 from controller.policies.bundle import write_bundle
 from controller.policies.manifest import Manifest, Training
 from controller.policies.trust import key_id, read_or_make_key

@@ -2,7 +2,7 @@ import pytest
 
 from controller.learning.spec import TrainingSpec, load_training
 from controller.learning.tensors import Tensors, input_specs, output_specs
-from controller.plants.cooling.training_site import Ground, ground_of
+from controller.plants.cooling.training.training_site import Ground, ground_of
 from simulators.cooling.world.signals import setpoint_specs, signal_specs
 from tests.paths import ROOT
 

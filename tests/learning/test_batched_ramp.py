@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.learning.batched_ramp import limits_of
-from controller.plants.cooling.training_site import Ground
+from controller.plants.cooling.training.training_site import Ground
 from safety.envelope import fresh_memory
 from safety.ramp import ramp
 from safety.rules.base import Situation

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from controller.learning.batched_ramp import Limits, limits_of
-from controller.learning.randomisation import AutomaticSpec, RandomisationSpec
+from controller.plants.cooling.training.randomisation import AutomaticSpec, RandomisationSpec
 from controller.learning.spec import TrainingSpec
 from controller.learning.tensors import Tensors
-from controller.plants.cooling.training_site import Ground
+from controller.plants.cooling.training.training_site import Ground
 from controller.policies.graph import inspect
 from simulators.cooling.episode import Episodes, Measured
 from simulators.cooling.world.scenario import scenario

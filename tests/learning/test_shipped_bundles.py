@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from controller.plants.cooling.score_card import WEEKS
-from controller.plants.cooling.training_site import Ground
+from controller.plants.cooling.training.score_card import WEEKS
+from controller.plants.cooling.training.training_site import Ground
 from controller.policies.bundle import Bundle, load_bundle
 from controller.policies.client import ChildCandidate
 from controller.policies.features import DAY_US

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from controller.errors import SettingsError
-from controller.learning.randomisation import randomisation_of
+from controller.plants.cooling.training.randomisation import randomisation_of
 from controller.learning.spec import TrainingError, load_training
-from controller.plants.cooling.training_site import ground_of
+from controller.plants.cooling.training.training_site import ground_of
 from simulators.cooling.world.randomisation import Automatic, lognormal, normal, plausible, uniform
 from tests.learning.conftest import DEMO
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from controller.learning.tensors import Tensors
-from controller.plants.cooling.evaluate import evaluate, evaluate_seeds
-from controller.plants.cooling.score_card import WEEKS, held_out_weeks, shown
-from controller.plants.cooling.training_site import Ground
+from controller.plants.cooling.training.evaluate import evaluate, evaluate_seeds
+from controller.plants.cooling.training.score_card import WEEKS, held_out_weeks, shown
+from controller.plants.cooling.training.training_site import Ground
 from safety.rules.state_rules import Novelty
 
 pytestmark = pytest.mark.needs("torch")
 if find_spec("torch"):
-    from controller.plants.cooling.bad_bundles import reckless, stuck
+    from controller.plants.cooling.training.bad_bundles import reckless, stuck
 
 STEPS = 24
 
@@ -58,7 +58,7 @@ def test_the_mean_row_keeps_the_hottest_moment_of_all_seeds(monkeypatch: pytest.
     def fake(graph: bytes, manifest: object, tensors: object, ground: object, seed: int) -> dict[str, dict[str, float]]:
         return {"candidate": {"saving_frac": seed / 10, "hottest_c": 20.0 + seed}}
 
-    monkeypatch.setattr("controller.plants.cooling.evaluate.evaluate", fake)
+    monkeypatch.setattr("controller.plants.cooling.training.evaluate.evaluate", fake)
     nothing = SimpleNamespace()
     table = evaluate_seeds(b"", nothing, nothing, nothing, (1, 3), lambda line: None)  # type: ignore[arg-type]
     assert table["mean"]["candidate"] == {"saving_frac": 0.2, "hottest_c": 23.0}

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from controller.learning.batched_ramp import limits_of
 from controller.learning.conformal import statistics_of
 from controller.learning.tensors import Tensors
-from controller.plants.cooling.evaluate import Year, trimming
-from controller.plants.cooling.score_card import WEEKS
-from controller.plants.cooling.training_site import Ground
+from controller.plants.cooling.training.evaluate import Year, trimming
+from controller.plants.cooling.training.score_card import WEEKS
+from controller.plants.cooling.training.training_site import Ground
 from controller.policies.manifest import NoveltyStatistics
 from controller.policies.novelty import score
 from controller.policies.server import load

@@ -18,8 +18,8 @@ from controller.learning.batched_ramp import limits_of
 from controller.learning.spec import TrainingError
 from controller.learning.tensors import Tensors
 from controller.plants.cooling.incumbent import follow
-from controller.plants.cooling.score_card import WEEKS, Score, held_out_weeks, mean_of, shown
-from controller.plants.cooling.training_site import Ground, ground_of
+from controller.plants.cooling.training.score_card import WEEKS, Score, held_out_weeks, mean_of, shown
+from controller.plants.cooling.training.training_site import Ground, ground_of
 from controller.policies.bundle import load_bundle
 from controller.policies.manifest import Manifest
 from controller.policies.novelty import SIGNAL as NOVELTY

@@ -1,4 +1,4 @@
-"""Three bundles that are bad on purpose, to show that the rollout stops them: `python -m controller.plants.cooling.bad_bundles`.
+"""Three bundles that are bad on purpose, to show that the rollout stops them: `python -m controller.plants.cooling.training.bad_bundles`.
 
     reckless     asks for settings far outside the envelope; refused on every tick, so it must not leave shadow
     stuck        hardly moves from cold water, cold air and fast fans: safe, wasteful; must not leave 25 %
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from controller.learning.export import OPSET
-from controller.plants.cooling.novelty_data import SEEDS, fitted, live_through
-from controller.plants.cooling.training_site import Ground, ground_of
+from controller.plants.cooling.training.novelty_data import SEEDS, fitted, live_through
+from controller.plants.cooling.training.training_site import Ground, ground_of
 from controller.policies.bundle import Bundle, load_bundle, write_bundle
 from controller.policies.manifest import InputSpec, Manifest, OutputSpec, Training
 from controller.policies.trust import TrustStore, read_or_make_key
@@ -119,7 +119,7 @@ def make(candidate: Bundle, ground: Ground, out: Path, key: Path) -> None:
         "stuck": (stuck(manifest), manifest.inputs),
         "slow-drift": (slow_drift(candidate), late),
     }
-    training = Training(command="python -m controller.plants.cooling.bad_bundles", seed=7, algorithm="bad on purpose")
+    training = Training(command="python -m controller.plants.cooling.training.bad_bundles", seed=7, algorithm="bad on purpose")
     for name, (graph, inputs) in graphs.items():
         changes = {"name": name, "inputs": inputs, "training": training, "score": {}}
         bad = manifest.model_copy(update={**changes, "weights_sha256": hashlib.sha256(graph).hexdigest()})
@@ -131,7 +131,7 @@ def make(candidate: Bundle, ground: Ground, out: Path, key: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m controller.plants.cooling.bad_bundles", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m controller.plants.cooling.training.bad_bundles", description=__doc__)
     parser.add_argument("--site", type=Path, default=Path("deploy/sites/demo"))
     parser.add_argument("--key", type=Path, default=Path(".understudy/signing-key.pem"))
     chosen = parser.parse_args(arguments)

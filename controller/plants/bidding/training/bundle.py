@@ -1,6 +1,6 @@
 """The candidate of the bidding demo: a small law fitted on days the account does not live through, as a signed bundle.
 
-    python -m controller.plants.bidding.bundle --key KEY OUT
+    python -m controller.plants.bidding.training.bundle --key KEY OUT
 
 Per campaign, a multiplier that is right on an average day, corrected by how far spending is from its plan:
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from controller.learning.conformal import described
-from controller.plants.bidding.novelty_data import (
+from controller.plants.bidding.training.novelty_data import (
     CALIBRATION_DAYS,
     FIT_DAYS,
     UNSEEN_DAYS,
@@ -218,7 +218,7 @@ def manifest(site: Site, policy: bytes, score: dict[str, float]) -> Manifest:
         weights_sha256=hashlib.sha256(policy).hexdigest(),
         envelope_digest=load_envelope(site.folder / site.settings.files.envelope).digest,
         training=Training(
-            command="python -m controller.plants.bidding.bundle", seed=settings.account, algorithm="grid search"
+            command="python -m controller.plants.bidding.training.bundle", seed=settings.account, algorithm="grid search"
         ),
         score=score,
     )
@@ -226,7 +226,7 @@ def manifest(site: Site, policy: bytes, score: dict[str, float]) -> Manifest:
 
 def main(argv: list[str] | None = None) -> None:
     """Fit, compare, export, sign."""
-    parser = argparse.ArgumentParser(prog="controller.plants.bidding.bundle")
+    parser = argparse.ArgumentParser(prog="controller.plants.bidding.training.bundle")
     parser.add_argument("out", type=Path, help="folder of the new bundle")
     parser.add_argument(
         "--key", type=Path, required=True, help="private key; made, with its `.pub`, if it is not there"

@@ -9,14 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Generic, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from controller.errors import SettingsError
 from controller.loop.tick import Companions
 from controller.ports import Incumbent, Plant
-from controller.settings import PlantModel, PlantSettings, Site
+from controller.settings import PlantModel, PlantSettings, Site, load_site
 from safety.envelope import Envelope
 from safety.values import Observation, Proposal
+
+if TYPE_CHECKING:
+    from controller.learning.training_site import TrainingSite
 
 GROUP = "understudy.plants"
 DISTRIBUTION = "understudy"
@@ -62,12 +65,14 @@ class PlantKind(Generic[PlantModel]):
     """What an entry point of the group names.
 
     `settings` is the model of the table `[plant.<kind>]`; `incumbents` are the values that `incumbent.kind` may have;
-    `build` makes the plant. `push` says that the plant keeps its own loop.
+    `build` makes the plant; `training` makes what `understudy train` and `evaluate` need of a site's folder, None where the
+    plant has no training. `push` says that the plant keeps its own loop.
     """
 
     settings: type[PlantModel]
     incumbents: tuple[str, ...]
     build: Callable[[Setting, PlantModel], PlantKit]
+    training: "Callable[[Path, PlantModel], TrainingSite[Any]] | None" = None
     push: bool = False
 
 
@@ -80,6 +85,18 @@ def kit_for(setting: Setting) -> PlantKit:
 def check_plant(site: Site) -> None:
     """Check kind, own table and incumbent of a site's plant without setting it up. Raises SettingsError."""
     _checked(site, kind_of(site.settings.plant))
+
+
+def training_site(folder: Path) -> "TrainingSite[Any]":
+    """The site in `folder` as training needs it. Raises SettingsError where its plant cannot be trained for."""
+    site = load_site(folder)
+    kind = kind_of(site.settings.plant)
+    settings = _checked(site, kind)
+    if kind.training is None:
+        raise SettingsError(
+            f"site `{folder}`: plant kind `{site.settings.plant.kind}` has no training: name another site"
+        )
+    return kind.training(folder, settings)
 
 
 def kind_of(plant: PlantSettings) -> PlantKind[Any]:

@@ -1,7 +1,13 @@
 """The entry point of the cooling plant. What it needs is imported when a plant is built: others ask the kind itself only."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from controller.plants.cooling.settings import CoolingSettings
 from controller.plants.registry import PlantKind, PlantKit, Setting
+
+if TYPE_CHECKING:
+    from controller.plants.cooling.training.training_site import CoolingTrainingSite
 
 
 def build(setting: Setting, settings: CoolingSettings) -> PlantKit:
@@ -16,4 +22,11 @@ def build(setting: Setting, settings: CoolingSettings) -> PlantKit:
     return PlantKit(hall, TrimAndRespond(settings.zones), hall.lanes, hall.close, twins)
 
 
-KIND = PlantKind(CoolingSettings, ("trim_and_respond",), build)
+def training(folder: Path, settings: CoolingSettings) -> "CoolingTrainingSite":
+    """The site in `folder` as training needs it."""
+    from controller.plants.cooling.training.training_site import training_site
+
+    return training_site(folder, settings)
+
+
+KIND = PlantKind(CoolingSettings, ("trim_and_respond",), build, training)

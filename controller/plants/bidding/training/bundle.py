@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from controller.learning.conformal import described
+from controller.plants.bidding.settings import BiddingSettings
 from controller.plants.bidding.training.novelty_data import (
     CALIBRATION_DAYS,
     FIT_DAYS,
@@ -31,7 +32,6 @@ from controller.plants.bidding.training.novelty_data import (
     fitted,
     live_through,
 )
-from controller.plants.bidding.settings import BiddingSettings
 from controller.policies.bundle import write_bundle
 from controller.policies.manifest import InputSpec, Manifest, OutputSpec, Training
 from controller.policies.trust import read_or_make_key
@@ -218,7 +218,9 @@ def manifest(site: Site, policy: bytes, score: dict[str, float]) -> Manifest:
         weights_sha256=hashlib.sha256(policy).hexdigest(),
         envelope_digest=load_envelope(site.folder / site.settings.files.envelope).digest,
         training=Training(
-            command="python -m controller.plants.bidding.training.bundle", seed=settings.account, algorithm="grid search"
+            command="python -m controller.plants.bidding.training.bundle",
+            seed=settings.account,
+            algorithm="grid search",
         ),
         score=score,
     )

@@ -15,8 +15,8 @@ from controller.learning.batched_ramp import limits_of
 from controller.learning.conformal import statistics_of
 from controller.learning.tensors import Tensors
 from controller.plants.cooling.training.evaluate import Year, trimming
+from controller.plants.cooling.training.hall import Hall
 from controller.plants.cooling.training.score_card import WEEKS
-from controller.plants.cooling.training.training_site import Ground
 from controller.policies.manifest import NoveltyStatistics
 from controller.policies.novelty import score
 from controller.policies.server import load
@@ -47,11 +47,11 @@ class Rows:
 
 
 def live_through(
-    graph: bytes, tensors: Tensors, ground: Ground, steps: int = WEEK_NODES, seeds: Sequence[int] = SEEDS
+    graph: bytes, tensors: Tensors, hall: Hall, steps: int = WEEK_NODES, seeds: Sequence[int] = SEEDS
 ) -> list[Rows]:
     """The rows of every driver, over `steps` of each week and every seed."""
     return [
-        Rows(driver, np.concatenate([_year(graph, tensors, ground, driver, seed, steps) for seed in seeds], axis=1))
+        Rows(driver, np.concatenate([_year(graph, tensors, hall, driver, seed, steps) for seed in seeds], axis=1))
         for driver in DRIVERS
     ]
 
@@ -72,11 +72,11 @@ def false_refusals(statistics: NoveltyStatistics, lived: Sequence[Rows], thin: i
     return {driver: round(float(share), 5) for driver, share in shares.items()}
 
 
-def _year(graph: bytes, tensors: Tensors, ground: Ground, driver: str, seed: int, steps: int) -> Floats:
+def _year(graph: bytes, tensors: Tensors, hall: Hall, driver: str, seed: int, steps: int) -> Floats:
     """Rows [weeks, steps / EVERY, d] of one driver and seed."""
     run = load(policy_wire.Load(graph, len(tensors.inputs), len(tensors.outputs)))
-    year, limits = Year(ground, seed, steps), limits_of(ground.envelope)
-    trim, since = trimming(TrimConfig(zones=ground.zones), year.measured), np.ones(year.measured.setpoints.shape)
+    year, limits = Year(hall, seed, steps), limits_of(hall.envelope)
+    trim, since = trimming(TrimConfig(zones=hall.zones), year.measured), np.ones(year.measured.setpoints.shape)
     kept = []
     for tick in range(steps):
         seen, applied, taken_at = year.voted, year.measured.setpoints, year.taken_at

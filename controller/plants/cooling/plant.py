@@ -1,6 +1,6 @@
 """The simulated cooling hall behind the plant port: real weather, several lanes, resumable to the bit.
 
-Lane 0 is the plant. The others are twins that live through the same weather and load under other controllers, so that
+Lane 0 is the plant. The others are twins that meet the same weather and load under other controllers, so that
 the report can say what each would have cost. A period is integrated in one go, and read out sub-step by sub-step; when
 a guard changes the command in between, it is integrated again from there.
 """
@@ -144,7 +144,7 @@ class CoolingHall:
         self._columns = {spec.name: column for column, spec in enumerate(specs)}
         self._setpoint_names = [spec.name for spec in self._specs]
         self._ready = prepare(world.params(), SUB_STEP_S, len(LANES))
-        same = np.zeros(len(LANES), dtype=np.int64)  # every lane lives through the noise of lane 0
+        same = np.zeros(len(LANES), dtype=np.int64)  # every lane has the noise of lane 0
         self._source = DisturbanceSource(world, seed, same, same + start_node(start, site.settings.timezone))
         self._sensors = Redundancy(seed, same, cooling.zones)
         self._local = start_setpoints(cooling.zones, 1)[0]
@@ -188,8 +188,8 @@ class CoolingHall:
         setpoints = in_force(self._standing, self.now_us)
         self._set(0, setpoints)
         _, does = self._read(0)
-        told = dict(zip(self._setpoint_names, does, strict=True))
-        return Receipt(decision, setpoints, told, self.now_us, accepted=not detail, detail=detail)
+        read_back = dict(zip(self._setpoint_names, does, strict=True))
+        return Receipt(decision, setpoints, read_back, self.now_us, accepted=not detail, detail=detail)
 
     def command(self, lane: int, setpoints: Setpoints | None) -> None:
         """Command a twin; None leaves it to the local system."""

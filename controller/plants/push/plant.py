@@ -36,7 +36,7 @@ class Pushed:
         self._seen, self.wanted = seen, wanted
 
     def observe(self) -> Observation:
-        """The last question. If the plant does not say what is in force, it is what it was last told."""
+        """The last question. If the plant does not say what is in force, it is our last command that it took."""
         assert self._seen is not None, "`ask` comes first"
         if self._seen.applied is None and self._seen.readback is None:
             return replace(self._seen, applied=in_force(self._standing, self._seen.taken_at))

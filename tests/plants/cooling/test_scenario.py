@@ -1,4 +1,4 @@
-"""What `[plant.cooling]` says about load and date is what the hall lives through."""
+"""What `[plant.cooling]` says about load and date is what the hall meets."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The candidate of the bidding demo: a small law fitted on days the account does not live through, as a signed bundle.
+"""The candidate of the bidding demo: a small law fitted on days that no run of the account has, as a signed bundle.
 
     python -m controller.plants.bidding.training.bundle --key KEY OUT
 
@@ -30,7 +30,7 @@ from controller.plants.bidding.training.novelty_data import (
     UNSEEN_DAYS,
     false_refusals,
     fitted,
-    live_through,
+    service_rows,
 )
 from controller.policies.bundle import write_bundle
 from controller.policies.manifest import InputSpec, Manifest, OutputSpec, Training
@@ -241,9 +241,9 @@ def main(argv: list[str] | None = None) -> None:
     score = scorecard(settings, law)
     policy = graph(law)
     envelope, plain = load_envelope(site.folder / site.settings.files.envelope), manifest(site, policy, score)
-    lived = live_through(site, envelope, plain, policy, FIT_DAYS + CALIBRATION_DAYS + UNSEEN_DAYS)
-    statistics = fitted(lived)
-    novelty = described(statistics, false_refusals(statistics, lived))
+    served = service_rows(site, envelope, plain, policy, FIT_DAYS + CALIBRATION_DAYS + UNSEEN_DAYS)
+    statistics = fitted(served)
+    novelty = described(statistics, false_refusals(statistics, served))
     card = {
         **score,
         "base": law.base.tolist(),

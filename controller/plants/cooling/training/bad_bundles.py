@@ -25,7 +25,7 @@ from onnx import TensorProto, compose, helper, numpy_helper
 from controller.learning.evaluate import bundle_tensors
 from controller.learning.export import OPSET
 from controller.plants.cooling.settings import CoolingSettings
-from controller.plants.cooling.training.novelty_data import SEEDS, fitted, live_through
+from controller.plants.cooling.training.novelty_data import SEEDS, fitted, service_rows
 from controller.plants.cooling.training.training_site import CoolingTrainingSite, training_site
 from controller.policies.bundle import Bundle, load_bundle, write_bundle
 from controller.policies.manifest import InputSpec, Manifest, OutputSpec, Training
@@ -82,7 +82,7 @@ def stuck(manifest: Manifest) -> bytes:
 def slow_drift(candidate: Bundle) -> bytes:
     """[batch, inputs + 1] -> (1 - d) * candidate + d * wasteful, where d grows with the year.
 
-    It is told the time of year by one feature more than the candidate has, `year_cos`, its last.
+    Its last feature, `year_cos`, is one that the candidate does not have: the time of year.
     """
     manifest = candidate.manifest
     inputs, outputs = len(manifest.inputs), len(manifest.outputs)
@@ -131,8 +131,8 @@ def make(candidate: Bundle, site: CoolingTrainingSite, out: Path, key: Path) -> 
         changes = {"name": name, "inputs": inputs, "training": training, "score": {}}
         bad = manifest.model_copy(update={**changes, "weights_sha256": hashlib.sha256(graph).hexdigest()})
         if name != "reckless":
-            lived = live_through(graph, bundle_tensors(bad, site), site, DAYS * NODES_PER_DAY, SEEDS[:1])
-            bad = bad.model_copy(update={"novelty": fitted(lived)})
+            served = service_rows(graph, bundle_tensors(bad, site), site, DAYS * NODES_PER_DAY, SEEDS[:1])
+            bad = bad.model_copy(update={"novelty": fitted(served)})
         write_bundle(out / name, bad, graph, {"note": "bad on purpose: never serve it but to see it stopped"}, signing)
 
 

@@ -14,7 +14,7 @@ from controller.plants.cooling.settings import CoolingSettings
 from controller.plants.cooling.training import score_card
 from controller.plants.cooling.training.evaluate import evaluate_seeds
 from controller.plants.cooling.training.hall import Hall
-from controller.plants.cooling.training.novelty_data import false_refusals, fitted, live_through
+from controller.plants.cooling.training.novelty_data import false_refusals, fitted, service_rows
 from controller.plants.cooling.training.practice import PracticeHalls
 from controller.plants.cooling.training.randomisation import randomisation_of
 from controller.plants.cooling.training.spec import CoolingSpec, load_spec
@@ -41,9 +41,9 @@ class CoolingTrainingSite(Hall):
 
     def novelty(self, graph: bytes, tensors: Tensors) -> tuple[NoveltyStatistics, Mapping[str, float]]:
         """Statistics of a year of service, and the shares of weeks never practised on that they refuse, by driver."""
-        lived = live_through(graph, tensors, self)
-        statistics = fitted(lived)
-        return statistics, false_refusals(statistics, lived)
+        served = service_rows(graph, tensors, self)
+        statistics = fitted(served)
+        return statistics, false_refusals(statistics, served)
 
     def evaluate(self, graph: bytes, manifest: Manifest, tensors: Tensors, seeds: Sequence[int], say: Say) -> Table:
         """A year of the candidate beside the incumbent and the best static setpoints, for each seed."""

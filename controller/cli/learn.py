@@ -28,7 +28,7 @@ def train(
 
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
-    seeds: Annotated[int, typer.Option(help="How many years of disturbances.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="How many years of disturbances.")] = 3,
     site: SiteOption = DEMO,
 ) -> None:
     """A year of a bundle beside the incumbent and the best static setting, on the same weather and load."""

@@ -17,7 +17,7 @@ from controller.loop.checkpoint import LoopState
 from controller.loop.operator_commands import Operators
 from controller.loop.report import report_of
 from controller.loop.status_publisher import About, LiveStatus
-from controller.loop.tick import Parts, PlantLoop, Watcher
+from controller.loop.tick import Companions, Parts, PlantLoop, Watcher
 from controller.metrics.control import ControlMetrics, control_registry
 from controller.plants.real_time import Paced
 from controller.plants.registry import Setting, check_plant, kit_for
@@ -246,7 +246,7 @@ class ControlSystem:
             deadbands=loaded.site.settings.deadbands,
             epoch=_next_epoch(state),
             wall_us=lambda: time.monotonic_ns() // 1000,
-            companions=self.kit.companions,
+            companions=self.kit.companions or Companions(),
             watchers=watchers,
             meter=NoveltyMeter(loaded.bundle.manifest),
         )

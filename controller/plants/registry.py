@@ -6,20 +6,19 @@ otherwise it is not even imported.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from controller.errors import SettingsError
-from controller.ports import Incumbent, Plant
+from controller.ports import Companions, Incumbent, Plant
 from controller.settings import PlantModel, PlantSettings, Site, load_site
 from safety.envelope import Envelope
 from safety.values import Observation, Proposal
 
 if TYPE_CHECKING:
     from controller.learning.training_site import TrainingSite
-    from controller.loop.tick import Companions
 
 GROUP = "understudy.plants"
 DISTRIBUTION = "understudy"
@@ -56,7 +55,7 @@ class PlantKit:
     incumbent: Incumbent
     lanes: Callable[[], LaneTotals]
     close: Callable[[], None] = lambda: None
-    companions: "Companions | None" = None
+    companions: Companions = field(default_factory=Companions)
     pushed: PushPlant | None = None
 
 

@@ -68,21 +68,8 @@ PLANT_WORDS = {
     *("energy", "hall", "heat", "hot", "impression", "inlet", "joule", "kelvin", "kwh", "supply", "temperature"),
     *("tower", "weather"),
 }
-# What is still there, until the outcome is in the plant's own unit. Nothing is added here.
-PLANT_WORDS_UNTIL_OWN_UNITS = {
-    "console/templates/index.html": "temperature",
-    "console/trends.py": "temperature",
-    "loop/evidence.py": "degree energy hot kwh",
-    "loop/report.py": "energy kwh",
-    "loop/status_publisher.py": "energy kwh",
-    "metrics/catalogue.py": "celsius energy joule temperature",
-    "metrics/dashboards.py": "celsius energy joule temperature",
-    "metrics/live.py": "celsius energy joule kwh",
-    "rollout/checks.py": "degree energy hot",
-    "rollout/gates.py": "energy",
-    "rollout/plan.py": "degree energy",
-    "rollout/spec.py": "degree energy",
-}
+# What reads files of an older schema names its keys.
+OLD_KEYS = {"rollout/schema_1.py": "degree energy"}
 
 
 def modules(package: str) -> list[Path]:
@@ -287,7 +274,7 @@ def test_shared_rooms_name_no_plants_quantities() -> None:
                 continue
             if words := named_plants(path):
                 found[path.relative_to(ROOT / "controller").as_posix()] = " ".join(sorted(words))
-    assert found == PLANT_WORDS_UNTIL_OWN_UNITS
+    assert found == OLD_KEYS
 
 
 @pytest.mark.parametrize(
@@ -347,6 +334,21 @@ def _cycle(edges: dict[str, set[str]]) -> list[str] | None:
         return None
 
     return next((found for name in sorted(edges) if (found := visit(name, [])) is not None), None)
+
+
+def test_shared_rooms_name_no_plants_outcome() -> None:
+    rooms = [ROOT / "controller" / room for room in ("loop", "records", "rollout", "console", "metrics", "api", "cli")]
+    named = re.compile(r"energy|kwh|joule|degree.minutes|celsius|temperature", re.IGNORECASE)
+    # These two read what earlier versions wrote.
+    readers = {ROOT / "shadow" / "evidence" / "migrate.py", ROOT / "controller" / "rollout" / "schema_1.py"}
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for room in (ROOT / "shadow", *rooms)
+        for path in (*room.rglob("*.py"), *room.rglob("*.html"))
+        for match in named.finditer(path.read_text())
+        if path not in readers
+    ]
+    assert found == []
 
 
 def test_there_is_no_utils() -> None:

@@ -41,6 +41,8 @@ class View:
         if not status:
             return
         seen = json.loads(status)
+        if "cost" not in seen:  # left by an earlier version; this one's own follows
+            return
         if self.live is not None:
             self.live.update(self._screen(seen))
         elif (week := (seen["at_us"] - self.start_us) // (7 * 86400 * 1_000_000)) != self._week:
@@ -57,7 +59,7 @@ class View:
             rows.add_row("mode", Text(f"{seen['mode']}{_since(seen)}", style=LOUD))
         rows.add_row("stage", Text(f"{seen['stage']}   {seen['stage_status']}"))
         rows.add_row("stages", _stages(seen))
-        rows.add_row("energy", _energy(seen["energy_kwh"]))
+        rows.add_row("cost", _cost(seen["cost"]))
         rows.add_row("outside limits", _breaches(seen["breach_s"]))
         rows.add_row("vetoes", _vetoes(seen))
         for index, check in enumerate(_open_checks(seen)):
@@ -106,14 +108,17 @@ def _stages(seen: dict[str, Any]) -> Text:
     return text
 
 
-def _energy(energy: dict[str, float]) -> Text:
-    base = energy.get("incumbent") or 0.0
+def _cost(cost: dict[str, Any]) -> Text:
+    """What the incumbent alone would have cost, and every other lane against it; without twins, the plant's own cost."""
+    lanes, what = cost["lanes"], f"{cost['unit']} {cost['name'].replace('_', ' ')}".strip()
+    base = lanes.get("incumbent") or 0.0
     if not base:
-        return Text("nothing used yet", style=QUIET)
+        own = lanes.get("applied") or 0.0
+        return Text(f"{own:,.0f} {what}", style=QUIET)
     parts = [
-        f"{name.replace('_', ' ')} {value / base - 1:+.1%}" for name, value in energy.items() if name != "incumbent"
+        f"{name.replace('_', ' ')} {value / base - 1:+.1%}" for name, value in lanes.items() if name != "incumbent"
     ]
-    return Text(f"incumbent alone {base:,.0f} kWh   " + "   ".join(parts))
+    return Text(f"incumbent alone {base:,.0f} {what}   " + "   ".join(parts))
 
 
 def _breaches(breach_s: dict[str, float]) -> Text:
@@ -130,9 +135,9 @@ def _vetoes(seen: dict[str, Any]) -> Text:
 
 
 def _line(seen: dict[str, Any], start_us: int) -> str:
-    energy = seen["energy_kwh"]
-    base = energy.get("incumbent") or 0.0
-    saved = f"candidate {energy['candidate'] / base - 1:+.1%} energy, " if base and "candidate" in energy else ""
+    cost = seen["cost"]["lanes"]
+    base = cost.get("incumbent") or 0.0
+    saved = f"candidate {cost['candidate'] / base - 1:+.1%} cost, " if base and "candidate" in cost else ""
     return (
         f"day {_days(seen, start_us):6.1f}  {seen['stage']:>7} {seen['stage_status'][:40]:<12} "
         f"{'' if seen['mode'] in ('shadow', 'rollout', 'completed') else seen['mode'].upper() + '  '}"

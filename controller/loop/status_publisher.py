@@ -12,7 +12,8 @@ from controller.loop.checkpoint import LoopState
 from controller.loop.guarding import is_driving
 from controller.loop.operator_commands import Operators
 from controller.loop.parts import Tick, Watcher
-from controller.ports import Event
+from controller.loop.report import measured
+from controller.ports import Event, OutcomeSpec
 from controller.records.decision import Decision
 from controller.rollout.blocks import block_of
 from controller.rollout.breakers import read_breakers
@@ -46,6 +47,7 @@ class About:
     candidate: str
     policy_digest: str
     kernel_digest: str
+    outcome: OutcomeSpec
 
 
 class LiveStatus(Watcher):
@@ -98,7 +100,7 @@ class LiveStatus(Watcher):
     def status(self, tick: Tick) -> dict[str, Any]:
         """The whole status; its fields are described in docs/reference/live-status.md."""
         decision, ruling, state = tick.decision, tick.ruling, tick.state
-        seen, rollout, lanes = decision.observation, state.rollout, self.lanes()
+        seen, rollout, lanes, outcome = decision.observation, state.rollout, self.lanes(), self.about.outcome
         return {
             "plant": seen.plant,
             "at_us": seen.taken_at,
@@ -122,7 +124,8 @@ class LiveStatus(Watcher):
             "vetoes": dict(state.counters.vetoes),
             "escapes": state.counters.escapes,
             "breach_s": lanes["breach_s"],
-            "energy_kwh": lanes["energy_kwh"],
+            "cost": measured(outcome.cost, lanes["cost"]),
+            "guards": [measured(guard, lanes[guard.name]) for guard in outcome.guards],
             "trips": self._trips(state),
             "latches": [latch.rule for latch in state.memory.latches],
             "breaker": self._breaker(state),

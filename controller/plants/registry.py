@@ -47,8 +47,8 @@ class PushPlant(Plant, Protocol):
 class PlantKit:
     """A plant behind its port, with the incumbent that runs it and what is measured beside it.
 
-    `lanes` gives `energy_kwh` and `breach_s` by lane (`applied`, and twins if there are any); `companions` commands twins;
-    `pushed` is the plant once more if it keeps its own loop.
+    `lanes` gives `cost`, each guard by its name and `breach_s`, by lane (`applied`, and twins if there are any);
+    `companions` commands twins; `pushed` is the plant once more if it keeps its own loop.
     """
 
     plant: Plant

@@ -68,6 +68,15 @@ class SignalStatus(_Part):
     high: float | None = None
 
 
+class Measured(_Part):
+    """A quantity that the plant declares, with what each lane has come to since the start of the run, in `unit`."""
+
+    name: str = ""
+    unit: str = ""
+    label: str = ""
+    lanes: dict[str, float | None] = {}
+
+
 class Trip(_Part):
     """A latched switch back to the incumbent. `active`: its cause is still there."""
 
@@ -173,7 +182,8 @@ class PlantStatus(_Part):
     vetoes: dict[str, int] = {}
     escapes: int = 0
     breach_s: dict[str, float | None] = {}
-    energy_kwh: dict[str, float | None] = {}
+    cost: Measured = Measured()
+    guards: list[Measured] = []
     trips: list[Trip] = []
     latches: list[str] = []
     breaker: Breaker = Breaker()

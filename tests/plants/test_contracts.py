@@ -7,7 +7,7 @@ from controller.plants.bidding.settings import BiddingSettings
 from controller.plants.cooling.plant import CoolingHall
 from controller.plants.cooling.settings import CoolingSettings
 from controller.plants.push.plant import Pushed
-from controller.plants.push.settings import PushSettings
+from controller.plants.push.settings import PushedCost, PushedGuard, PushSettings
 from controller.ports import Plant
 from controller.settings import FilesSettings, Site, load_site
 from controller.testing.plants import PlantContract, SimulatedPlantContract
@@ -18,7 +18,11 @@ from simulators.cooling.world.signals import setpoint_specs
 from tests.paths import ROOT
 
 SITES = ROOT / "deploy" / "sites"
-PUSH = PushSettings(power_signal="power_kw", covariate_signals=["outdoor_c"])
+PUSH = PushSettings(
+    cost=PushedCost(name="energy", unit="kWh", label="Energy", per_hour_signal="power_kw"),
+    guards=[PushedGuard(name="warm", unit="K min", label="Too warm", signals=["outdoor_c"], above=10.0)],
+    covariate_signals=["outdoor_c"],
+)
 PUSHED = Observation("hall", "", 1_700_000_000_000_000, {"power_kw": Signal(300.0), "outdoor_c": Signal(12.0)})
 
 
@@ -54,7 +58,7 @@ class TestPushed(PlantContract):
     period_us = 300_000_000
 
     def plant(self, folder: Path) -> Plant:
-        plant = Pushed(_pushing(folder), PUSH)
+        plant = Pushed(_pushing(folder), PUSH, load_envelope(SITES / "demo" / "envelope.toml"))
         plant.ask(PUSHED, Proposal(Source.INCUMBENT, {"supply_air_c": 20.0}))
         return plant
 

@@ -7,7 +7,7 @@ from controller.plants.registry import PlantKind, PlantKit, Setting
 
 def build(setting: Setting, settings: PushSettings) -> PlantKit:
     """The plant that asks us; its own controller's command comes with each question."""
-    plant = Pushed(setting.site, settings)
+    plant = Pushed(setting.site, settings, setting.envelope)
     return PlantKit(plant, PushedIncumbent(plant), plant.lanes, pushed=plant)
 
 

@@ -37,7 +37,7 @@ from controller.records.shipper import Shipper
 from controller.records.spool import SqliteSpool
 from controller.records.spool_reader import SpoolReader
 from controller.records.store import Store
-from controller.rollout.spec import RolloutSpec, check_against, load_spec
+from controller.rollout.spec import RolloutSpec, check_against, check_guards, load_spec
 from controller.rollout.transitions import start
 from controller.settings import Site, load_site
 from safety.envelope import Envelope, fresh_memory
@@ -122,7 +122,11 @@ def rehearse(loaded: Loaded, seed: int = 1) -> None:
     """
     if loaded.site.settings.plant.simulated:
         with TemporaryDirectory() as folder:
-            kit_for(Setting(loaded.site, loaded.envelope, seed, Path(folder))).close()
+            kit = kit_for(Setting(loaded.site, loaded.envelope, seed, Path(folder)))
+            try:
+                check_guards(loaded.spec, (guard.name for guard in kit.plant.outcome_spec.guards))
+            finally:
+                kit.close()
 
 
 def _check_bundle(bundle: Bundle, envelope: Envelope) -> None:
@@ -213,6 +217,7 @@ class ControlSystem:
         self.candidate = _candidate(loaded, options)
         self.kit = kit_for(Setting(loaded.site, loaded.envelope, options.seed, state))
         self.plant, self.incumbent = self.kit.plant, self.kit.incumbent
+        check_guards(loaded.spec, (guard.name for guard in self.plant.outcome_spec.guards))
         self.operators = Operators(
             loaded.envelope.plant,
             OperatorQueue(state / "intents.sqlite"),
@@ -226,6 +231,7 @@ class ControlSystem:
             self.operators,
             self._site_status(),
             options.speed,
+            self.plant.outcome_spec,
             self.kit.lanes,
             self._policy_status,
         )
@@ -256,7 +262,7 @@ class ControlSystem:
     def report(self) -> dict[str, Any]:
         """What the run did, but for the wall clock's part."""
         start_us, now_us = self.loaded.site.start_us, self.plant.observe().taken_at
-        return report_of(self.loop.state, self.loaded.spec, start_us, now_us, self.kit.lanes())
+        return report_of(self.loop.state, self.loaded.spec, self.plant.outcome_spec, start_us, now_us, self.kit.lanes())
 
     def __enter__(self) -> "ControlSystem":
         return self

@@ -27,6 +27,11 @@ class Plant(Protocol):
     @property
     def simulated(self) -> bool: ...
 
+    @property
+    def outcome_spec(self) -> "OutcomeSpec":
+        """What each `outcome` measures, with units; constant during a run."""
+        ...
+
     def observe(self) -> Observation:
         """What is known now. Never raises for a bad sensor: that is a signal of bad quality."""
         ...
@@ -40,23 +45,56 @@ class Plant(Protocol):
         ...
 
     def outcome(self) -> "Outcome":
-        """What the plant did since `outcome` was last asked: energy, breaches, covariates."""
+        """What the plant did since `outcome` was last asked, in the quantities of `outcome_spec`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one control interval cost, and the circumstances that were not the controller's doing.
+class Quantity:
+    """One quantity that a plant measures: its key, its unit as people write it (empty for a plain number), its label."""
 
-    `covariates` are named so that evidence can adjust for them (weather, load); none of them may depend on commands.
+    name: str
+    unit: str
+    label: str
+
+
+RESERVED = ("cost", "breach_s")
+"""Keys that reports and `rollout.toml` use beside the names of guards."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeSpec:
+    """What a plant measures of every control interval. All of it is summed over intervals.
+
+    `cost` is to be made small; each of `guards` must not grow while it is; `covariates` explain the cost and depend on no
+    command. Raises ValueError where two quantities, or a guard and a reserved key, have the same name.
+    """
+
+    cost: Quantity
+    guards: tuple[Quantity, ...] = ()
+    covariates: tuple[Quantity, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [self.cost.name, *(guard.name for guard in self.guards), *(given.name for given in self.covariates)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two quantities of the outcome are named `{twice[0]}`: rename one")
+        if taken := [guard.name for guard in self.guards if guard.name in RESERVED]:
+            raise ValueError(f"a guard is named `{taken[0]}`, which is a reserved key: rename it")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one control interval came to, in the quantities and units of the plant's `OutcomeSpec`.
+
+    `cost` and each guard are NaN where the interval could not be measured. `breach_s` is the time outside hard limits [s].
     """
 
     from_us: int
     to_us: int
-    energy_kwh: float
-    breach_s: float
-    hot_degree_minutes: float
+    cost: float
+    guards: Mapping[str, float]
     covariates: Mapping[str, float]
+    breach_s: float
 
 
 class Incumbent(Protocol):

@@ -70,12 +70,42 @@ class BiddingSettings(_Model):
     credit_days: Annotated[int, Field(ge=1)] = 90
 
 
-class PushSettings(_Model):
-    """A plant that keeps its own loop: which of the signals it sends say what it costs, and when it is outside its limits."""
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
-    power_signal: str
+
+class PushedCost(_Model):
+    """What shall be small, as `name`, `unit` and `label`; the signal `per_hour_signal` says how much of it accrues per hour."""
+
+    name: Name
+    unit: str
+    label: str
+    per_hour_signal: str
+
+
+class PushedGuard(_Model):
+    """What must not grow: minutes times how far the highest of `signals` is `above` a value; `unit` is theirs times minutes."""
+
+    name: Name
+    unit: str
+    label: str
+    signals: list[str] = Field(min_length=1)
+    above: Number
+
+
+class PushSettings(_Model):
+    """A plant that keeps its own loop: what it costs by the signals it sends, and when it is outside its limits."""
+
+    cost: PushedCost
+    guards: list[PushedGuard] = Field(default_factory=list)
     covariate_signals: list[str] = Field(default_factory=list)
     limits: dict[str, Annotated[tuple[Number, Number], Field(strict=False)]] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "power_signal" in value:
+            raise ValueError("`power_signal` is now `cost.per_hour_signal`: write a table [plant.push.cost]")
+        return value
 
     @field_validator("limits")
     @classmethod

@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from controller.protocol.status import PlantStatus
+from controller.protocol.status import MeasuredStatus, PlantStatus
 
 QUIET, LOUD = "grey62", "bold yellow"
 
@@ -56,7 +56,7 @@ class TerminalView:
             rows.add_row("mode", Text(f"{seen.mode}{_since(seen)}", style=LOUD))
         rows.add_row("stage", Text(f"{seen.stage}   {seen.stage_status}"))
         rows.add_row("stages", _stages(seen))
-        rows.add_row("energy", _energy(seen.energy_kwh))
+        rows.add_row("cost", _cost(seen.cost))
         rows.add_row("outside limits", _breaches(seen.breach_s))
         rows.add_row("vetoes", _vetoes(seen))
         for index, check in enumerate(_open_checks(seen)):
@@ -105,16 +105,19 @@ def _stages(seen: PlantStatus) -> Text:
     return text
 
 
-def _energy(energy: dict[str, float | None]) -> Text:
-    base = energy.get("incumbent")
+def _cost(cost: MeasuredStatus) -> Text:
+    """What the incumbent alone would have cost, and every other lane against it; without twins, the plant's own cost."""
+    lanes, what = cost.lanes, f"{cost.unit} {cost.name.replace('_', ' ')}".strip()
+    base = lanes.get("incumbent")
     if not base:
-        return Text("nothing used yet", style=QUIET)
+        own = lanes.get("applied") or 0.0
+        return Text(f"{own:,.0f} {what}", style=QUIET)
     parts = [
         f"{name.replace('_', ' ')} {value / base - 1:+.1%}"
-        for name, value in energy.items()
+        for name, value in lanes.items()
         if name != "incumbent" and value is not None
     ]
-    return Text(f"incumbent alone {base:,.0f} kWh   " + "   ".join(parts))
+    return Text(f"incumbent alone {base:,.0f} {what}   " + "   ".join(parts))
 
 
 def _breaches(breach_s: dict[str, float | None]) -> Text:
@@ -130,9 +133,8 @@ def _vetoes(seen: PlantStatus) -> Text:
 
 
 def _line(seen: PlantStatus, start_us: int) -> str:
-    energy = seen.energy_kwh
-    base, candidate = energy.get("incumbent"), energy.get("candidate")
-    saved = f"candidate {candidate / base - 1:+.1%} energy, " if base and candidate is not None else ""
+    base, candidate = seen.cost.lanes.get("incumbent"), seen.cost.lanes.get("candidate")
+    saved = f"candidate {candidate / base - 1:+.1%} cost, " if base and candidate is not None else ""
     return (
         f"day {_days(seen, start_us):6.1f}  {seen.stage:>7} {seen.stage_status[:40]:<12} "
         f"{'' if seen.mode in ('shadow', 'rollout', 'completed') else seen.mode.upper() + '  '}"

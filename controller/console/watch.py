@@ -15,7 +15,7 @@ from controller.api.roles import Role
 from controller.api.services import Services, asked, services, status_of
 from controller.api.streams import stream
 from controller.console.pages import fragments, page, view_of
-from controller.console.trends import POINTS, trends
+from controller.console.trends import POINTS, heading, trends
 
 router = APIRouter(include_in_schema=False)
 PlantName = Annotated[str, Query(max_length=128)]
@@ -36,7 +36,8 @@ async def index(
         return page(request, "waiting.html", status=503, why=problem.detail, plant=plant)
     if view is None:
         return page(request, "waiting.html", status=503, why="the control process has not reported yet", plant=chosen)
-    return page(request, "index.html", plants=plants, view=view, live=view.live, parts=fragments(view), act=act)
+    live, trend, parts = view.live, heading(view.live), fragments(view)
+    return page(request, "index.html", plants=plants, view=view, live=live, trend=trend, parts=parts, act=act)
 
 
 @router.get("/console/stream", **guarded(Role.VIEWER))

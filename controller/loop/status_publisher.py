@@ -10,12 +10,13 @@ from controller.loop.checkpoint import LoopState
 from controller.loop.guarding import is_driving
 from controller.loop.operator_commands import Operators
 from controller.loop.parts import Tick, Watcher
-from controller.ports import Event
+from controller.ports import Event, OutcomeSpec, Quantity
 from controller.protocol.status import (
     BlockStatus,
     BreakerStatus,
     CheckStatus,
     GateStatus,
+    MeasuredStatus,
     OverrideStatus,
     PlantStatus,
     PolicyStatus,
@@ -54,7 +55,7 @@ class Publisher(Protocol):
 class StatusPublisher(Watcher):
     """Publishes at most ten times a second of wall time, and at once when stage, trip, control, override or STOP change.
 
-    `site` and `speed` (plant seconds per wall second, None as fast as possible) do not change during a run; `lanes` and
+    `site`, `speed` (plant seconds per wall second, None as fast as possible) and `outcome` do not change during a run; `lanes` and
     `policy` are asked for each status.
     """
 
@@ -66,12 +67,14 @@ class StatusPublisher(Watcher):
         operators: Operators,
         site: SiteStatus,
         speed: float | None,
+        outcome: OutcomeSpec,
         lanes: Callable[[], Mapping[str, Mapping[str, float]]],
         policy: Callable[[], PolicyStatus],
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.publisher, self.envelope, self.spec, self.operators = publisher, envelope, spec, operators
-        self.site, self.speed, self.lanes, self.policy, self.monotonic_s = site, speed, lanes, policy, monotonic_s
+        self.site, self.speed, self.outcome, self.lanes = site, speed, outcome, lanes
+        self.policy, self.monotonic_s = policy, monotonic_s
         self.units = {signal.name: signal.unit for signal in envelope.signals}
         self.limits = {rule.signal: (rule.low, rule.high) for rule in envelope.state_rules if isinstance(rule, Trip)}
         self.critical = {rule.id for rule in envelope.state_rules if isinstance(rule, Trip) and rule.critical}
@@ -130,7 +133,8 @@ class StatusPublisher(Watcher):
             vetoes=dict(state.counters.vetoes),
             escapes=state.counters.escapes,
             breach_s=dict(lanes["breach_s"]),
-            energy_kwh=dict(lanes["energy_kwh"]),
+            cost=_measured(self.outcome.cost, lanes["cost"]),
+            guards=[_measured(guard, lanes[guard.name]) for guard in self.outcome.guards],
             trips=self._trips(state),
             latches=[latch.rule for latch in state.memory.latches],
             breaker=self._breaker(state),
@@ -219,6 +223,10 @@ class StatusPublisher(Watcher):
                 for reading in read_breakers(self.spec, state.evidence)
             ],
         )
+
+
+def _measured(quantity: Quantity, by_lane: Mapping[str, float]) -> MeasuredStatus:
+    return MeasuredStatus(quantity.name, quantity.unit, quantity.label, dict(by_lane))
 
 
 def _override(state: LoopState) -> OverrideStatus | None:

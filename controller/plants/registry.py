@@ -38,7 +38,8 @@ class Setting:
 class PlantKit:
     """A plant behind its port, with the incumbent that runs it and what is measured beside it.
 
-    `lanes` gives `energy_kwh` and `breach_s` by lane (`applied`, and twins if there are any); `companions` commands twins.
+    `lanes` gives `cost`, each guard by its name and `breach_s`, by lane (`applied`, and twins if there are any);
+    `companions` commands twins.
     """
 
     plant: Plant
@@ -71,7 +72,7 @@ def bidding(setting: Setting) -> PlantKit:
 def push(setting: Setting) -> PlantKit:
     """A plant that keeps its own loop and asks us; its own controller's command comes with each question."""
     _wants_incumbent(setting, "pushed")
-    plant = Pushed(setting.site)
+    plant = Pushed(setting.site, setting.envelope)
     return PlantKit(plant, PushedIncumbent(plant), plant.lanes, pushed=plant)
 
 

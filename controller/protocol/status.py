@@ -103,6 +103,20 @@ class SignalStatus(_Part):
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredStatus(_Part):
+    """A quantity that the plant declares, since the start of the run."""
+
+    name: str = ""
+    """name of the quantity"""
+    unit: str = ""
+    """unit of every lane"""
+    label: str = ""
+    """the quantity in words"""
+    lanes: dict[str, float | None] = field(default_factory=dict)
+    """by lane: `applied` and, on a simulated plant, its twins"""
+
+
+@dataclass(frozen=True, slots=True)
 class TripStatus(_Part):
     """One latched trip: control has reverted to the incumbent until an operator resets it."""
 
@@ -285,8 +299,10 @@ class PlantStatus(_Part):
     """commands outside the envelope; anything but 0 is a fault of the kernel"""
     breach_s: dict[str, float | None] = field(default_factory=dict)
     """by lane: seconds outside the hard band. Lanes are `applied` and, on a simulated plant, its twins"""
-    energy_kwh: dict[str, float | None] = field(default_factory=dict)
-    """by lane: energy [kWh]"""
+    cost: MeasuredStatus = field(default_factory=MeasuredStatus)
+    """what the plant declares as its cost"""
+    guards: list[MeasuredStatus] = field(default_factory=list)
+    """every guard of the plant, in its order"""
     trips: list[TripStatus] = field(default_factory=list)
     """every latched trip"""
     latches: list[str] = field(default_factory=list)

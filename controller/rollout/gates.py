@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import cache
 
 from controller.rollout.checks import (
+    COST,
     REPORTED_ONLY,
     AllocationCheck,
     CheckSpec,
@@ -120,10 +121,10 @@ def _judged(check: CheckSpec, state: RolloutState, evidence: Evidence) -> tuple[
         case PairedBlocks():
             return _paired_blocks(check, state, evidence)
         case NonInferior():
-            sequence = evidence.benefit.energy if check.metric == "energy" else evidence.benefit.quality
+            sequence = evidence.benefit.cost if check.metric == COST else evidence.benefit.guards[check.metric]
             return _above(sequence, -check.delta, -check.delta, f"{check.metric} benefit")
         case Saving():
-            return _above(evidence.benefit.energy, 0.0, -check.delta, "energy benefit")
+            return _above(evidence.benefit.cost, 0.0, -check.delta, f"{COST} benefit")
         case AllocationCheck():
             return _allocation(check, evidence)
         case FrozenProposals():

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
+from controller.rollout import schema_1
 from controller.rollout.spec import RolloutSpec
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class RolloutStatus(StrEnum):
@@ -119,14 +120,17 @@ def to_plain(state: RolloutState) -> dict[str, Any]:
 def from_plain(plain: Any, spec: RolloutSpec, rollout_id: str, now_us: int) -> RolloutState:
     """The state `to_plain` was given. What cannot be read is TRIPPED, critically: nobody knows what was latched.
 
-    A state made under another specification is tripped too: its approvals were given for something else.
+    A state made under another specification is tripped too: its approvals were given for something else. State of schema 1
+    names the specification by the digest it had in its former keys.
     """
     try:
-        if plain["schema"] != SCHEMA:
+        if plain["schema"] not in (1, SCHEMA):
             return unknown(rollout_id, now_us, f"stored state has schema {plain['schema']!r}, want {SCHEMA}")
         state = msgspec.convert({k: v for k, v in plain.items() if k != "schema"}, RolloutState)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         return unknown(rollout_id, now_us, f"stored state cannot be read: {error}")
+    if plain["schema"] == 1 and state.spec_digest == schema_1.digest_of(spec.model_dump()):
+        state = replace(state, spec_digest=spec.digest())
     if state.rollout_id != rollout_id:
         return unknown(rollout_id, now_us, f"stored state belongs to rollout `{state.rollout_id}`")
     if state.spec_digest == spec.digest() and 0 <= state.stage < len(spec.stages):

@@ -17,7 +17,7 @@ import numpy as np
 
 from controller.errors import SettingsError, StateError
 from controller.plants.registry import PlantKit, Setting
-from controller.ports import Outcome
+from controller.ports import Outcome, OutcomeSpec, Quantity
 from safety.command_lease import Standing, in_force, taken
 from safety.values import Command, Observation, Proposal, Receipt, Rung, Setpoints, Signal, Source, Status
 
@@ -43,6 +43,10 @@ class WarmTank:
     """Implements `ports.Plant`. Without a command in force its own thermostat heats with `local_kw`."""
 
     simulated = True
+    outcome_spec = OutcomeSpec(
+        cost=Quantity("energy", "kWh", "Energy of the heater"),
+        covariates=(Quantity("draw_kwh", "kWh", "Hot water drawn"),),
+    )
 
     def __init__(self, setting: Setting) -> None:
         options = dict(setting.site.settings.plant.options)
@@ -97,11 +101,11 @@ class WarmTank:
         tank, (since_us, energy, breach, draw) = self.tank, self.tank.told
         self.tank = replace(tank, told=(tank.now_us, tank.energy_kwh, tank.breach_s, tank.draw_kwh))
         circumstances = {"draw_kwh": tank.draw_kwh - draw}
-        return Outcome(since_us, tank.now_us, tank.energy_kwh - energy, tank.breach_s - breach, 0.0, circumstances)
+        return Outcome(since_us, tank.now_us, tank.energy_kwh - energy, {}, circumstances, tank.breach_s - breach)
 
     def lanes(self) -> dict[str, dict[str, float]]:
         """What the tank has cost so far; it has no twins."""
-        return {"energy_kwh": {"applied": self.tank.energy_kwh}, "breach_s": {"applied": self.tank.breach_s}}
+        return {"cost": {"applied": self.tank.energy_kwh}, "breach_s": {"applied": self.tank.breach_s}}
 
     def _heater_kw(self) -> float:
         told = in_force(self._standing, self.tank.now_us)

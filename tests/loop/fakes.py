@@ -303,7 +303,15 @@ class FakeSite:
             "vetoes": {"T2-condensation": 11},
             "escapes": 0,
             "breach_s": {"applied": 0.0, "incumbent": 120.0},
-            "energy_kwh": {"applied": 5120.0, "incumbent": 5310.0, "candidate": 5010.0, "best_static": 5200.0},
+            "cost": {
+                "name": "energy",
+                "unit": "kWh",
+                "label": "Energy used",
+                "lanes": {"applied": 5120.0, "incumbent": 5310.0, "candidate": 5010.0, "best_static": 5200.0},
+            },
+            "guards": [
+                {"name": "hot", "unit": "K min", "label": "Too hot", "lanes": {"applied": 3.5, "incumbent": 2.0}}
+            ],
             "trips": self.trips,
             "latches": self.latched,
             "breaker": {

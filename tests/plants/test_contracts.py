@@ -6,7 +6,7 @@ from controller.plants.bidding.plant import TICK_US, AdAccount
 from controller.plants.cooling.plant import CoolingHall
 from controller.plants.push.plant import Pushed
 from controller.ports import Plant
-from controller.settings import FilesSettings, PushSettings, Site, load_site
+from controller.settings import FilesSettings, PushedCost, PushedGuard, PushSettings, Site, load_site
 from controller.testing.plants import PlantContract, SimulatedPlantContract
 from safety.loading.spec import load_envelope
 from safety.values import Observation, Proposal, Setpoints, Signal, Source
@@ -48,7 +48,7 @@ class TestPushed(PlantContract):
     period_us = 300_000_000
 
     def plant(self, folder: Path) -> Plant:
-        plant = Pushed(_pushing(folder))
+        plant = Pushed(_pushing(folder), load_envelope(SITES / "demo" / "envelope.toml"))
         plant.ask(PUSHED, Proposal(Source.INCUMBENT, {"supply_air_c": 20.0}))
         return plant
 
@@ -64,7 +64,9 @@ class TestPushed(PlantContract):
 def _pushing(folder: Path) -> Site:
     """A site whose plant keeps its own loop."""
     settings = load_site(SITES / "demo").settings
-    push = PushSettings(power_signal="power_kw", covariate_signals=["outdoor_c"])
+    cost = PushedCost(name="energy", unit="kWh", label="Energy", per_hour_signal="power_kw")
+    guard = PushedGuard(name="warm", unit="K min", label="Too warm", signals=["outdoor_c"], above=10.0)
+    push = PushSettings(cost=cost, guards=[guard], covariate_signals=["outdoor_c"])
     plant = settings.plant.model_copy(update={"kind": "push", "simulated": False, "cooling": None, "push": push})
     changed = settings.model_copy(update={"plant": plant, "files": FilesSettings()})
     return Site(folder=folder, settings=changed, digest="0" * 64)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.rollout import acts
+from controller.rollout import acts, schema_1
 from controller.rollout.advance import advance
 from controller.rollout.blocks import assign, is_last_tick_of_block
 from controller.rollout.effects import Aborted, ApprovalWanted, Effect, Held, StageEntered, Tripped
@@ -64,7 +64,7 @@ def _tick(spec: RolloutSpec, state: RolloutState, i: int, saving_frac: float = 0
         a.block,
         a.who,
         a.who,
-        energy_kwh=10.0 * (1 - saving_frac * (before.who == "candidate")),
+        cost=10.0 * (1 - saving_frac * (before.who == "candidate")),
         covariates=(5.0,),
         entry=a.entry,
         group=a.group,
@@ -214,7 +214,7 @@ def test_evidence_never_shrinks_whatever_happens_to_the_rollout(history: History
     for before, after in pairwise(seen):
         assert after.tally.shadowed >= before.tally.shadowed
         assert after.tally.driven_unusable >= before.tally.driven_unusable
-        assert after.benefit.energy.count >= before.benefit.energy.count
+        assert after.benefit.cost.count >= before.benefit.cost.count
 
 
 @FAST
@@ -263,7 +263,7 @@ def test_stages_are_entered_at_the_end_of_a_block_and_of_a_scored_group() -> Non
     assert rollout[0].status is RolloutStatus.COMPLETED
 
 
-@pytest.mark.parametrize("missing", ["ticks", "energy", "proposals"])
+@pytest.mark.parametrize("missing", ["ticks", "cost", "proposals"])
 def test_a_missing_metric_never_promotes(missing: str) -> None:
     rollout, i = _until(SPEC, 3)
     if missing == "ticks":
@@ -271,8 +271,8 @@ def test_a_missing_metric_never_promotes(missing: str) -> None:
         for k in range(i, i + 4000):
             state, _effects = advance(SPEC, state, evidence, k * PERIOD_US)
         assert judge(SPEC, state, evidence, (i + 4000) * PERIOD_US).outcome is GateOutcome.ERRORED
-    elif missing == "energy":
-        state, evidence, _ = _run(range(i, i + 800), rollout, energy_kwh=None)
+    elif missing == "cost":
+        state, evidence, _ = _run(range(i, i + 800), rollout, cost=None)
         assert judge(SPEC, state, evidence, (i + 799) * PERIOD_US).outcome is GateOutcome.ERRORED
     else:
         rollout = _begin()
@@ -477,12 +477,12 @@ def test_a_bad_group_detector_starts_anew_after_a_reset_but_the_verdict_remember
     assert detector is not None
     assert detector.count > 0
     state, _ = acts.trip(SPEC, state, (i + 59) * PERIOD_US, "ada", "test")
-    count = evidence.benefit.energy.count
+    count = evidence.benefit.cost.count
     state, evidence, effects = _run(range(i + 60, i + 63), (state, evidence, effects))
     state, _ = acts.reset(SPEC, state, evidence, (i + 62) * PERIOD_US, state.trip.id, "ada", "tested")  # type: ignore[union-attr]
     _, evidence, _ = _run(range(i + 63, i + 65), (state, evidence, effects))
     assert evidence.detector("inferior").count == 0  # type: ignore[union-attr]
-    assert evidence.benefit.energy.count >= count
+    assert evidence.benefit.cost.count >= count
 
 
 def test_taking_authority_away_is_one_persons_right_in_every_driving_state() -> None:
@@ -517,6 +517,15 @@ def test_a_stored_state_nobody_understands_is_tripped_and_critical(plain: Any) -
     assert (state.trip.cause, state.trip.critical) == ("unknown_state", True)
 
 
+def test_schema_1_names_the_specification_by_its_former_digest() -> None:
+    state, _, _ = _begin()
+    stored = to_plain(state) | {"schema": 1, "spec_digest": schema_1.digest_of(SPEC.model_dump())}
+    assert from_plain(stored, SPEC, "rollout", 5) == state
+    assert from_plain(stored, quick_spec(), "rollout", 5).status is RolloutStatus.TRIPPED
+    without = SPEC.model_copy(update={"outcome": SPEC.outcome.model_copy(update={"guard_clips": {}})})
+    assert schema_1.digest_of(without.model_dump()) == ""
+
+
 def test_a_state_of_another_specification_or_rollout_is_tripped() -> None:
     state, _, _ = _begin()
     changed = from_plain(to_plain(state), quick_spec(), "rollout", 5)
@@ -535,10 +544,10 @@ def test_checks_show_their_comparison() -> None:
 
 def test_a_worse_candidate_is_failed_when_its_upper_end_is_below_the_margin() -> None:
     (state, evidence, _), i = _until(SPEC, 3)
-    energy = BettingSequence.of(0.05, 0.2)
+    cost = BettingSequence.of(0.05, 0.2)
     for _ in range(40):
-        energy = energy.update(-0.1)
-    worse = replace(evidence, benefit=replace(evidence.benefit, energy=energy), news=True)
+        cost = cost.update(-0.1)
+    worse = replace(evidence, benefit=replace(evidence.benefit, cost=cost), news=True)
     ended, _ = advance(SPEC, state, worse, (i - 1) * PERIOD_US)
     assert ended.status is RolloutStatus.ABORTED
     assert "upper end < -0.02" in ended.aborted_why

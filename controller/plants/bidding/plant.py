@@ -24,7 +24,7 @@ from controller.plants.snapshot import (
     wire_standing,
     wire_twin,
 )
-from controller.ports import Outcome
+from controller.ports import Outcome, OutcomeSpec, Quantity
 from controller.settings import BiddingSettings, Site
 from safety.command_lease import Standing, in_force, taken
 from safety.envelope import Envelope
@@ -43,6 +43,11 @@ Floats = NDArray[np.float64]
 LANES = ("applied", "incumbent", "candidate")
 TICK_US = TICK_S * 1_000_000
 DAY_US = 86_400_000_000
+OUTCOME = OutcomeSpec(
+    cost=Quantity("missed_worth", "currency", "Worth on offer that was missed"),
+    guards=(Quantity("excess_cost", "currency", "Cost beyond target"),),
+    covariates=(Quantity("offered", "currency", "Worth on offer"),),
+)
 SCHEMA = 2
 _VALUE = HISTORY.index("value_pico")
 
@@ -87,6 +92,7 @@ class AdAccount:
     """A simulated account and its twins. Implements `ports.Plant`; `command` and `observation` are for the twins' lanes."""
 
     simulated = True
+    outcome_spec = OUTCOME
     lane_names = LANES
 
     def __init__(self, site: Site, envelope: Envelope, *, seed: int, snapshot: Path | None) -> None:
@@ -183,23 +189,20 @@ class AdAccount:
                 self._half_hour()
 
     def outcome(self) -> Outcome:
-        """What the account missed since this was last asked. `energy_kwh` carries it, in currency, as the cost to keep small;
-
-        `hot_degree_minutes` carries cost beyond target. Worth on offer is the circumstance: it answers to no bid.
-        """
+        """What the account missed and paid beyond target since this was last asked. Worth on offer answers to no bid."""
         was, now = self._told, (self._tick_us, *self.meters.row())
         self._told = now
         missed, excess, breach_s, offered = (after - before for after, before in zip(now[1:], was[1:], strict=True))
-        return Outcome(was[0], now[0], missed, breach_s, excess, {"offered": offered})
+        return Outcome(was[0], now[0], missed, {"excess_cost": excess}, {"offered": offered}, breach_s)
 
     def lanes(self) -> dict[str, dict[str, float]]:
         """What each lane has missed so far, and what it has scored."""
         meters = self.meters
         rows = {
-            "energy_kwh": meters.missed,
+            "cost": meters.missed,
+            "excess_cost": meters.excess,
             "breach_s": meters.breach_s,
             "score": meters.score,
-            "excess": meters.excess,
         }
         return {what: dict(zip(LANES, row.tolist(), strict=True)) for what, row in rows.items()}
 

@@ -26,7 +26,7 @@ from controller.plants.snapshot import (
     wire_standing,
     wire_twin,
 )
-from controller.ports import Outcome
+from controller.ports import Outcome, OutcomeSpec, Quantity
 from controller.settings import Site
 from safety.command_lease import Standing, in_force, taken
 from safety.envelope import Envelope
@@ -41,6 +41,11 @@ from simulators.cooling.world.signals import observe, readback, setpoint_specs, 
 
 _Told = tuple[int, float, float, float, float, float]
 LANES = ("applied", "incumbent", "candidate", "best_static")
+OUTCOME = OutcomeSpec(
+    cost=Quantity("energy", "kWh", "Energy of all cooling equipment"),
+    guards=(Quantity("hot", "K min", "Degree-minutes above the recommended band"),),
+    covariates=(Quantity("it_kwh", "kWh", "IT energy"), Quantity("wet_bulb_c_h", "C h", "Outdoor wet bulb")),
+)
 SUB_STEP_US = int(SUB_STEP_S * 1_000_000)
 SCHEMA = 2
 
@@ -119,6 +124,7 @@ class CoolingHall:
     """A simulated hall and its twins. Implements `ports.Plant`; `command` and `observation` are for the twins' lanes."""
 
     simulated = True
+    outcome_spec = OUTCOME
 
     def __init__(self, site: Site, envelope: Envelope, *, seed: int, snapshot: Path | None) -> None:
         cooling = site.settings.plant.cooling
@@ -215,19 +221,19 @@ class CoolingHall:
         return Outcome(
             from_us=since_us,
             to_us=now[0],
-            energy_kwh=now[1] - energy,
-            breach_s=now[2] - breach,
-            hot_degree_minutes=now[3] - hot,
+            cost=now[1] - energy,
+            guards={"hot": now[3] - hot},
             covariates={"it_kwh": now[4] - it, "wet_bulb_c_h": now[5] - wet},
+            breach_s=now[2] - breach,
         )
 
     def lanes(self) -> dict[str, dict[str, float]]:
-        """What each lane has cost so far."""
+        """What each lane has come to so far: cost, guard and breaches, by lane."""
         self._count()
         energy = {name: float(value) for name, value in zip(LANES, self.meters.energy_kwh, strict=True)}
         breach = {name: float(value) for name, value in zip(LANES, self.meters.breach_s, strict=True)}
         hot = {name: float(value) for name, value in zip(LANES, self.meters.hot_degree_minutes, strict=True)}
-        return {"energy_kwh": energy, "breach_s": breach, "hot_degree_minutes": hot}
+        return {"cost": energy, "hot": hot, "breach_s": breach}
 
     def close(self) -> None:
         if self._store is not None:

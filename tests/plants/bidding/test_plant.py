@@ -115,7 +115,7 @@ def test_a_days_score_is_that_of_the_simulators_own_evaluation() -> None:
 def test_what_was_on_offer_is_no_less_than_what_was_scored() -> None:
     plant = account()
     told(plant, 2.5, until_us=plant.start_us + 2 * DAY_US)
-    missed, score = plant.lanes()["energy_kwh"]["applied"], plant.lanes()["score"]["applied"]
+    missed, score = plant.lanes()["cost"]["applied"], plant.lanes()["score"]["applied"]
     assert missed > 0
     assert missed + score == pytest.approx(plant.outcome().covariates["offered"])
 

@@ -16,7 +16,6 @@ from safety.envelope import Envelope
 
 Outcome = Literal["pending", "applied", "refused", "stale"]
 PENDING: Outcome = "pending"
-APPLIED: Outcome = "applied"
 REFUSED: Outcome = "refused"
 STALE: Outcome = "stale"
 

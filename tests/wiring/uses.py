@@ -42,7 +42,7 @@ class Definition:
 
     @property
     def sought(self) -> str:
-        """What a use of it reads: fields and methods are read as attributes."""
+        """The word that a use of it reads; fields and methods are read as attributes."""
         word = self.name.rpartition(".")[2]
         return f".{word}" if self.kind in ("field", "method") else word
 
@@ -94,7 +94,7 @@ def _registered(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 @cache
 def used() -> Counter[str]:
-    """How often production code, benchmarks, examples and templates read a word, and `.word` as an attribute."""
+    """Count the words that production code, benchmarks, examples and templates read; `.word` stands for an attribute."""
     found = Counter[str]()
     for path in sources(*CALLERS):
         found += words_read(tree_of(path))
@@ -106,7 +106,7 @@ def used() -> Counter[str]:
 
 @cache
 def fields_of() -> dict[str, list[str]]:
-    """The declared fields of every class of ours, in order, by the class's name."""
+    """The declared fields of every class, in order, by the class's name."""
     found: dict[str, list[str]] = {}
     for path in sources(*CALLERS):
         for node in ast.walk(tree_of(path)):
@@ -117,7 +117,7 @@ def fields_of() -> dict[str, list[str]]:
 
 
 def words_read(node: ast.AST) -> Counter[str]:
-    """How often a piece of code reads a word, and `.word` as an attribute.
+    """Count the words that a piece of code reads; `.word` stands for an attribute.
 
     Handing a field on to the same field of another value, as in `replace(x, f=x.f + 1)`, does not read it.
     """

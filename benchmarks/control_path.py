@@ -23,12 +23,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import controller.loop.tick as loop_module
+import controller.loop.decide as decide_module
+import controller.loop.pilot as pilot_module
 import controller.records.spool as spool_module
 from controller.bootstrap import ControlSystem, Options, build_control
-from controller.loop.tick import Companions
 from controller.plants.wrapper import Around
-from controller.ports import Outcome, Plant
+from controller.ports import Companions, Outcome, Plant
 from controller.records.codec import encode
 from safety.command_lease import Standing, in_force, taken
 from safety.values import Command, Observation, Receipt
@@ -143,16 +143,17 @@ def timed_parts(system: ControlSystem, watch: Stopwatch) -> dict[str, tuple[Any,
     ):
         setattr(owner, name, watch.around(part, getattr(owner, name)))
     return {
-        "decide": (loop_module, "envelope: decide"),
-        "situation": (loop_module, "envelope: what is permitted"),
-        "permitted": (loop_module, "envelope: what is permitted"),
-        "escaped": (loop_module, "envelope: verify"),
-        "compare": (loop_module, "comparison"),
-        "evidence_of": (loop_module, "evidence"),
-        "observe_tick": (loop_module, "evidence"),
-        "advance": (loop_module, "rollout"),
-        "assemble": (loop_module, "record"),
-        "ruling_digest": (loop_module, "record"),
+        "decide_managed": (pilot_module, "envelope: decide"),
+        "situation": (pilot_module, "envelope: what is permitted"),
+        "manage": (pilot_module, "envelope: inputs"),
+        "permitted": (pilot_module, "envelope: what is permitted"),
+        "escaped": (decide_module, "envelope: verify"),
+        "compare": (decide_module, "comparison"),
+        "evidence_of": (decide_module, "evidence"),
+        "observe_tick": (decide_module, "evidence"),
+        "advance": (decide_module, "rollout"),
+        "assemble": (decide_module, "record"),
+        "ruling_digest": (decide_module, "record"),
         "encode": (spool_module, "record"),
     }
 

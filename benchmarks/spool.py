@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from controller.ports import TickEntry
 from controller.records.codec import encode
 from controller.records.spool import SqliteSpool
+from controller.records.tick_entry import TickEntry
 from controller.testing.samples import sample_entry
 
 CHECKPOINT = bytes(range(256)) * 16

@@ -15,9 +15,10 @@ from controller import certificates
 from controller.errors import SettingsError
 from controller.loop.checkpoint import LoopState
 from controller.loop.operator_commands import Operators
+from controller.loop.parts import Parts, Tick, Watcher
 from controller.loop.report import report_of
 from controller.loop.status_publisher import About, LiveStatus
-from controller.loop.tick import Parts, PlantLoop, Watcher
+from controller.loop.tick import PlantLoop
 from controller.metrics.control import ControlMetrics, control_registry
 from controller.plants.real_time import Paced
 from controller.plants.registry import Setting, kit_for
@@ -28,7 +29,7 @@ from controller.policies.novelty import NoveltyMeter
 from controller.policies.process import COMMAND
 from controller.policies.trust import TrustStore
 from controller.ports import Candidate, Event, Plant
-from controller.records.decision import Decision, Digests
+from controller.records.decision import Digests
 from controller.records.errors import SpoolError
 from controller.records.operator_queue import IntentBook
 from controller.records.shipper import Shipper
@@ -41,8 +42,6 @@ from controller.settings import Site, load_site
 from safety.envelope import Envelope, fresh_memory
 from safety.kernel import verify_kernel, verify_packages
 from safety.loading.spec import canonical_of, load_envelope
-from safety.values import Ruling
-from shadow.comparison import Comparison
 from shadow.evidence import Evidence
 
 KEEP_DECISIONS = 14 * 288
@@ -168,8 +167,8 @@ class _Measured(Watcher):
     def __init__(self, metrics: ControlMetrics) -> None:
         self.metrics = metrics
 
-    def decided(self, decision: Decision, ruling: Ruling, comparison: Comparison, state: LoopState) -> None:
-        self.metrics.decided(decision, comparison)
+    def decided(self, tick: Tick) -> None:
+        self.metrics.decided(tick.decision, tick.comparison)
 
     def happened(self, event: Event) -> None:
         self.metrics.happened(event)
@@ -184,7 +183,7 @@ class _Pruner(Watcher):
     def __init__(self, spool: SqliteSpool) -> None:
         self.spool, self.seen = spool, 0
 
-    def decided(self, decision: Decision, ruling: Ruling, comparison: Comparison, state: LoopState) -> None:
+    def decided(self, tick: Tick) -> None:
         self.seen += 1
         if self.seen % PRUNE_EVERY == 0:
             with suppress(SpoolError):  # the loop finds out by itself, on what it must save

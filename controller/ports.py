@@ -3,12 +3,11 @@
 Implementations inherit the contract suites in `controller.testing`, which say what a protocol cannot.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from controller.records.decision import Decision
-from safety.values import Command, Observation, Proposal, Receipt, Setpoints
+from safety.values import Command, Observation, Proposal, Receipt, Setpoints, Signal
 
 
 class Plant(Protocol):
@@ -82,34 +81,19 @@ class Candidate(Protocol):
     def close(self) -> None: ...
 
 
-class Spool(Protocol):
-    """The local durable log. One transaction per tick; a decision acknowledged here is never lost or doubled."""
-
-    def append(self, entry: "TickEntry") -> None: ...
-
-    def last_decision(self) -> Decision | None: ...
-
-    def recent(self, limit: int) -> list[Decision]:
-        """The last decisions, newest first."""
-        ...
-
-    def checkpoint(self) -> bytes | None: ...
+# Measures a candidate's proposal, such as how novel it is: what the candidate saw, what it proposes -> signals by name.
+Meter = Callable[[Observation, Proposal], Mapping[str, Signal]]
 
 
-@dataclass(frozen=True, slots=True)
-class TickEntry:
-    """All that one tick makes durable, in one transaction.
+class Companions:
+    """Further lanes run beside the plant with the same candidate, such as a simulation's twins. By default there are none."""
 
-    `checkpoint` is the loop's own state after the tick (rollout, evidence, incumbent memory), opaque to the spool;
-    `durable` asks for a full sync (trips, approvals) instead of the tick's cheaper one.
-    """
+    def observations(self) -> list[Observation]:
+        """What their candidates are to be asked, in the same round trip as the plant's."""
+        return []
 
-    decision: Decision | None
-    receipt: Receipt | None = None
-    comparison: Mapping[str, Any] | None = None
-    events: tuple["Event", ...] = ()
-    checkpoint: bytes | None = None
-    durable: bool = False
+    def act(self, proposals: list[Proposal], measured: list[Mapping[str, Signal]]) -> None:
+        """Command the lanes, given the candidate's answers to `observations` and what was measured of each answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from math import inf, isfinite, nan
 
 from safety.envelope import Envelope
 from safety.forms.compiled import Compiled
-from safety.inputs import managed
+from safety.inputs import Amended, Managed, manage
 from safety.memory import aged, latched, later, remembered
-from safety.ramp import Ramped, ramp
+from safety.ramp import T0_RANGE, Ramped, may_give_way, ramp
 from safety.rules.base import US_PER_S, CommandRule, FailSafe, Situation
 from safety.rules.command_rules import Bound
 from safety.rules.conditions import Names
@@ -28,6 +28,7 @@ from safety.values import (
     Ruling,
     Rung,
     Setpoints,
+    Signal,
     Source,
     Status,
     Tier,
@@ -38,6 +39,7 @@ RUNG = {Source.CANDIDATE: Rung.CANDIDATE, Source.OPERATOR: Rung.OPERATOR, Source
 # The incumbent first: its step is what the policy's is compared with.
 _ASKED = (Source.INCUMBENT, Source.CANDIDATE, Source.OPERATOR)
 _NOTHING: frozenset[str] = frozenset()
+NO_MEASURES: Mapping[str, Signal] = {}
 
 
 def decide(
@@ -50,12 +52,29 @@ def decide(
     elapsed_us: int,
     epoch: int,
     without: frozenset[Source] = frozenset(),
+    measured: Mapping[str, Signal] = NO_MEASURES,
 ) -> Ruling:
     """Judge every proposal, then take the highest rung that may act: assigned, incumbent, hold, fail-safe, relinquish.
 
-    `elapsed_us` is monotonic time since `memory` was last aged; `without` names sources a guard has removed.
+    `elapsed_us` is monotonic time since `memory` was last aged; `without` names sources a guard has removed; `measured`
+    holds measures of the candidate's proposal, which rules look up by name as they do signals.
     """
-    observation, memory, state = observe(observation, envelope, memory, elapsed_us)
+    managed = manage(observation, envelope.inputs, memory, elapsed_us)
+    return decide_managed(managed, proposals, assigned, envelope, epoch=epoch, without=without, measured=measured)
+
+
+def decide_managed(
+    managed: Managed,
+    proposals: Mapping[Source, Proposal],
+    assigned: Source,
+    envelope: Envelope,
+    *,
+    epoch: int,
+    without: frozenset[Source] = frozenset(),
+    measured: Mapping[str, Signal] = NO_MEASURES,
+) -> Ruling:
+    """`decide` on an observation whose inputs have been managed by this envelope already, for those who propose."""
+    observation, memory, state = observe_managed(managed, envelope, measured)
     removed = authority_removed(observation, envelope, memory, state) | without
     now = situation(observation, memory, envelope)
     standing = now.last is not None and is_permitted(envelope.entered, now.last, now)
@@ -89,7 +108,7 @@ def judge_rule(
         margin = rule.margin(proposed, now)
         if margin >= 0:
             return margin, None
-        gave_way = rule.step_only and Tier.T3 <= rule.tier <= Tier.T4 and waived.issuperset(rule.setpoints)
+        gave_way = may_give_way(rule) and waived.issuperset(rule.setpoints)
         outcome = Outcome.WAIVED if gave_way else Outcome.VETO
         return margin, Finding(rule.id, rule.tier, outcome, margin, about, rule.explain(proposed, now))
     except Exception as error:  # an unknown limit is not a wide limit
@@ -125,7 +144,7 @@ def is_permitted(compiled: Compiled, command: Setpoints, now: Situation) -> bool
 
 
 def judge_plainly(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelope: Envelope) -> Verdict:
-    """The meaning of `judge`: every rule that binds the rung is asked, one by one, about target and step."""
+    """The meaning of `judge`: T0 of the step, and every rule that binds the rung, one by one, about target and step."""
     return _asked(envelope.binding[rung], target, ramped, now, envelope, {})
 
 
@@ -137,7 +156,7 @@ def _asked(
     envelope: Envelope,
     margins: dict[str, float],
 ) -> Verdict:
-    told: list[Finding] = []
+    told = _outside(ramped.step, "step", envelope)
     step, arrived = ramped.step, ramped.step == target
     for rule in rules:
         margin, finding = inf, None
@@ -178,7 +197,7 @@ def judge_proposal(
         if _refuses_step(verdict) and envelope.ramp_plan.discrete:
             # No permitted step under the new discrete values: keep the old ones and wait.
             kept = ramp(target, now, envelope.ramp_plan, keep_discrete=True, standing=standing)
-            if kept.waiting != ramped.waiting:
+            if any(kept.step[name] != ramped.step[name] for name in envelope.ramp_plan.discrete):
                 ramped, verdict = kept, judge(target, kept, rung, now, envelope)
     except Exception as error:  # a rule that cannot answer the ramp has no answer for the judge either
         fault = _fault("T0-ramp", Tier.T0, "step", error)
@@ -209,16 +228,27 @@ def last_resort(
 
 
 def observe(
-    observation: Observation, envelope: Envelope, memory: Memory, elapsed_us: int
+    observation: Observation,
+    envelope: Envelope,
+    memory: Memory,
+    elapsed_us: int,
+    measured: Mapping[str, Signal] = NO_MEASURES,
 ) -> tuple[Observation, Memory, tuple[Finding, ...]]:
-    """Manage the inputs, age the memory, ask the state rules, and latch what latches.
+    """Manage the inputs, then `observe_managed`."""
+    return observe_managed(manage(observation, envelope.inputs, memory, elapsed_us), envelope, measured)
 
-    Returns the observation as managed, the memory, and the findings that are not well. Where nothing is unwell the
-    written-out form says so; `observe_plainly` is the meaning.
+
+def observe_managed(
+    managed: Managed, envelope: Envelope, measured: Mapping[str, Signal] = NO_MEASURES
+) -> tuple[Observation, Memory, tuple[Finding, ...]]:
+    """Put the measures beside the signals, age the memory, ask the state rules, and latch what latches.
+
+    Returns the observation that rules look at, the memory, and the findings of violated rules. Where no rule is
+    violated the written-out form says so; `observe_plainly` is the meaning.
     """
-    if envelope.inputs:
-        observation, states = managed(observation, envelope.inputs, memory.rules, elapsed_us)
-        memory = replace(memory, rules={**memory.rules, **states})
+    observation, memory, elapsed_us = managed.observation, managed.memory, managed.elapsed_us
+    if measured:
+        observation = replace(observation, signals=Amended(observation.signals, measured))
     quiet = _quiet(observation, envelope, memory, max(0, elapsed_us))
     if quiet is not None:
         return observation, quiet, ()
@@ -289,9 +319,9 @@ def _applies(entry: FailSafe, now: Situation) -> bool:
 
 
 def _judge_failsafe(vector: Setpoints, now: Situation, envelope: Envelope) -> Verdict:
-    """Bound by static T1; every other rule it breaks is recorded as waived, for there is nothing better to command."""
+    """Bound by T0 and static T1; every other rule it breaks is recorded as waived, for there is nothing better to command."""
     margins: dict[str, float] = {}
-    told: list[Finding] = []
+    told = _outside(vector, "step", envelope)
     for rule in envelope.binding[Rung.INCUMBENT]:
         margins[rule.id], finding = judge_rule(rule, vector, now, "step", _NOTHING)
         if finding is not None:
@@ -326,12 +356,14 @@ def _malformed(proposal: Proposal, envelope: Envelope) -> Finding | None:
     if proposal.targets.keys() != envelope.names:
         wrong = sorted(map(str, proposal.targets.keys() ^ envelope.names))
         return _refused("T0-schema", f"setpoints missing or not known: {', '.join(wrong)}")
-    unfit = [
-        f"`{s.name}` {proposal.targets[s.name]!r}" for s in envelope.setpoints if not s.fits(proposal.targets[s.name])
-    ]
-    if unfit:
-        return _refused("T0-range", f"not a finite value of its range: {', '.join(unfit)}")
-    return None
+    return next(iter(_outside(proposal.targets, "target", envelope)), None)
+
+
+def _outside(setpoints: Setpoints, about: str, envelope: Envelope) -> list[Finding]:
+    """The T0 finding on setpoints of which one is not a finite number of its range or, if discrete, not one of its values."""
+    unfit = [f"`{s.name}` {setpoints.get(s.name)!r}" for s in envelope.setpoints if not s.fits(setpoints.get(s.name))]
+    detail = f"not a finite value of its range: {', '.join(unfit)}"
+    return [Finding(T0_RANGE, Tier.T0, Outcome.VETO, nan, about, detail)] if unfit else []
 
 
 def _refused(rule: str, detail: str) -> Finding:

@@ -10,7 +10,7 @@ from math import inf
 from safety.forms.compiled import Compiled
 from safety.forms.watched import Watched
 from safety.inputs import Input
-from safety.ramp import RampPlan, is_entered, plan_ramp
+from safety.ramp import RampPlan, is_bounded, is_entered, plan_ramp
 from safety.rules.base import POLICY, CommandRule, FailSafe, Rule, Situation, StateRule
 from safety.rules.command_rules import Bound, Dwell, Interlock
 from safety.rules.money_rules import Budget
@@ -94,12 +94,13 @@ class Envelope:
         object.__setattr__(self, "noting", tuple((rule, fresh) for rule, fresh in self.stateful if _notes(rule)))
         object.__setattr__(self, "failsafe_ids", frozenset(entry.id for entry in self.failsafe))
         object.__setattr__(self, "binding", {rung: _binding(rung, self.command_rules) for rung in Rung})
-        object.__setattr__(self, "compiled", {rung: Compiled(rules) for rung, rules in self.binding.items()})
+        domain = tuple(s for s in self.setpoints if s.values is not None or not is_bounded(s, self.command_rules))
+        object.__setattr__(self, "compiled", {rung: Compiled(rules, domain) for rung, rules in self.binding.items()})
         object.__setattr__(
             self, "boxes", {spec.name: _box(spec, self.ramp_plan.by_setpoint[spec.name]) for spec in self.setpoints}
         )
         object.__setattr__(self, "watched", Watched(self.state_rules, self.stateful))
-        object.__setattr__(self, "entered", Compiled(tuple(filter(is_entered, self.command_rules))))
+        object.__setattr__(self, "entered", Compiled(tuple(filter(is_entered, self.command_rules)), domain))
 
 
 def _remembers(rule: Rule) -> bool:

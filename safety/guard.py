@@ -3,12 +3,13 @@
 A five-minute loop alone cannot promise anything: with its fans lost a hall gains 6 K in three minutes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from safety.decide import RUNG, authority_removed, is_permitted, judge, observe, situation
+from safety.decide import NO_MEASURES, RUNG, authority_removed, is_permitted, judge, observe, situation
 from safety.envelope import Envelope
 from safety.ramp import Ramped
-from safety.values import Authority, Finding, Memory, Observation, Rung, Setpoints, Source
+from safety.values import Authority, Finding, Memory, Observation, Rung, Setpoints, Signal, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +23,22 @@ class Guarded:
 
 
 def guard(
-    observation: Observation, standing_command: Setpoints | None, envelope: Envelope, memory: Memory, *, elapsed_us: int
+    observation: Observation,
+    standing_command: Setpoints | None,
+    envelope: Envelope,
+    memory: Memory,
+    *,
+    elapsed_us: int,
+    measured: Mapping[str, Signal] = NO_MEASURES,
 ) -> Guarded:
     """Re-judge T0-T2 of the command in force against the present signals, and ask the state rules.
 
+    `measured` holds the measures of the candidate's last proposal, as old as that is.
     Invents no command. A source that stands behind the command loses it when a state rule takes its authority, or when
     the command no longer stands; the incumbent is then asked afresh rather than removed, for its next answer is judged.
     """
     latches = memory.latches
-    observation, memory, state = observe(observation, envelope, memory, elapsed_us)
+    observation, memory, state = observe(observation, envelope, memory, elapsed_us, measured)
     removed = authority_removed(observation, envelope, memory, state)
     findings: tuple[Finding, ...] = state
     broken = memory.rung is Rung.HOLD and memory.held_us >= envelope.hold_max_us

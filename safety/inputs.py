@@ -4,13 +4,13 @@
 `vote` makes one signal of three. Neither invents a value: what cannot be told is bad, and bad is unknown to every rule.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
 from safety.rules.conditions import Condition, Names
-from safety.values import Observation, Quality, RuleState, Signal
+from safety.values import Memory, Observation, Quality, RuleState, Signal
 
 US_PER_S = 1_000_000
 
@@ -124,3 +124,21 @@ def managed(
         if signal is not None:
             amended[each.signal] = signal
     return replace(observation, signals=signals), after
+
+
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """An observation with its inputs managed; the memory, with the inputs' states as of now; and how long ago [us] that
+    memory was aged. The three belong together: managing an observation twice would age the inputs twice."""
+
+    observation: Observation
+    memory: Memory
+    elapsed_us: int
+
+
+def manage(observation: Observation, inputs: Collection[Input], memory: Memory, elapsed_us: int) -> Managed:
+    """Manage an observation's inputs by what `memory` holds of them, `elapsed_us` after it was last aged."""
+    if not inputs:
+        return Managed(observation, memory, elapsed_us)
+    observation, states = managed(observation, inputs, memory.rules, elapsed_us)
+    return Managed(observation, replace(memory, rules={**memory.rules, **states}), elapsed_us)

@@ -1,11 +1,12 @@
 """From a target to a step: along the straight line from the last command, by the largest common fraction rates permit.
 
-1. Discrete setpoints first: a change whose timer has not run out keeps the old value and is recorded as `waiting`,
-   unless the old value has itself become forbidden by T0-T2; then dwell gives way.
+1. Discrete setpoints first: a change whose timer has not run out keeps the old value and is recorded as `waiting`.
+   Where T0-T2 forbid the old value, the first value on the way to the target that they permit is entered: one that no
+   timer keeps back if there is one, else the nearest, and then dwell gives way for this setpoint and this move alone.
 2. Continuous setpoints joined by a relation share one fraction; all others ramp alone.
-3. Where the last command has become forbidden by T0-T2, slew is waived as far as is needed to enter the permitted
-   set, and only for the setpoints concerned. What only the new discrete values forbid waives nothing: then it is for
-   the discrete values to wait.
+3. Where the last command has become forbidden by T0-T2, a setpoint goes on beyond that fraction as far as the rule to
+   be entered needs it, first within its own rate and then beyond it; only there slew is waived. What only the new
+   discrete values forbid waives nothing: then it is for the discrete values to wait.
 
 The ramp is the same for every source. It never changes where the line leads: an unsafe target is refused, not repaired.
 """
@@ -20,6 +21,9 @@ from safety.rules.command_rules import Bound, Dwell, Interlock, RateWindow, Rela
 from safety.rules.money_rules import Budget
 from safety.values import Setpoints, Tier
 
+T0_RANGE = "T0-range"
+# Kinds that say between which two numbers one setpoint lies.
+_BOX = (Bound, Interlock, Budget)
 # A step is made this much shorter than its rate permits, so that rounding can never carry it over.
 _SHORTER = 1.0 - 1e-9
 # Where rounding misses the edge of the permitted set, how much further each try goes.
@@ -31,6 +35,10 @@ class Named(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
     @property
     def values(self) -> tuple[float, ...] | None: ...
 
@@ -51,6 +59,7 @@ class RampPlan:
     discrete: tuple[str, ...]
     groups: tuple[RampGroup, ...]
     by_setpoint: Mapping[str, tuple[CommandRule, ...]]
+    values: Mapping[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,9 @@ def plan_ramp(setpoints: Sequence[Named], rules: Sequence[CommandRule]) -> RampP
     groups = sorted(
         (tuple(sorted(names, key=order.index)) for names in joined), key=lambda names: order.index(names[0])
     )
-    return RampPlan(discrete, tuple(_group(names, rules) for names in groups), by_setpoint)
+    values = {spec.name: spec.values for spec in setpoints if spec.values is not None}
+    ranges = [_range(spec) for spec in setpoints if spec.values is None and not is_bounded(spec, rules)]
+    return RampPlan(discrete, tuple(_group(names, [*rules, *ranges]) for names in groups), by_setpoint, values)
 
 
 def _group(names: tuple[str, ...], rules: Sequence[CommandRule]) -> RampGroup:
@@ -86,9 +97,29 @@ def _group(names: tuple[str, ...], rules: Sequence[CommandRule]) -> RampGroup:
     return RampGroup(names, slews, tuple(filter(is_entered, touching)))
 
 
+def is_bounded(spec: Named, rules: Sequence[CommandRule]) -> bool:
+    """Whether a T1 bound that binds every rung keeps a setpoint within its physical range, so that T0 asks no more."""
+    return any(
+        isinstance(rule, Bound) and rule.tier <= Tier.T1 and rule.setpoint == spec.name
+        and spec.low <= rule.low and rule.high <= spec.high
+        for rule in rules
+    )  # fmt: skip
+
+
+def _range(spec: Named) -> Bound:
+    """The physical range of a continuous setpoint as the rule it is: T0."""
+    why = "a command outside the physical range of its setpoint"
+    return Bound(id=T0_RANGE, tier=Tier.T0, setpoint=spec.name, low=spec.low, high=spec.high, hazard=why, basis=why)
+
+
 def is_entered(rule: CommandRule) -> bool:
     """Whether a ramp must enter what a rule permits, where the last command has become forbidden by it."""
     return rule.tier <= Tier.T2 and not rule.step_only
+
+
+def may_give_way(rule: CommandRule) -> bool:
+    """Whether a rule gives way on setpoints that have to enter the permitted set: it is about the way, and of T3 or T4."""
+    return rule.step_only and Tier.T3 <= rule.tier <= Tier.T4
 
 
 def ramp(
@@ -101,10 +132,10 @@ def ramp(
     if now.last is None:
         return Ramped(dict(target))
     step = dict(now.last)
-    waiting, waived, demanded = _discrete(target, step, now, plan, keep_discrete, standing)
+    waiting, waived, forced = _discrete(target, step, now, plan, keep_discrete, standing)
     for group in plan.groups:
         if _moves(group, target, step):
-            waived |= _move(group, target, step, now, demanded, standing)
+            waived |= _move(group, target, step, now, forced, standing)
     return Ramped({name: step[name] for name in target}, waiting, frozenset(waived))
 
 
@@ -117,26 +148,26 @@ def _moves(group: RampGroup, target: Setpoints, step: Setpoints) -> bool:
 
 def _discrete(
     target: Setpoints, step: dict[str, float], now: Situation, plan: RampPlan, keep: bool, standing: bool
-) -> tuple[tuple[str, ...], set[str], bool]:
-    """Change in `step` the discrete values that may change now.
+) -> tuple[tuple[str, ...], set[str], Setpoints]:
+    """Change in `step` the discrete values that may change now, and those that have to.
 
-    Returns who waits, whose dwell gave way, and whether a change was demanded by T0-T2.
+    Returns who waits, whose dwell gave way, and the last command with the values that T0-T2 demand.
     """
     assert now.last is not None
-    waiting, waived, demanded = [], set(), False
-    for name in plan.discrete:
-        if target[name] == now.last[name]:
-            continue
-        timed = _timed(name, target[name], now, plan)
-        forbidden = not standing and _forbidden(name, now, plan)
-        if forbidden or not (keep or timed):
-            step[name] = target[name]
-            demanded = demanded or forbidden
-            if timed:
+    changing = [name for name in plan.discrete if target[name] != now.last[name]]
+    if not keep:
+        step.update({name: target[name] for name in changing if not _timed(name, target[name], now, plan)})
+    waived, forced = set(), dict(now.last)
+    for name in changing if not standing else ():
+        permitted = _permitted(name, target, step, now, plan)
+        if permitted and step[name] == now.last[name]:
+            free = [value for value in permitted if _is_free(name, value, target, step, now, plan)]
+            step[name] = (free or permitted)[0]
+            if not free:
                 waived.add(name)
-        else:
-            waiting.append(name)
-    return tuple(waiting), waived, demanded
+        if permitted[:1] == [step[name]]:
+            forced[name] = step[name]
+    return tuple(name for name in changing if step[name] != target[name]), waived, forced
 
 
 def _timed(name: str, value: float, now: Situation, plan: RampPlan) -> bool:
@@ -146,25 +177,56 @@ def _timed(name: str, value: float, now: Situation, plan: RampPlan) -> bool:
     return any(isinstance(rule, Dwell) and rule.wait_us(moved, now) > 0 for rule in plan.by_setpoint[name])
 
 
-def _forbidden(name: str, now: Situation, plan: RampPlan) -> bool:
-    """Whether the last value of a discrete setpoint violates a T0-T2 rule as of now."""
+def _permitted(name: str, target: Setpoints, step: Setpoints, now: Situation, plan: RampPlan) -> list[float]:
+    """The values from the last one to the target that T0-T2 permit, nearest first; none unless they forbid the last one.
+
+    Judged where everything else is on its way to: what a continuous setpoint can make good by itself demands no value.
+    """
     assert now.last is not None
-    return any(rule.margin(now.last, now) < 0 for rule in plan.by_setpoint[name] if is_entered(rule))
+    last, goal = now.last[name], target[name]
+    rules = [rule for rule in plan.by_setpoint[name] if rule.tier <= Tier.T2]
+    kept = _headed(name, last, target, step, plan)
+    forbidden = last not in plan.values[name] or any(
+        is_entered(rule) and rule.margin(now.last, now) < 0 and rule.margin(kept, now) < 0 for rule in rules
+    )
+    if not forbidden:
+        return []
+    ahead = [value for value in plan.values[name] if last < value <= goal or goal <= value < last]
+    return [
+        value
+        for value in sorted(ahead, key=lambda value: abs(value - last))
+        if all(rule.margin(_headed(name, value, target, step, plan), now) >= 0 for rule in rules)
+    ]
+
+
+def _is_free(name: str, value: float, target: Setpoints, step: Setpoints, now: Situation, plan: RampPlan) -> bool:
+    """Whether a discrete setpoint may take a value without any rule giving way."""
+    moved = _headed(name, value, target, step, plan)
+    return all(rule.margin(moved, now) >= 0 for rule in plan.by_setpoint[name] if may_give_way(rule))
+
+
+def _headed(name: str, value: float, target: Setpoints, step: Setpoints, plan: RampPlan) -> Setpoints:
+    """Where a step leads with one discrete value: the other discrete values as they are in it, the rest at the target."""
+    return {**target, **{other: step[other] for other in plan.discrete}, name: value}
 
 
 def _move(
-    group: RampGroup, target: Setpoints, step: dict[str, float], now: Situation, demanded: bool, standing: bool
+    group: RampGroup, target: Setpoints, step: dict[str, float], now: Situation, forced: Setpoints, standing: bool
 ) -> set[str]:
     """Move one group inside `step`; return the setpoints whose slew was waived."""
     slewed = min((_fraction(slew, target, now) for slew in group.slews), default=1.0)
-    entered = () if standing and not demanded else group.entered
-    entries = [(_entry(rule, group, target, step, now, demanded), rule) for rule in entered]
+    entered = () if standing else group.entered
+    entries = [(_entry(rule, group, target, step, now, forced), rule) for rule in entered]
     needed = max((fraction for fraction, _ in entries), default=0.0)
-    if needed <= slewed:
-        _along(group, target, step, now, slewed)
-        _settle(group, step, now)
+    enters = needed > slewed
+    due = [
+        rule for fraction, rule in entries if enters and (fraction > 0.0 or _is_kept(rule, group, target, step, now))
+    ]
+    _along(group, target, step, now, slewed)
+    _settle(group, step, now)
+    if not enters:
         return set()
-    _enter(group, target, step, now, needed, [rule for fraction, rule in entries if fraction > 0.0])
+    _enter(group, target, step, now, needed, due)
     return {slew.setpoint for slew in group.slews if not slew.margin(step, now) >= 0}
 
 
@@ -178,23 +240,29 @@ def _fraction(slew: Slew | RateWindow, target: Setpoints, now: Situation) -> flo
 
 
 def _entry(
-    rule: CommandRule, group: RampGroup, target: Setpoints, step: Setpoints, now: Situation, demanded: bool
+    rule: CommandRule, group: RampGroup, target: Setpoints, step: Setpoints, now: Situation, forced: Setpoints
 ) -> float:
-    """The fraction at which the line enters a rule the last command violates; 0 where it does not.
+    """The fraction at which the line enters a rule that the last command violates, or would with the values that T0-T2
+    demand; 0 where it does not.
 
     Outside of the limits on one setpoint the margin grows as the setpoint moves, and a relation's does so all along the
     line: both meet zero at the edge itself. What lies beyond it, as the other of two limits, does not count.
     """
     assert now.last is not None
     outside = rule.margin(step, now)
-    if not outside < 0 or not (demanded or rule.margin(now.last, now) < 0):
+    if not outside < 0 or not (rule.margin(now.last, now) < 0 or rule.margin(forced, now) < 0):
         return 0.0
     inside = rule.margin(_goal(group, target, step), now)
     if not inside >= 0:
         return 0.0
-    if isinstance(rule, Bound | Interlock | Budget):
+    if isinstance(rule, _BOX):
         return -outside / abs(target[rule.setpoint] - step[rule.setpoint])
     return -outside / (inside - outside)
+
+
+def _is_kept(rule: CommandRule, group: RampGroup, target: Setpoints, step: Setpoints, now: Situation) -> bool:
+    """Whether a rule permits both ends of a group's line. Between them it does too, unless one setpoint goes ahead."""
+    return rule.margin(step, now) >= 0 and rule.margin(_goal(group, target, step), now) >= 0
 
 
 def _goal(group: RampGroup, target: Setpoints, step: Setpoints) -> Setpoints:
@@ -203,12 +271,16 @@ def _goal(group: RampGroup, target: Setpoints, step: Setpoints) -> Setpoints:
 
 
 def _along(group: RampGroup, target: Setpoints, step: dict[str, float], now: Situation, fraction: float) -> None:
-    """Put a group at a fraction of its line; rounding can carry it neither past the target nor back past the last."""
+    """Put a group at a fraction of its line."""
     assert now.last is not None
     for name in group.setpoints:
-        last, goal = now.last[name], target[name]
-        reached = goal if fraction >= 1.0 else last + fraction * (goal - last)
-        step[name] = min(max(reached, min(last, goal)), max(last, goal))
+        step[name] = _between(now.last[name], target[name], fraction)
+
+
+def _between(one: float, other: float, fraction: float) -> float:
+    """A fraction of the way from one number to another; rounding can carry it past neither."""
+    reached = other if fraction >= 1.0 else one + fraction * (other - one)
+    return min(max(reached, min(one, other)), max(one, other))
 
 
 def _settle(group: RampGroup, step: dict[str, float], now: Situation) -> None:
@@ -225,15 +297,67 @@ def _enter(
     step: dict[str, float],
     now: Situation,
     needed: float,
-    entering: Sequence[CommandRule],
+    due: Sequence[CommandRule],
 ) -> None:
-    """Move as far as the rules to be entered ask for, and no further than rounding makes necessary."""
+    """Move each setpoint on as far as the rules that are due need it.
+
+    One setpoint that goes ahead can break a relation that its group's line keeps, so relations are looked at once more for
+    each there is. Where that does not settle it, the group goes on along its line together: the line is known to enter.
+    """
+    within = _within_rates(group, target, now)
+    boxes = [rule for rule in due if isinstance(rule, _BOX)]
+    others = [rule for rule in due if not isinstance(rule, _BOX)]
+    for rule in (*boxes, *others * len(others)):
+        if not rule.margin(step, now) >= 0:
+            _push(rule, group, target, step, now, within)
     for further in _FURTHER:
-        _along(group, target, step, now, needed * (1.0 + further))
-        for rule in entering:
-            if isinstance(rule, Bound | Interlock | Budget) and rule.setpoint in group.setpoints:
-                low, high = rule.box(step, now)
-                step[rule.setpoint] = min(max(step[rule.setpoint], low), high)  # exactly on the edge
-        if all(rule.margin(step, now) >= 0 for rule in entering):
+        if all(rule.margin(step, now) >= 0 for rule in due):
             return
-    step.update({name: target[name] for name in group.setpoints})
+        _along(group, target, step, now, needed * (1.0 + further))
+    if not all(rule.margin(step, now) >= 0 for rule in due):
+        step.update({name: target[name] for name in group.setpoints})
+
+
+def _within_rates(group: RampGroup, target: Setpoints, now: Situation) -> dict[str, float]:
+    """Where each setpoint of a group gets by its own rates, with no regard to the others."""
+    assert now.last is not None
+    fractions = dict.fromkeys(group.setpoints, 1.0)
+    for slew in group.slews:
+        fractions[slew.setpoint] = min(fractions[slew.setpoint], _fraction(slew, target, now))
+    return {name: _between(now.last[name], target[name], fraction) for name, fraction in fractions.items()}
+
+
+def _push(
+    rule: CommandRule,
+    group: RampGroup,
+    target: Setpoints,
+    step: dict[str, float],
+    now: Situation,
+    within: Setpoints,
+) -> None:
+    """Move on, as far as one rule needs it, those setpoints that help it: within their rates first, then beyond."""
+    if isinstance(rule, _BOX):
+        low, high = rule.box(step, now)
+        step[rule.setpoint] = min(max(step[rule.setpoint], low), high)  # exactly on the edge
+        return
+    outside = rule.margin(step, now)
+    helping = [
+        name
+        for name in group.setpoints
+        if name in rule.setpoints and rule.margin({**step, name: target[name]}, now) > outside
+    ]
+    for ends in (within, target):
+        start = dict(step)
+        ahead = {
+            name: ends[name] for name in helping if abs(target[name] - ends[name]) < abs(target[name] - step[name])
+        }
+        inside = rule.margin({**start, **ahead}, now)
+        for further in _FURTHER if inside >= 0 else ():
+            fraction = -outside / (inside - outside) * (1.0 + further)
+            step.update({name: _between(start[name], end, fraction) for name, end in ahead.items()})
+            if rule.margin(step, now) >= 0:
+                return
+        step.update(ahead)
+        outside = inside
+        if inside >= 0:
+            return

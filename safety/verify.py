@@ -1,6 +1,7 @@
 """An independent look at a command that is about to leave: was anything emitted that the envelope forbids?
 
-It shares no code with `decide` beyond the values: bounds and rates are compared here once more, plainly. The answer
+It shares no code with `decide` beyond the values: ranges, listed values, bounds and rates are compared here once more,
+plainly. The answer
 must always be no; the report counts it as `escapes`.
 """
 
@@ -10,14 +11,17 @@ from safety.values import Outcome, Ruling, Rung, Setpoints, Tier
 
 
 def escaped(envelope: Envelope, ruling: Ruling, last: Setpoints | None) -> bool:
-    """Whether the command breaks a schema, a bound, or a rate that was not recorded as waived."""
+    """Whether the command breaks a schema, a range, a list of values, a bound, or a rate that was not recorded as waived."""
     sent = ruling.command.setpoints
     if ruling.command.rung is Rung.RELINQUISH:
         return bool(sent)
     if not ruling.chosen.verdict.accepted or sent.keys() != envelope.names:
         return True
-    if not all(spec.low <= sent[spec.name] <= spec.high for spec in envelope.setpoints):
-        return True
+    for spec in envelope.setpoints:
+        if not spec.low <= sent[spec.name] <= spec.high:
+            return True
+        if spec.values is not None and sent[spec.name] not in spec.values:
+            return True
     waived = {f.rule for f in ruling.chosen.verdict.findings if f.outcome is Outcome.WAIVED}
     free = ruling.command.rung in (Rung.HOLD, Rung.FAILSAFE)
     for rule in envelope.command_rules:

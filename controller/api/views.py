@@ -54,7 +54,7 @@ def whole(decision: Decision) -> DecisionView:
         **line(decision).model_dump(),
         signals={
             name: SignalView(value=number(s.value), quality=s.quality.value, age_us=s.age_us)
-            for name, s in seen.signals.items()
+            for name, s in decision.signals.items()
         },
         applied=None if seen.applied is None else dict(seen.applied),
         readback=None if seen.readback is None else dict(seen.readback),

@@ -38,7 +38,7 @@ def charted(live: PlantStatus) -> list[str]:
 
 def _signal(name: str, live: PlantStatus, ordered: Sequence[Decision]) -> dict[str, Any]:
     status = live.signals[name]
-    seen = [decision.observation.signals.get(name) for decision in ordered]
+    seen = [decision.signals.get(name) for decision in ordered]
     values = [None if signal is None or not signal.good else number(signal.value) for signal in seen]
     return {"unit": status.unit, "low": status.low, "high": status.high, "values": values}
 

@@ -73,6 +73,10 @@ class LoopState:
     causes: tuple[str, ...] = ()
     unlatching: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def with_cause(self, cause: str) -> "LoopState":
+        """The state with one more breaker cause."""
+        return replace(self, causes=(*self.causes, cause))
+
     def remembering(self, memory: Memory) -> "LoopState":
         """The state with another memory; a guard makes one every 30 s, and `replace` takes twice as long."""
         s = self

@@ -1,10 +1,8 @@
 """From a decision and the outcome of the interval before it to one tick of evidence."""
 
 from controller.loop.checkpoint import LoopState
-from controller.ports import Outcome
+from controller.loop.parts import Observed
 from controller.records.decision import Decision
-from controller.rollout.blocks import assign
-from controller.rollout.spec import RolloutSpec
 from safety.values import Judgement, Proposal, Ruling, Rung, Source, Status, Tier
 from shadow.evidence import TickEvidence
 
@@ -20,13 +18,11 @@ STATUS = {
 }
 
 
-def evidence_of(
-    decision: Decision, ruling: Ruling, outcome: Outcome, before: LoopState, spec: RolloutSpec, key: bytes
-) -> TickEvidence:
+def evidence_of(observed: Observed, decision: Decision, ruling: Ruling) -> TickEvidence:
     """The tick of evidence. The assignment is the drawn one even where an operator overrode it: intention to treat."""
+    before, drawn, outcome = observed.before, observed.drawn, observed.outcome
     proposal = next(p for p in decision.proposals if p.source is Source.CANDIDATE)
     judgement = next(j for j in ruling.judgements if j.rung is Rung.CANDIDATE)
-    drawn = assign(spec, before.rollout, decision.observation.taken_at, key)
     refused = proposal.status is Status.OK and not judgement.verdict.accepted
     hard = HARD_VETO in before.causes or (refused and _hard(judgement))
     return TickEvidence(

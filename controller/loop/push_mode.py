@@ -1,28 +1,42 @@
 """Push mode in the control process: one question of the plant is one tick of its loop."""
 
-from controller.bootstrap import ControlSystem
+from typing import Protocol
+
+from controller.loop.tick import PlantLoop
 from controller.protocol.push import DecideRequest, DecideResponse, answer, observation, proposal
 from controller.records.decision import Decision
+from safety.values import Observation, Proposal
+
+
+class Pushed(Protocol):
+    """A plant that keeps its own loop: it observes what its last question says."""
+
+    def ask(self, seen: Observation, wanted: Proposal) -> None: ...
+
+    def observe(self) -> Observation: ...
 
 
 class Answering:
-    """Answers questions for one plant, in order. A question asked again is answered again, not decided again."""
+    """Answers questions for one plant, in order. A question asked again is answered again, not decided again.
 
-    def __init__(self, system: ControlSystem) -> None:
-        self.system = system
-        self.last: Decision | None = system.spool.last_decision() if system.kit.pushed is not None else None
+    `pushed` is None where the plant is driven by its loop here: then every question is refused.
+    """
+
+    def __init__(self, loop: PlantLoop, pushed: Pushed | None) -> None:
+        self.loop, self.pushed = loop, pushed
+        self.last: Decision | None = loop.parts.spool.last_decision() if pushed is not None else None
 
     def answer(self, plant: str, request: DecideRequest) -> DecideResponse:
         """The command for the plant to apply, or why there is none: then its own command stands."""
-        pushed = self.system.kit.pushed
-        if plant != self.system.plant.name:
-            return DecideResponse("refused", f"no plant `{plant}` here, this is `{self.system.plant.name}`")
-        if pushed is None:
+        ours = self.loop.parts.plant.name
+        if plant != ours:
+            return DecideResponse("refused", f"no plant `{plant}` here, this is `{ours}`")
+        if self.pushed is None:
             return DecideResponse("refused", f"plant `{plant}` is run by its own loop here, it is not in push mode")
         if self.last is not None and request.taken_at <= self.last.observation.taken_at:
             return self._again(request.taken_at, self.last)
-        pushed.ask(observation(plant, request), proposal(request))
-        self.last = self.system.loop.tick(pushed.observe())
+        self.pushed.ask(observation(plant, request), proposal(request))
+        self.last = self.loop.tick(self.pushed.observe())
         return answer(self.last)
 
     def _again(self, taken_at: int, last: Decision) -> DecideResponse:

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from controller.loop.checkpoint import LoopState
+from controller.loop.guarding import is_driving
 from controller.loop.operator_commands import Operators
-from controller.loop.tick import Watcher, is_driving
+from controller.loop.parts import Tick, Watcher
 from controller.ports import Event
 from controller.records.decision import Decision
 from controller.rollout.blocks import block_of
 from controller.rollout.breakers import read_breakers
-from controller.rollout.gates import judge
+from controller.rollout.gates import Gate
 from controller.rollout.plan import plan
 from controller.rollout.spec import RolloutSpec
 from controller.rollout.state import LATCHED, Status
 from safety.envelope import Envelope
 from safety.rules.state_rules import Trip
 from safety.values import Judgement, Ruling, Rung
-from shadow.comparison import Comparison
 
 LEAST_GAP_S = 0.1
 HEARTBEAT_S = 1.0
@@ -73,13 +73,14 @@ class LiveStatus(Watcher):
         self._seen: tuple[object, ...] = ()
         self._last: dict[str, Any] | None = None
 
-    def decided(self, decision: Decision, ruling: Ruling, comparison: Comparison, state: LoopState) -> None:
-        news = (state.rollout.version, ruling.command.rung, state.override, self.operators.stopped)
+    def decided(self, tick: Tick) -> None:
+        state = tick.state
+        news = (state.rollout.version, tick.ruling.command.rung, state.override, self.operators.stopped)
         if news == self._seen and self.monotonic_s() - self._said_s < LEAST_GAP_S:
             return
         self._seen = news
         with self._turn:
-            self._publish(self.status(decision, ruling, state))
+            self._publish(self.status(tick))
 
     def happened(self, event: Event) -> None:
         self._said_s = float("-inf")
@@ -94,8 +95,9 @@ class LiveStatus(Watcher):
         self._last, self._said_s = status, self.monotonic_s()
         self.publisher.publish_live(json.dumps(_finite(status), allow_nan=False))
 
-    def status(self, decision: Decision, ruling: Ruling, state: LoopState) -> dict[str, Any]:
+    def status(self, tick: Tick) -> dict[str, Any]:
         """The whole status; its fields are described in docs/reference/live-status.md."""
+        decision, ruling, state = tick.decision, tick.ruling, tick.state
         seen, rollout, lanes = decision.observation, state.rollout, self.lanes()
         return {
             "plant": seen.plant,
@@ -112,7 +114,7 @@ class LiveStatus(Watcher):
             "stage_status": rollout.held or rollout.aborted_why or rollout.status.value,
             "stage_entered_us": rollout.entered_at_us,
             "block": self._block(decision),
-            "gate": self._gate(state, seen.taken_at),
+            "gate": self._gate(tick.gate(), state),
             "stages": self._stages(state),
             "setpoints": self._setpoints(decision, ruling),
             "signals": self._signals(decision),
@@ -152,8 +154,7 @@ class LiveStatus(Watcher):
         ends_us = (index + 1) * self.spec.block_us
         return {"index": index, "ends_us": ends_us, "assigned": decision.assignment.source.value}
 
-    def _gate(self, state: LoopState, at_us: int) -> dict[str, Any]:
-        gate = judge(self.spec, state.rollout, state.evidence, at_us)
+    def _gate(self, gate: Gate, state: LoopState) -> dict[str, Any]:
         checks = [{"name": c.name, "outcome": c.outcome.value, "reason": c.reason} for c in gate.checks]
         soonest_us = state.rollout.entered_at_us + int(self.plan[state.rollout.stage].earliest_days * DAY_US)
         return {"stage": gate.stage, "outcome": gate.outcome.value, "checks": checks, "earliest_us": soonest_us}
@@ -190,7 +191,7 @@ class LiveStatus(Watcher):
                 "low": self.limits.get(name, NO_LIMITS)[0],
                 "high": self.limits.get(name, NO_LIMITS)[1],
             }
-            for name, signal in decision.observation.signals.items()
+            for name, signal in decision.signals.items()
         }
 
     def _trips(self, state: LoopState) -> list[dict[str, Any]]:

@@ -10,14 +10,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from controller.errors import SettingsError
-from controller.loop.tick import Companions
 from controller.plants.bidding.incumbent import Pacing
 from controller.plants.bidding.plant import AdAccount
 from controller.plants.cooling.incumbent import TrimAndRespond
 from controller.plants.cooling.plant import CoolingHall
 from controller.plants.push.plant import Pushed, PushedIncumbent
 from controller.plants.twins import Twins
-from controller.ports import Incumbent, Plant
+from controller.ports import Companions, Incumbent, Plant
 from controller.settings import Site
 from safety.envelope import Envelope
 

@@ -5,15 +5,13 @@ decides on the real lane ever does.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol
 
-from controller.loop.tick import Companions
+from controller.loop.pilot import Pilot
 from controller.plants.snapshot import Twin
-from controller.ports import Incumbent
-from safety.decide import decide, situation
-from safety.envelope import Envelope, fresh_memory, permitted
-from safety.inputs import Amended, managed
+from controller.ports import Companions, Incumbent
+from safety.envelope import Envelope, fresh_memory
+from safety.inputs import Managed
 from safety.values import Observation, Proposal, Setpoints, Signal, Source
 
 
@@ -40,55 +38,42 @@ class Twins(Companions):
     def __init__(
         self, plant: Lanes, envelope: Envelope, incumbent: Incumbent, best_static: Setpoints | None = None
     ) -> None:
-        self.plant, self.envelope, self.incumbent = plant, envelope, incumbent
-        self.best_static = best_static
+        self.plant, self.pilot, self.best_static = plant, Pilot(envelope, incumbent), best_static
         self.fresh = fresh_memory(envelope)
-        self._asked: Observation | None = None
+        self._managed: Managed | None = None
 
     def observations(self) -> list[Observation]:
         """The candidate's twin asks with the rest, once a period."""
-        if self.plant.now_us % self.envelope.period_us:
+        if self.plant.now_us % self.pilot.envelope.period_us:
             return []
-        self._asked = self._look("candidate")
-        return [self._view("candidate", self._asked)]
+        self._managed = self._manage("candidate")
+        return [self._managed.observation]
 
     def act(self, proposals: list[Proposal], measured: list[Mapping[str, Signal]]) -> None:
         """Decide for every lane as the loop decides for the plant."""
-        if not proposals or self._asked is None:
+        if not proposals or self._managed is None:
             return
-        self._drive("incumbent", self._look("incumbent"), None)
-        asked = replace(self._asked, signals=Amended(self._asked.signals, measured[0]))
-        self._drive("candidate", asked, proposals[0])
+        self._fly("incumbent", self._manage("incumbent"), None, {})
+        self._fly("candidate", self._managed, proposals[0], measured[0])
         if self.best_static is not None:
             self._command("best_static", self.best_static)
-        self._asked = None
+        self._managed = None
 
-    def _look(self, lane: str) -> Observation:
-        memory = self.plant.twins[lane].memory or self.fresh
-        return self.plant.observation(self.plant.lane_names.index(lane), memory.last)
-
-    def _view(self, lane: str, seen: Observation) -> Observation:
-        """An observation as it is passed on to those who propose."""
+    def _manage(self, lane: str) -> Managed:
+        """What a lane reports now, as it is passed on to those who propose."""
         twin = self.plant.twins[lane]
         memory = twin.memory or self.fresh
-        view, _ = managed(seen, self.envelope.inputs, memory.rules, self._elapsed_us(twin))
-        return replace(view, permitted=permitted(self.envelope, situation(view, memory, self.envelope)))
+        reported = self.plant.observation(self.plant.lane_names.index(lane), memory.last)
+        elapsed_us = 0 if twin.memory is None else self.pilot.envelope.period_us
+        return self.pilot.manage(reported, memory, elapsed_us=elapsed_us)
 
-    def _elapsed_us(self, twin: Twin) -> int:
-        return 0 if twin.memory is None else self.envelope.period_us
+    def _fly(self, lane: str, managed: Managed, candidate: Proposal | None, measured: Mapping[str, Signal]) -> None:
+        twin = self.plant.twins[lane]
+        assigned = Source.INCUMBENT if candidate is None else Source.CANDIDATE
+        incumbent = twin.incumbent or self.pilot.incumbent.fresh
+        flown = self.pilot.fly(managed, incumbent, candidate, assigned=assigned, measured=measured)
+        self._command(lane, flown.ruling.command.setpoints or None)
+        twin.memory, twin.incumbent = flown.ruling.memory, dict(flown.incumbent)
 
     def _command(self, lane: str, setpoints: Setpoints | None) -> None:
         self.plant.command(self.plant.lane_names.index(lane), setpoints)
-
-    def _drive(self, lane: str, seen: Observation, wanted: Proposal | None) -> None:
-        twin = self.plant.twins[lane]
-        memory = twin.memory or self.fresh
-        own, incumbent = self.incumbent.propose(self._view(lane, seen), twin.incumbent or self.incumbent.fresh)
-        proposals = {Source.INCUMBENT: own} | ({} if wanted is None else {Source.CANDIDATE: wanted})
-        assigned = Source.INCUMBENT if wanted is None else Source.CANDIDATE
-        elapsed_us = self._elapsed_us(twin)
-        ruling = decide(seen, proposals, assigned, self.envelope, memory, elapsed_us=elapsed_us, epoch=0)
-        applied = ruling.command.setpoints
-        self._command(lane, applied or None)
-        twin.memory = ruling.memory
-        twin.incumbent = dict(self.incumbent.track(incumbent, applied) if applied else incumbent)

@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
 @contextmanager
 def serving(system: bootstrap.ControlSystem, path: Path) -> Iterator[None]:
     """The control socket: pokes for everybody, decisions for a plant that keeps its own loop."""
-    server = PushServer(path, Answering(system).answer, system.operators.poke)
+    server = PushServer(path, Answering(system.loop, system.kit.pushed).answer, system.operators.poke)
     server.start()
     try:
         yield

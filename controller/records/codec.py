@@ -4,10 +4,12 @@ Fields are positional and only ever appended, with a default, so that every old 
 `tests/cases/records/` holds a corpus of each version. Changing a field's meaning takes a new version number.
 
 Version 1: `ruling_digest` covers the wording of findings too, so only the build that wrote it can make it again.
-Version 2: `ruling_digest` covers ids and values (`ruling_digest` below), and no wording.
+Version 2: `ruling_digest` covers ids and values (`ruling_digest` below), and no wording. `measured` holds the measures of
+the candidate's proposal, which version 1 has among the signals.
 """
 
 import hashlib
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
@@ -38,6 +40,9 @@ class RecordError(ValueError):
     """A record that cannot be read: truncated, of a newer version, or not a record at all."""
 
 
+_WireSignal = tuple[str, float, str, int]
+
+
 class _Wire(msgspec.Struct, array_like=True, frozen=True):
     """The positional layout. See the module's docstring before touching it."""
 
@@ -45,7 +50,7 @@ class _Wire(msgspec.Struct, array_like=True, frozen=True):
     plant: str
     subject: str
     taken_at: int
-    signals: list[tuple[str, float, str, int]]
+    signals: list[_WireSignal]
     applied: dict[str, float] | None
     readback: dict[str, float] | None
     availability: dict[str, bool]
@@ -64,6 +69,12 @@ class _Wire(msgspec.Struct, array_like=True, frozen=True):
     ruling_digest: str
     digests: tuple[str, str, str, str]
     latencies_us: dict[str, int]
+
+
+class _WireMeasured(_Wire, array_like=True, frozen=True):
+    """The same with what has been appended since. A record in which it has its default ends before it."""
+
+    measured: list[_WireSignal] = []
 
 
 _WireFinding = tuple[str, int, str, float, str, str]
@@ -89,52 +100,54 @@ def _plain(value: Any) -> Any:
 
 _ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
 _CANONICAL = msgspec.msgpack.Encoder(enc_hook=_plain, order="deterministic")
-_DECODER = msgspec.msgpack.Decoder(_Wire)
+_DECODER = msgspec.msgpack.Decoder(_WireMeasured)
 _MEMORY_DECODER = msgspec.msgpack.Decoder(_WireMemory)
 
 
 def encode(decision: Decision) -> bytes:
     """The record of a decision, in the schema version the decision names."""
     seen, assigned, command = decision.observation, decision.assignment, decision.command
-    return _ENCODER.encode(
-        _Wire(
-            version=decision.version,
-            plant=seen.plant,
-            subject=seen.subject,
-            taken_at=seen.taken_at,
-            signals=[(name, s.value, s.quality.value, s.age_us) for name, s in seen.signals.items()],
-            applied=_floats(seen.applied),
-            readback=_floats(seen.readback),
-            availability=dict(seen.availability),
-            authority=seen.authority.value,
-            proposals=[(p.source.value, p.status.value, p.detail, dict(p.targets)) for p in decision.proposals],
-            assignment=(
-                assigned.source.value,
-                assigned.why,
-                assigned.stage,
-                assigned.block,
-                assigned.propensity,
-                assigned.override,
-            ),
-            without=[source.value for source in decision.without],
-            elapsed_us=decision.elapsed_us,
-            memory_before=_wire_memory(decision.memory_before),
-            command=(dict(command.setpoints), command.rung.value, command.valid_for_us, command.epoch),
-            judged=[_wire_judged(judged) for judged in decision.judged],
-            chosen=_wire_judged(decision.chosen),
-            removed=[source.value for source in decision.removed],
-            state=[_wire_finding(finding) for finding in decision.state],
-            memory_after=_wire_memory(decision.memory_after),
-            ruling_digest=decision.ruling_digest,
-            digests=(
-                decision.digests.policy,
-                decision.digests.envelope,
-                decision.digests.kernel,
-                decision.digests.site,
-            ),
-            latencies_us=dict(decision.latencies_us),
-        )
+    wire = _Wire(
+        version=decision.version,
+        plant=seen.plant,
+        subject=seen.subject,
+        taken_at=seen.taken_at,
+        signals=_wire_signals(seen.signals),
+        applied=_floats(seen.applied),
+        readback=_floats(seen.readback),
+        availability=dict(seen.availability),
+        authority=seen.authority.value,
+        proposals=[(p.source.value, p.status.value, p.detail, dict(p.targets)) for p in decision.proposals],
+        assignment=(
+            assigned.source.value,
+            assigned.why,
+            assigned.stage,
+            assigned.block,
+            assigned.propensity,
+            assigned.override,
+        ),
+        without=[source.value for source in decision.without],
+        elapsed_us=decision.elapsed_us,
+        memory_before=_wire_memory(decision.memory_before),
+        command=(dict(command.setpoints), command.rung.value, command.valid_for_us, command.epoch),
+        judged=[_wire_judged(judged) for judged in decision.judged],
+        chosen=_wire_judged(decision.chosen),
+        removed=[source.value for source in decision.removed],
+        state=[_wire_finding(finding) for finding in decision.state],
+        memory_after=_wire_memory(decision.memory_after),
+        ruling_digest=decision.ruling_digest,
+        digests=(
+            decision.digests.policy,
+            decision.digests.envelope,
+            decision.digests.kernel,
+            decision.digests.site,
+        ),
+        latencies_us=dict(decision.latencies_us),
     )
+    if decision.measured:
+        fields = (*msgspec.structs.astuple(wire), _wire_signals(decision.measured))
+        wire = _WireMeasured(*fields)
+    return _ENCODER.encode(wire)
 
 
 def decode(record: bytes) -> Decision:
@@ -249,6 +262,10 @@ def _memory_values(m: Memory) -> dict[str, Any]:
     return values
 
 
+def _wire_signals(signals: Mapping[str, Signal]) -> list[_WireSignal]:
+    return [(name, s.value, s.quality.value, s.age_us) for name, s in signals.items()]
+
+
 def _wire_finding(f: Finding) -> _WireFinding:
     return (f.rule, int(f.tier), f.outcome.value, f.margin, f.about, f.detail)
 
@@ -269,7 +286,7 @@ def _wire_memory(m: Memory) -> _WireMemory:
     )
 
 
-def _decision(w: _Wire) -> Decision:
+def _decision(w: _WireMeasured) -> Decision:
     source, why, stage, block, propensity, override = w.assignment
     setpoints, rung, valid_for_us, epoch = w.command
     return Decision(
@@ -277,7 +294,7 @@ def _decision(w: _Wire) -> Decision:
             plant=w.plant,
             subject=w.subject,
             taken_at=w.taken_at,
-            signals={name: Signal(value, Quality(quality), age) for name, value, quality, age in w.signals},
+            signals=_signals(w.signals),
             applied=w.applied,
             readback=w.readback,
             availability=w.availability,
@@ -298,7 +315,12 @@ def _decision(w: _Wire) -> Decision:
         digests=Digests(*w.digests),
         latencies_us=w.latencies_us,
         version=w.version,
+        measured=_signals(w.measured),
     )
+
+
+def _signals(w: list[_WireSignal]) -> dict[str, Signal]:
+    return {name: Signal(value, Quality(quality), age) for name, value, quality, age in w}
 
 
 def _finding(w: _WireFinding) -> Finding:

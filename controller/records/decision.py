@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from safety.decide import decide
 from safety.envelope import Envelope
-from safety.inputs import managed
-from safety.values import Command, Finding, Judgement, Memory, Observation, Proposal, Ruling, Rung, Source
+from safety.inputs import Amended, manage
+from safety.values import Command, Finding, Judgement, Memory, Observation, Proposal, Ruling, Rung, Signal, Source
 
 SCHEMA_VERSION = 2
 
@@ -55,7 +55,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One decision, whole. Its identity is (plant, subject, taken_at); `version` is the schema version of its record."""
+    """One decision, whole. Its identity is (plant, subject, taken_at); `version` is the schema version of its record.
+
+    `observation` is what the plant reported, `measured` the measures of the candidate's proposal, such as its novelty;
+    in records of version 1 these are among the observation's signals.
+    """
 
     observation: Observation
     proposals: tuple[Proposal, ...]
@@ -73,6 +77,12 @@ class Decision:
     digests: Digests
     latencies_us: Mapping[str, int] = field(default_factory=dict)
     version: int = SCHEMA_VERSION
+    measured: Mapping[str, Signal] = field(default_factory=dict)
+
+    @property
+    def signals(self) -> Mapping[str, Signal]:
+        """The plant's signals and the measures of the candidate's proposal, by name."""
+        return Amended(self.observation.signals, self.measured)
 
     @property
     def id(self) -> str:
@@ -101,6 +111,7 @@ def assemble(
     digests: Digests,
     ruling_digest: str,
     latencies_us: Mapping[str, int],
+    measured: Mapping[str, Signal],
 ) -> Decision:
     """The decision of a ruling and of all that went into it."""
     return Decision(
@@ -119,6 +130,7 @@ def assemble(
         ruling_digest=ruling_digest,
         digests=digests,
         latencies_us=latencies_us,
+        measured=measured,
     )
 
 
@@ -133,10 +145,10 @@ def redecide(decision: Decision, envelope: Envelope) -> Ruling:
         elapsed_us=decision.elapsed_us,
         epoch=decision.command.epoch,
         without=frozenset(decision.without),
+        measured=decision.measured,
     )
 
 
 def proposers_view(decision: Decision, envelope: Envelope) -> Observation:
-    """What those who proposed saw: the stored observation as the input manager passed it on."""
-    view, _ = managed(decision.observation, envelope.inputs, decision.memory_before.rules, decision.elapsed_us)
-    return view
+    """What those who proposed saw: the stored observation as the input manager passed it on, without what is permitted."""
+    return manage(decision.observation, envelope.inputs, decision.memory_before, decision.elapsed_us).observation

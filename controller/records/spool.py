@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from controller.ports import Event, TickEntry
+from controller.ports import Event
 from controller.records.chain import link_hash
 from controller.records.codec import encode
 from controller.records.decision import Decision
@@ -24,6 +24,7 @@ from controller.records.entry import encode_events, encode_mapping, encode_recei
 from controller.records.errors import SpoolBusy, SpoolConflict, SpoolError
 from controller.records.spool_file import GENESIS, open_writer, spool_errors
 from controller.records.spool_reader import SpoolReader, wall_us
+from controller.records.tick_entry import TickEntry
 
 Durability = Literal["process_kill", "power_loss"]
 LOCK_WAIT_S = 2.0
@@ -33,7 +34,7 @@ Linked = tuple[str | None, str | None, int | None, bytes | None, bytes | None]
 
 
 class SqliteSpool(SpoolReader):
-    """The writing side of a spool; implements `controller.ports.Spool`. Nothing is opened before the first call."""
+    """The writing side of a spool; implements `controller.records.tick_entry.Spool`. Nothing is opened before the first call."""
 
     def __init__(self, path: Path | str, *, durability: Durability = "process_kill") -> None:
         super().__init__(path)

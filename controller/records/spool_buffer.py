@@ -6,8 +6,9 @@ Only a failing spool is an audit failure. The loop then takes the plant from the
 from collections import deque
 from dataclasses import replace
 
-from controller.ports import Event, Spool, TickEntry
+from controller.ports import Event
 from controller.records.errors import SpoolConflict, SpoolError
+from controller.records.tick_entry import Spool, TickEntry
 
 KEEP = 2016  # entries: a week of five-minute ticks
 

@@ -1,19 +1,24 @@
 """`advance`: what one tick of evidence does to a rollout. Pure, and the same on replay."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from controller.rollout.blocks import block_of, is_last_tick_of_block
 from controller.rollout.breakers import open_breakers
 from controller.rollout.effects import ApprovalWanted, AuditNote, Completed
-from controller.rollout.gates import Gate, Outcome, judge
+from controller.rollout.gates import Gate, Outcome, judge_once
 from controller.rollout.spec import RolloutSpec
 from controller.rollout.state import LATCHED, RolloutState, Status
 from controller.rollout.transitions import Change, end, enter, hold, open_latch
 from shadow.evidence import Evidence
 
 
-def advance(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: int) -> Change:
+def advance(
+    spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: int, gate: Callable[[], Gate] | None = None
+) -> Change:
     """The state after the tick just observed, and what to do about it. Call it once after each `observe_tick`.
+
+    `gate` judges the gate of this state on this evidence, for a caller who wants it too (`judge_once`).
 
     A trip beats everything; a FAILED gate aborts; nothing else happens before the last tick of a block, so that a stage
     begins with a block. Most ticks bring no news and return the same state.
@@ -24,7 +29,8 @@ def advance(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: 
         return state, ()
     if causes := open_breakers(spec, evidence):
         return open_latch(spec, state, now_us, causes)
-    return _follow(spec, state, evidence, now_us, judge(spec, state, evidence, now_us))
+    gate = gate or judge_once(spec, state, evidence, now_us)
+    return _follow(spec, state, evidence, now_us, gate())
 
 
 def _follow(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: int, gate: Gate) -> Change:

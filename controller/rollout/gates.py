@@ -1,8 +1,10 @@
 """What must hold to leave a stage, judged on the evidence: each check shows its comparison in words."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from controller.rollout.checks import (
     REPORTED_ONLY,
@@ -74,6 +76,11 @@ def judge(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: in
     if outcome is Outcome.PENDING and now_us - state.patience_from_us >= stage.patience_days * US_PER_DAY:
         outcome = Outcome.INCONCLUSIVE
     return Gate(stage.name, outcome, tuple(checks))
+
+
+def judge_once(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: int) -> Callable[[], Gate]:
+    """A function that judges the gate when it is first called, and returns the same gate from then on."""
+    return cache(lambda: judge(spec, state, evidence, now_us))
 
 
 def combine(checks: list[Check]) -> Outcome:

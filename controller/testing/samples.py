@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from controller.ports import Event, TickEntry
+from controller.ports import Event
 from controller.records.decision import Assignment, Decision, Digests, Judged
+from controller.records.tick_entry import TickEntry
 from safety.values import (
     Command,
     Finding,

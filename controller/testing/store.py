@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from controller.ports import TickEntry
 from controller.records.disagreement_review import Stretch
 from controller.records.errors import StoreAway
 from controller.records.queries import DecisionFilter
@@ -18,6 +17,7 @@ from controller.records.shipper import Shipper
 from controller.records.spool import SqliteSpool
 from controller.records.spool_reader import SpoolReader
 from controller.records.store import Store
+from controller.records.tick_entry import TickEntry
 from controller.testing.samples import sample_decision, sample_entry, sample_event
 from safety.values import Receipt, Source
 

@@ -7,6 +7,7 @@ windows, numbered; `d` how far a step goes, `m` a margin, `q` what is shared.
 from collections.abc import Iterator
 from math import copysign, inf
 
+from safety.ramp import Named
 from safety.rules.base import CommandRule
 from safety.rules.command_rules import Bound, Interlock, Permissive, RateWindow, Relation, Slew, TrustRegion
 from safety.rules.conditions import AllOf, AnyOf, Comparison, Condition, Linear, Not
@@ -21,16 +22,25 @@ _EXACT = 2.0**53
 class Phrases:
     """Writes expressions over the setpoints and signals of a set of rules.
 
-    `arrived`: target and step are one, so only one is looked at. `split`: setpoints that decide about limits differ
-    between target and step; while they do not, which is usual, both have the same limits.
+    `domain` has the setpoints of which T0 asks more than the rules. `arrived`: target and step are one, so only one is
+    looked at. `split`: setpoints that decide about limits differ between target and step; while they do not, which is usual,
+    both have the same limits.
     """
 
-    def __init__(self, rules: tuple[CommandRule, ...], *, arrived: bool = False, split: bool = False) -> None:
+    def __init__(
+        self,
+        rules: tuple[CommandRule, ...],
+        domain: tuple[Named, ...] = (),
+        *,
+        arrived: bool = False,
+        split: bool = False,
+    ) -> None:
         self.rules = rules
+        self.domain = domain
         self.sides = "t" if arrived else "ts"
         self.step = self.sides[-1]
         self.split = split
-        names = sorted({name for rule in rules for name in rule.setpoints})
+        names = sorted({name for rule in rules for name in rule.setpoints} | {spec.name for spec in domain})
         self.setpoints = {name: at for at, name in enumerate(names)}
         found = {name for rule in rules for name in looked_up(rule)}
         self.signals = {name: at for at, name in enumerate(sorted(found - self.setpoints.keys()))}

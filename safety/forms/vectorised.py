@@ -60,8 +60,13 @@ def margins(envelope: Envelope, rung: Rung, batch: Batch) -> dict[str, Floats]:
 
 
 def accepts(envelope: Envelope, rung: Rung, batch: Batch) -> Flags:
-    """Whether no rule refuses `[n]`."""
+    """Whether T0 permits the step and no rule refuses `[n]`."""
     well = np.ones(batch.size, dtype=bool)
+    for spec in envelope.setpoints:
+        value = batch.step[spec.name]
+        well &= (value >= spec.low) & (value <= spec.high)
+        if spec.values is not None:
+            well &= np.isin(value, spec.values)
     with np.errstate(invalid="ignore", over="ignore"):
         for rule in envelope.binding[rung]:
             for proposed in (batch.step,) if rule.step_only else (batch.target, batch.step):

@@ -16,6 +16,7 @@ from math import hypot, inf
 from operator import itemgetter
 
 from safety.forms.phrases import INFINITE, Phrases, is_odd
+from safety.ramp import Named
 from safety.rules.base import CommandRule
 from safety.rules.command_rules import Bound, Dwell, Interlock, Permissive, RateWindow, Relation, Slew, TrustRegion
 from safety.rules.money_rules import Budget
@@ -83,6 +84,8 @@ class Writer:
     def _head(self) -> list[str]:
         say = self.say
         lines = [self._taken(side, _WHOLE[side], say.setpoints) for side in say.sides]
+        if say.domain:
+            lines.append(f"if not ({' and '.join(map(self._fits, say.domain))}): return None")
         if say.deciding and len(say.sides) > 1 and not say.split:
             same = " and ".join(f"{say.on('t', name)} == {say.on('s', name)}" for name in say.deciding)
             lines.append(f"if not ({same}): return split(target, step, now)")
@@ -94,6 +97,14 @@ class Writer:
         if any(isinstance(rule, Slew) for rule in self.rules):
             lines += ["dt_s = now.dt_s", "if not dt_s >= 0.0: return None"]
         return lines + self._known()
+
+    def _fits(self, spec: Named) -> str:
+        """Whether T0 permits the step of a setpoint."""
+        step = self.say.on(self.say.step, spec.name)
+        if spec.values is None:
+            return f"{spec.low!r} <= {step} <= {spec.high!r}"
+        self.scope[f"values{step}"] = frozenset(spec.values)
+        return f"{step} in values{step}"
 
     def _known(self) -> list[str]:
         """Windows and signals, all of them there and good."""

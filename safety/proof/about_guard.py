@@ -14,7 +14,7 @@ from safety.guard import Guarded, guard
 from safety.proof.replay import call_of, without_inputs
 from safety.proof.solver import Example, Ground, Obligation, Seeded, prove
 from safety.proof.symbolic_decide import Mistake, removed_in_symbols
-from safety.proof.symbolic_rules import satisfied
+from safety.proof.symbolic_rules import in_range, satisfied
 from safety.proof.symbolic_state import RUNGS, Moment, moment
 from safety.values import Memory, Rung, Source
 
@@ -41,7 +41,10 @@ def watched(envelope: Envelope, now: Moment, *, judges: bool = True, mistake: Mi
 
 def forbidden(envelope: Envelope, now: Moment) -> z3.BoolRef:
     """Whether T0-T2 forbid the command in force as of now. A last resort is not judged: there is nothing better."""
-    kept = z3.And([satisfied(rule, now.at.last, now.at) for rule in envelope.binding[Rung.HOLD]])
+    kept = z3.And(
+        *in_range(envelope, now.at.last),
+        *(satisfied(rule, now.at.last, now.at) for rule in envelope.binding[Rung.HOLD]),
+    )
     return z3.And(now.remembers_last, now.rung != RUNGS.index(Rung.FAILSAFE), z3.Not(kept))
 
 

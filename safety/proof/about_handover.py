@@ -1,8 +1,8 @@
 """What is proved of handover: the incumbent's first step is accepted wherever the plant was left, and when it arrives.
 
-"Wherever" is any command in the physical range, also one that T0-T2 have come to forbid; "towards" is any target that the
-rules permit the incumbent now. The proof takes from `ramp/RULE` what is proved of one line, and goes through the whole of
-target, discrete setpoints, waivers, step and second try as the kernel does.
+"Wherever" is any command in force or read back whose discrete values T0 lists, also one that T0-T2 forbid; "towards" is
+any target that the rules permit the incumbent now. The proof takes from `ramp/RULE` what is proved of one line, and goes
+through the whole of target, discrete setpoints, waivers, step and second try as the kernel does.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from safety.loading.when import names_in
 from safety.proof.replay import situation_of, vector_of
 from safety.proof.solver import ANALYTIC, Answer, Example, Ground, Obligation, Seeded, prove
 from safety.proof.symbolic_decide import Judged, asked, judge_in_symbols
-from safety.proof.symbolic_rules import World, in_range, satisfied, world
+from safety.proof.symbolic_rules import World, in_range, listed, satisfied, world
 from safety.ramp import RampGroup
 from safety.rules.base import US_PER_S, CommandRule
 from safety.rules.command_rules import Bound, Dwell, Interlock, Relation, Slew
@@ -28,7 +28,7 @@ _SHORTER = 1.0 - 1e-9
 
 def the_incumbent_regains_the_plant(envelope: Envelope) -> Iterator[Obligation]:
     """The first step; what stands in its way where discrete setpoints have to wait; and the time it takes."""
-    at = world(envelope)
+    at = world(envelope, anywhere=True)
     discrete = {spec.name for spec in envelope.setpoints if spec.values is not None}
     conditional = [rule for rule in envelope.command_rules if rule.tier <= Tier.T2 and looked_at(rule) & discrete]
     judged = judge_in_symbols(envelope, asked(envelope, _WHO), _WHO, at, exact=False, on_line=True)
@@ -53,7 +53,13 @@ def _asked_for(envelope: Envelope, at: World) -> list[z3.BoolRef]:
     proposal = asked(envelope, _WHO)
     limits = [rule for rule in envelope.binding[Rung.INCUMBENT] if not rule.step_only]
     permitted = [satisfied(rule, proposal.target, at) for rule in limits]
-    return [*at.assumed, proposal.answered, *in_range(envelope, proposal.target), *permitted]
+    return [
+        *at.assumed,
+        *listed(envelope, at.last),
+        proposal.answered,
+        *in_range(envelope, proposal.target),
+        *permitted,
+    ]
 
 
 def _first_step(envelope: Envelope, at: World, judged: Judged, free: Judged, still: set[str]) -> Obligation:

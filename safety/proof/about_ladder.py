@@ -11,11 +11,14 @@ import z3
 
 from safety.decide import RUNG, judge_rule
 from safety.envelope import Envelope
+from safety.forms.phrases import looked_up
 from safety.proof.replay import Call, call_of, without_inputs
 from safety.proof.solver import Example, Ground, Obligation, Seeded, prove
 from safety.proof.symbolic_decide import Decided, Mistake, decided, gives_way, keeps_static_limits
-from safety.proof.symbolic_rules import in_range, satisfied, violated
+from safety.proof.symbolic_ramp import headed, needs_to
+from safety.proof.symbolic_rules import Vector, World, in_range, number, satisfied, violated
 from safety.proof.symbolic_state import NO_ENTRY, RUNGS, Moment, moment
+from safety.ramp import is_entered, may_give_way
 from safety.rules.base import CommandRule
 from safety.rules.command_rules import Dwell, RateWindow, Slew
 from safety.values import Outcome, Ruling, Rung, Source, Tier
@@ -29,7 +32,10 @@ _MISTAKEN = {
     Mistake.STEP_NOT_JUDGED: Source.CANDIDATE,
     Mistake.TARGET_NOT_JUDGED: Source.OPERATOR,
     Mistake.RANGE_NOT_CHECKED: Source.INCUMBENT,
+    Mistake.STEP_RANGE_NOT_CHECKED: Source.INCUMBENT,
     Mistake.GIVES_WAY_ALWAYS: Source.INCUMBENT,
+    Mistake.GIVES_WAY_TO_GROUPS: Source.INCUMBENT,
+    Mistake.ENTERS_ANY_VALUE: Source.INCUMBENT,
 }
 
 
@@ -87,6 +93,8 @@ def obligations_of(ladder: Ladder) -> Iterator[Obligation]:
     for source in (Source.CANDIDATE, Source.OPERATOR, Source.INCUMBENT):
         yield _emitted(ladder, source)
     yield _held(ladder)
+    if any(spec.values is not None for spec in ladder.envelope.setpoints):
+        yield _listed(ladder)
     yield _available(ladder)
     yield from _removed(ladder)
     yield from _latched(ladder)
@@ -96,20 +104,21 @@ def obligations_of(ladder: Ladder) -> Iterator[Obligation]:
 
 
 def _emitted(ladder: Ladder, source: Source) -> Obligation:
-    """Target and step keep every rule that binds the rung; slew and dwell may give way, where T0-T2 forbid the last command."""
+    """Target and step keep T0 and every rule that binds the rung; slew and dwell may give way, as little as needed."""
     rung, rules = RUNG[source], ladder.envelope.binding[RUNG[source]]
 
     def claim(found: Decided) -> z3.BoolRef:
         judged, target, at = found.judged[source], found.asked[source].target, ladder.now.at
         world = found.reference if source is not Source.INCUMBENT else at
-        forbidden = z3.Or([violated(rule, at.last, at) for rule in hard_limits(ladder.envelope)])
-        kept = [
-            z3.Or(satisfied(rule, judged.step, world), z3.And(gives_way(rule, judged.waived), at.has_last, forbidden))
-            for rule in rules
-        ]
+        kept = [satisfied(rule, judged.step, world) for rule in rules]
+        for place, rule in enumerate(rules):
+            if may_give_way(rule):
+                needed = _needed(rule, ladder.envelope, target, judged.step, at)
+                gave_way = z3.And(gives_way(rule, judged.waived), at.has_last, needed)
+                kept[place] = z3.Or(kept[place], gave_way)
         goal = [satisfied(rule, target, world) for rule in rules if not rule.step_only]
-        ranged = z3.Implies(z3.And(in_range(ladder.envelope, at.last)), z3.And(in_range(ladder.envelope, judged.step)))
-        well = [found.asked[source].answered, *in_range(ladder.envelope, target), ranged, *goal, *kept]
+        ranged = [*in_range(ladder.envelope, target), *in_range(ladder.envelope, judged.step)]
+        well = [found.asked[source].answered, *ranged, *goal, *kept]
         return z3.Implies(ladder.takes(found, rung), z3.And(well))
 
     mistakes = {Source.CANDIDATE: Mistake.STEP_NOT_JUDGED, Source.OPERATOR: Mistake.TARGET_NOT_JUDGED}
@@ -118,12 +127,39 @@ def _emitted(ladder: Ladder, source: Source) -> Obligation:
         mistake = Mistake.GIVES_WAY_ALWAYS
     binds = f"{rules[0].tier.name}-{'T5' if source is Source.CANDIDATE else 'T4'}" if rules else "T0"
     says = (
-        f"what the {source} sends keeps every rule that binds it ({binds}, {len(rules)} rules), target and step; "
-        "slew and dwell give way only where T0-T2 forbid the last command"
+        f"what the {source} sends keeps T0 and every rule that binds it ({binds}, {len(rules)} rules), target and step; "
+        "slew and dwell give way only for a setpoint that T0-T2 would otherwise forbid"
     )
     return ladder.prove(
         f"emitted/{rung}", says, claim, mistake, lambda call, r: _broken(ladder.envelope, call, r, rung)
     )
+
+
+def _needed(rule: CommandRule, envelope: Envelope, target: Vector, step: Vector, at: World) -> z3.BoolRef:
+    """Whether a rule has to give way to the step of its own setpoint: nothing less is permitted there."""
+    if isinstance(rule, Slew | RateWindow):
+        (group,) = (each for each in envelope.ramp_plan.groups if rule.setpoint in each.setpoints)
+        here = {**at.last, **{name: step[name] for name in envelope.ramp_plan.discrete}}
+        return needs_to(rule, group, here, step, at)
+    (name,) = rule.setpoints
+    limits = [each for each in envelope.ramp_plan.by_setpoint[name] if each.tier <= Tier.T2]
+    timers = [each for each in envelope.ramp_plan.by_setpoint[name] if may_give_way(each)]
+    values = envelope.ramp_plan.values[name]
+    listed = z3.Or([at.last[name] == number(value) for value in values])
+    needed = [z3.Or(z3.Not(listed), *(violated(limit, at.last, at) for limit in limits if is_entered(limit)))]
+    others = set(envelope.ramp_plan.discrete) - {name}
+    for value in values if not any(others & {*each.setpoints, *looked_up(each)} for each in (*limits, *timers)) else ():
+        there = headed(name, number(value), target, step, envelope)
+        permitted = z3.And([satisfied(limit, there, at) for limit in limits])
+        free = z3.And([satisfied(timer, there, at) for timer in timers])
+        nearer = _strictly_between(at.last[name], number(value), step[name])
+        ahead = z3.Or(_strictly_between(at.last[name], number(value), target[name]), number(value) == target[name])
+        needed.append(z3.Not(z3.And(permitted, z3.Or(nearer, z3.And(ahead, free)))))
+    return z3.And(needed)
+
+
+def _strictly_between(one: z3.ArithRef, value: z3.ArithRef, other: z3.ArithRef) -> z3.BoolRef:
+    return z3.Or(z3.And(one < value, value < other), z3.And(other < value, value < one))
 
 
 def _held(ladder: Ladder) -> Obligation:
@@ -134,15 +170,42 @@ def _held(ladder: Ladder) -> Obligation:
         well = [*in_range(ladder.envelope, last), *(satisfied(rule, last, at) for rule in rules)]
         return z3.Implies(ladder.takes(found, Rung.HOLD), z3.And(ladder.now.remembers_last, *well))
 
-    says = f"a command that is held keeps T0-T2 as of now ({len(rules)} rules)"
+    says = f"a command that is held keeps T0-T2 as of now ({len(rules)} rules of T1-T2)"
     shows: Violated = lambda call, ruling: _broken(ladder.envelope, call, ruling, Rung.HOLD)  # noqa: E731
     return ladder.prove("emitted/hold", says, claim, Mistake.HOLD_NOT_JUDGED, shows)
+
+
+def _listed(ladder: Ladder) -> Obligation:
+    """T0 of the step on every rung that commands: the claim that does not ask what the rules say."""
+    envelope = ladder.envelope
+    vectors = [entry.vector for entry in envelope.failsafe if entry.vector is not None]
+    last_resorts = z3.BoolVal(all(spec.fits(vector[spec.name]) for vector in vectors for spec in envelope.setpoints))
+
+    def claim(found: Decided) -> z3.BoolRef:
+        sent = [
+            z3.Implies(ladder.takes(found, rung), z3.And(in_range(envelope, command)))
+            for rung, command in found.commands.items()
+        ]
+        return z3.And(*sent, z3.Implies(ladder.takes(found, Rung.FAILSAFE), last_resorts))
+
+    says = "whatever is read back or in force: every rung sends numbers in range, and of a discrete setpoint a listed value"
+    shows: Violated = lambda call, ruling: _unlisted(envelope, ruling)  # noqa: E731
+    return ladder.prove("emitted/values", says, claim, Mistake.STEP_RANGE_NOT_CHECKED, shows)
+
+
+def _unlisted(envelope: Envelope, ruling: Ruling) -> str | None:
+    sent = ruling.command.setpoints
+    unfit = [spec.name for spec in envelope.setpoints if sent and not spec.fits(sent[spec.name])]
+    return f"the kernel sends `{unfit[0]}` {sent[unfit[0]]:.6g}" if unfit else None
 
 
 def _broken(envelope: Envelope, call: Call, ruling: Ruling, rung: Rung) -> str | None:
     """What the kernel's own judge says of a command that breaks a rule of its rung, other than what was recorded as waived."""
     if ruling.command.rung is not rung:
         return None
+    unlisted = _unlisted(envelope, ruling)
+    if unlisted is not None:
+        return unlisted
     waived = {f.rule for f in ruling.chosen.verdict.findings if f.outcome is Outcome.WAIVED}
     now = call.situation(envelope, ruling)
     for rule in envelope.binding[rung]:
@@ -281,8 +344,3 @@ def _failsafe_is_kept(ladder: Ladder) -> Obligation:
         else None
     )
     return ladder.prove("induction/failsafe", says, claim, Mistake.FAILSAFE_FLAPS, shows)
-
-
-def hard_limits(envelope: Envelope) -> list[CommandRule]:
-    """The rules that forbid a place, as of now: T0-T2, and not about the way there."""
-    return [rule for rule in envelope.command_rules if rule.tier <= Tier.T2 and not rule.step_only]

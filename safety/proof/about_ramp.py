@@ -37,7 +37,7 @@ _SHORTER = 1.0 - 1e-9
 
 def the_ramp_stays_permitted(envelope: Envelope) -> Iterator[Obligation]:
     """One obligation for each T0-T2 rule on continuous setpoints, one for each rate, and one for the groups."""
-    at = world(envelope)
+    at = world(envelope, anywhere=True)
     discrete = {spec.name for spec in envelope.setpoints if spec.values is not None}
     for rule in envelope.command_rules:
         if rule.tier <= Tier.T2 and not rule.step_only and not set(rule.setpoints) <= discrete:

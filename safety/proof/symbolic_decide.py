@@ -16,6 +16,7 @@ from safety.envelope import Envelope
 from safety.proof.symbolic_ramp import Walked, walked
 from safety.proof.symbolic_rules import Vector, World, applies, in_range, satisfied, vector
 from safety.proof.symbolic_state import NO_ENTRY, RUNGS, Moment
+from safety.ramp import may_give_way
 from safety.rules.base import CommandRule
 from safety.rules.command_rules import Bound
 from safety.values import Rung, Source, Tier
@@ -30,7 +31,10 @@ class Mistake(StrEnum):
     STEP_NOT_JUDGED = "a ladder that forgets to judge the step"
     TARGET_NOT_JUDGED = "a ladder that forgets to judge the target"
     RANGE_NOT_CHECKED = "a ladder that takes a target without looking at its range"
+    STEP_RANGE_NOT_CHECKED = "a ladder that takes a step without looking at its range"
     GIVES_WAY_ALWAYS = "a ladder in which slew and dwell always give way"
+    GIVES_WAY_TO_GROUPS = "a ramp in which slew gives way for a whole group"
+    ENTERS_ANY_VALUE = "a ramp in which a forbidden discrete value may change to any other"
     ACTS_WHILE_LATCHED = "a ladder that takes the candidate while a trip is latched"
     LATCH_FORGOTTEN = "a latch that goes when its cause goes"
     STATE_RULES_IGNORED = "a ladder that asks no state rule"
@@ -169,14 +173,15 @@ def judge_in_symbols(
     """T0, then the ramp, then target and step; where no step is permitted under new discrete values, the old are kept."""
     rules, target = envelope.binding[RUNG[source]], proposal.target
     name = None if exact else f"{source}.step"
-    first = walked(envelope, target, at, keep=z3.BoolVal(False), name=name, on_line=on_line)
+    wrong = {"whole_groups": mistake is Mistake.GIVES_WAY_TO_GROUPS, "any_value": mistake is Mistake.ENTERS_ANY_VALUE}
+    first = walked(envelope, target, at, keep=z3.BoolVal(False), name=name, on_line=on_line, **wrong)
     taken = first
     if envelope.ramp_plan.discrete:
         name = None if exact else f"{source}.kept"
-        kept = walked(envelope, target, at, keep=z3.BoolVal(True), name=name, on_line=on_line)
-        other = z3.Or([kept.waiting[each] != first.waiting[each] for each in first.waiting])
-        taken = _either(z3.And(z3.Not(_step_well(rules, first, at, mistake)), other), kept, first)
-    well = [proposal.answered, _step_well(rules, taken, at, mistake)]
+        kept = walked(envelope, target, at, keep=z3.BoolVal(True), name=name, on_line=on_line, **wrong)
+        other = z3.Or([kept.step[each] != first.step[each] for each in first.waiting])
+        taken = _either(z3.And(z3.Not(_step_well(envelope, rules, first, at, mistake)), other), kept, first)
+    well = [proposal.answered, _step_well(envelope, rules, taken, at, mistake)]
     if mistake is not Mistake.RANGE_NOT_CHECKED:
         well += in_range(envelope, target)
     if mistake is not Mistake.TARGET_NOT_JUDGED:
@@ -184,15 +189,19 @@ def judge_in_symbols(
     return Judged(z3.And(well), taken.step, taken.waived, taken.waiting, taken.facts)
 
 
-def _step_well(rules: Sequence[CommandRule], ramp: Walked, at: World, mistake: Mistake | None) -> z3.BoolRef:
+def _step_well(
+    envelope: Envelope, rules: Sequence[CommandRule], ramp: Walked, at: World, mistake: Mistake | None
+) -> z3.BoolRef:
     if mistake is Mistake.STEP_NOT_JUDGED:
         return z3.BoolVal(True)
-    return z3.And([z3.Or(satisfied(rule, ramp.step, at), gives_way(rule, ramp.waived, mistake)) for rule in rules])
+    within = [] if mistake is Mistake.STEP_RANGE_NOT_CHECKED else in_range(envelope, ramp.step)
+    kept = [z3.Or(satisfied(rule, ramp.step, at), gives_way(rule, ramp.waived, mistake)) for rule in rules]
+    return z3.And(*within, *kept)
 
 
 def gives_way(rule: CommandRule, waived: Mapping[str, z3.BoolRef], mistake: Mistake | None = None) -> z3.BoolRef:
     """Whether a refusal of the step is recorded as waived instead: slew and dwell only, on the setpoints that entered."""
-    if not (rule.step_only and Tier.T3 <= rule.tier <= Tier.T4):
+    if not may_give_way(rule):
         return z3.BoolVal(False)
     if mistake is Mistake.GIVES_WAY_ALWAYS:
         return z3.BoolVal(True)
@@ -237,6 +246,7 @@ def _may_hold(envelope: Envelope, now: Moment, mistake: Mistake | None) -> z3.Bo
         well = well[1:]
     if mistake is not Mistake.HOLD_NOT_JUDGED:
         well += [satisfied(rule, now.at.last, now.at) for rule in envelope.binding[Rung.HOLD]]
+        well += [] if mistake is Mistake.STEP_RANGE_NOT_CHECKED else in_range(envelope, now.at.last)
     return z3.And(well)
 
 
@@ -245,4 +255,5 @@ def keeps_static_limits(envelope: Envelope, constant: Mapping[str, float] | None
     if constant is None:
         return True
     bounds = [rule for rule in envelope.command_rules if isinstance(rule, Bound) and rule.tier <= Tier.T1]
-    return all(rule.low <= constant[rule.setpoint] <= rule.high for rule in bounds)
+    within = all(spec.fits(constant[spec.name]) for spec in envelope.setpoints)
+    return within and all(rule.low <= constant[rule.setpoint] <= rule.high for rule in bounds)

@@ -58,19 +58,33 @@ def in_range(envelope: Envelope, proposed: Vector) -> list[z3.BoolRef]:
     for spec in envelope.setpoints:
         value = proposed[spec.name]
         facts += [value >= number(spec.low), value <= number(spec.high)]
-        if spec.values is not None:
-            facts.append(z3.Or([value == number(each) for each in spec.values]))
-    return facts
+    return facts + listed(envelope, proposed)
 
 
-def world(envelope: Envelope) -> World:
-    """Any situation of the declared domain: known signals lie in their range, timers are not negative."""
+def listed(envelope: Envelope, proposed: Vector) -> list[z3.BoolRef]:
+    """Every discrete setpoint is at one of its values."""
+    return [
+        z3.Or([proposed[spec.name] == number(each) for each in spec.values])
+        for spec in envelope.setpoints
+        if spec.values is not None
+    ]
+
+
+def world(envelope: Envelope, *, anywhere: bool = False) -> World:
+    """Any situation of the declared domain: known signals lie in their range, timers are not negative.
+
+    The last command is one that T0 permits; with `anywhere` it is any numbers, as a plant may read them back.
+    """
     signals = measured(envelope)
     known = {name: z3.Bool(f"known.{name}") for name in signals}
     last, reference = vector(envelope, "last"), vector(envelope, "reference")
     dt_s = z3.Real("dt_s")
     timers = {rule.id: slots(rule, envelope, "timer") for rule in envelope.command_rules if _remembers(rule)}
-    assumed = [*in_range(envelope, last), dt_s >= 0, dt_s <= number(envelope.period_us / US_PER_S)]
+    assumed = [
+        *([] if anywhere else in_range(envelope, last)),
+        dt_s >= 0,
+        dt_s <= number(envelope.period_us / US_PER_S),
+    ]
     assumed += in_domain(envelope, signals, known)
     assumed += [fact for rule in envelope.command_rules if rule.id in timers for fact in sane(rule, timers[rule.id])]
     return World(signals, known, last, reference, dt_s, timers, tuple(assumed))

@@ -14,7 +14,6 @@ from safety.proof.symbolic_rules import (
     Vector,
     World,
     in_domain,
-    in_range,
     linear,
     measured,
     number,
@@ -73,7 +72,7 @@ class Moment:
 
 
 def moment(envelope: Envelope) -> Moment:
-    """Any moment of the declared domain."""
+    """Any moment of the declared domain. The command in force and the read-back may be any numbers."""
     given_us = z3.Real("elapsed_us")
     elapsed_us = z3.If(given_us > 0, given_us, z3.RealVal(0))
     remembers, readable = z3.Bool("remembers_last"), z3.Bool("has_readback")
@@ -104,7 +103,7 @@ def moment(envelope: Envelope) -> Moment:
     holding = rung == RUNGS.index(Rung.HOLD)
     assumed = [
         since_us >= 0, held_us >= 0, rung >= -1, rung < len(RUNGS), failsafe >= NO_ENTRY,
-        failsafe <= len(envelope.failsafe), *in_range(envelope, mine), *in_domain(envelope, signals, known),
+        failsafe <= len(envelope.failsafe), *in_domain(envelope, signals, known),
         *(fact for rule in envelope.command_rules for fact in sane(rule, before.get(rule.id, ()))),
         *(value >= 0 for rule in envelope.state_rules for value in before.get(rule.id, ())),
     ]  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from controller.api.backend import BackendAwayError
 from controller.api.site import SOCKET, SiteBackend
-from controller.ports import Event, TickEntry
+from controller.ports import Event
 from controller.protocol.push_server import PushServer
 from controller.records.decision import Decision
 from controller.records.errors import StoreAway
@@ -18,6 +18,7 @@ from controller.records.spool import SqliteSpool
 from controller.records.spool_reader import SpoolReader
 from controller.records.stop_latch import read_stop
 from controller.records.store import Store
+from controller.records.tick_entry import TickEntry
 from migrations import upgrade
 from tests.loop.fakes import FakeSite
 

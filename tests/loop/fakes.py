@@ -176,6 +176,7 @@ class FakeSite:
             digests=Digests("b" * 64, self.envelope_held.digest, "c" * 64, "d" * 64),
             ruling_digest=ruling_digest(ruling),
             latencies_us={"incumbent": 40, "candidate": 95, "decide": 210, "tick": 600},
+            measured={},
         )
         self.memory = ruling.memory
         self.history.append(made)

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from controller import bootstrap
-from controller.loop.tick import Meter
 from controller.plants.cooling.plant import CoolingHall
 from controller.plants.wrapper import Around
 from controller.policies.client import Health
-from controller.ports import Event, Plant
+from controller.ports import Event, Meter, Plant
 from controller.records.decision import Decision
 from controller.records.operator_queue import Intent, IntentBook, IntentState, Kind
 from safety.values import Observation, Proposal, Setpoints, Source

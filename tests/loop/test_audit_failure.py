@@ -8,11 +8,12 @@ import pytest
 
 from controller import bootstrap
 from controller.errors import StateError
-from controller.ports import Event, Spool, TickEntry
+from controller.ports import Event
 from controller.records.decision import Decision
 from controller.records.errors import SpoolError
 from controller.records.spool import SqliteSpool
 from controller.records.spool_buffer import Ledger
+from controller.records.tick_entry import Spool, TickEntry
 from controller.rollout.state import Status
 from safety.values import Rung
 from tests.loop.scripted_candidates import Operator, events, hall, play, second

@@ -1,12 +1,12 @@
 """Novelty and votes in the running loop: measured once, recorded, judged from the record, and gone with a restart's memory."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller import bootstrap
+from controller.loop.guarding import aged
 from controller.policies.novelty import SIGNAL, NoveltyMeter
 from controller.records.decision import Decision, proposers_view
 from controller.records.replay import replay
@@ -32,7 +32,9 @@ def test_each_decision_records_the_novelty_it_was_judged_by(shipped: Run) -> Non
     for decision in decisions:
         proposal = next(p for p in decision.proposals if p.source is Source.CANDIDATE)
         again = meter(proposers_view(decision, running.loaded.envelope), proposal)
-        assert decision.observation.signals[SIGNAL].value.hex() == again[SIGNAL].value.hex()
+        assert SIGNAL not in decision.observation.signals
+        assert decision.measured.keys() == again.keys() == {SIGNAL}
+        assert decision.measured[SIGNAL].value.hex() == again[SIGNAL].value.hex()
 
 
 def test_a_recorded_decision_replays_to_the_bit_without_measuring_anew(shipped: Run) -> None:
@@ -96,7 +98,5 @@ def test_a_resumed_loop_knows_what_was_measured_last(tmp_path: Path) -> None:
         play(running, 2)
     with hall(tmp_path) as running:
         at_us, measured = running.loop._measured
-        assert measured == {SIGNAL: Signal(0.5)}
         assert at_us > 0
-        aged = running.loop._still_measured(replace(running.plant.observe(), taken_at=at_us + 30_000_000))
-        assert aged.signals[SIGNAL] == Signal(0.5, age_us=30_000_000)
+        assert aged(measured, 30_000_000) == {SIGNAL: Signal(0.5, age_us=30_000_000)}

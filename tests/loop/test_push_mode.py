@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+
 from controller.loop.push_mode import Answering
 from controller.protocol.push import DecideRequest, PushSignal
+from safety.values import Outcome
 from simulators.cooling.simulation import Simulation, start_setpoints
 from simulators.cooling.world.redundant_sensors import sensors_of, tripled
 from simulators.cooling.world.scenario import scenario
@@ -25,16 +29,28 @@ def question(number: int) -> DecideRequest:
 
 def test_the_plants_own_command_comes_back_in_shadow_with_reasons_and_validity(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
-        told = Answering(running).answer("hall", question(0))
+        told = Answering(running.loop, running.kit.pushed).answer("hall", question(0))
         assert told.status == "decided"
         assert told.rung == "incumbent"
         assert told.setpoints == question(0).incumbent
         assert told.valid_for_us == running.loaded.envelope.valid_for_us
 
 
+@pytest.mark.parametrize(("read_back", "asked"), [(1.3, 2.0), (1.3, 1.0), (1.999, 2.0), (2.4, 2.0), (0.0, 1.0)])
+def test_read_back_between_values_is_never_sent_in_shadow(tmp_path: Path, read_back: float, asked: float) -> None:
+    usual = question(0)
+    own, read = {**usual.incumbent, "chillers_on": asked}, {**usual.incumbent, "chillers_on": read_back}
+    with system(tmp_path, site=PUSH) as running:
+        told = Answering(running).answer("hall", replace(usual, incumbent=own, applied=None, readback=read))
+        (decision,) = running.spool.recent(1)
+    assert (told.status, told.rung, told.setpoints) == ("decided", "incumbent", own)
+    waived = {f.rule for f in decision.chosen.findings if f.outcome is Outcome.WAIVED}
+    assert waived == {"CHILLERS-DWELL"}
+
+
 def test_a_question_asked_again_is_answered_again_and_decided_once(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
-        answering = Answering(running)
+        answering = Answering(running.loop, running.kit.pushed)
         first = answering.answer("hall", question(0))
         again = answering.answer("hall", question(0))
         assert again == first
@@ -43,19 +59,19 @@ def test_a_question_asked_again_is_answered_again_and_decided_once(tmp_path: Pat
 
 def test_a_question_older_than_the_last_is_refused(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
-        answering = Answering(running)
+        answering = Answering(running.loop, running.kit.pushed)
         answering.answer("hall", question(1))
         assert answering.answer("hall", question(0)).status == "refused"
 
 
 def test_a_plant_with_its_loop_here_is_not_answered(tmp_path: Path) -> None:
     with system(tmp_path) as running:
-        assert Answering(running).answer("hall", question(0)).status == "refused"
-        assert Answering(running).answer("other", question(0)).status == "refused"
+        assert Answering(running.loop, running.kit.pushed).answer("hall", question(0)).status == "refused"
+        assert Answering(running.loop, running.kit.pushed).answer("other", question(0)).status == "refused"
 
 
 def test_a_restart_remembers_the_last_answer(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
-        first = Answering(running).answer("hall", question(0))
+        first = Answering(running.loop, running.kit.pushed).answer("hall", question(0))
     with system(tmp_path, site=PUSH) as running:
-        assert Answering(running).answer("hall", question(0)) == first
+        assert Answering(running.loop, running.kit.pushed).answer("hall", question(0)) == first

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from controller import bootstrap
-from controller.loop.tick import Watcher
+from controller.loop.parts import Tick, Watcher
 from controller.rollout.state import Status
 from simulators.cooling.world.faults import Fault
 from tests.loop.loop_fixture import site_copy
@@ -30,8 +30,8 @@ class Mortal(Watcher):
     def __init__(self, at_s: float) -> None:
         self.at_s = at_s
 
-    def decided(self, decision: Any, *_: Any) -> None:
-        if second(decision) == self.at_s:
+    def decided(self, tick: Tick) -> None:
+        if second(tick.decision) == self.at_s:
             raise Killed
 
 

@@ -37,7 +37,7 @@ def descendants(pid: int) -> dict[str, int]:
     kinds = {
         "controller.processes.control": "control",
         "controller.policies.server": "policy",
-        "controller.records": "shipper",
+        "controller.processes.shipping": "shipper",
     }
     found: dict[str, int] = {}
     for child in children_of(pid):

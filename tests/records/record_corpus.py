@@ -42,6 +42,7 @@ def decision_of(case: Case) -> Decision:
         digests=Digests("policy", case.envelope.digest, "kernel", "site"),
         ruling_digest=ruling_digest(ruling),
         latencies_us={"candidate": 12},
+        measured={},
     )
 
 

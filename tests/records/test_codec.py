@@ -15,7 +15,7 @@ from controller.records.codec import RecordError, decode, encode, ruling_digest
 from controller.records.decision import SCHEMA_VERSION, Decision, redecide
 from controller.records.replay import ruled_differently
 from safety.loading.spec import load_envelope
-from safety.values import Proposal, Signal, Source
+from safety.values import Proposal, Quality, Signal, Source
 from tests.records.record_corpus import RECORDS, decision_of, reworded
 from tests.safety.support.golden import CASES, paths, read
 from tests.safety.support.seeded import seeded
@@ -127,8 +127,17 @@ def test_a_newer_version_of_another_shape_also_says_upgrade(decision: Decision) 
 
 
 def test_a_field_appended_later_does_not_hide_an_old_record(decision: Decision) -> None:
-    fields = msgspec.msgpack.decode(encode(decision))
-    assert decode(msgspec.msgpack.encode([*fields, "appended"])) == decode(encode(decision))
+    whole = replace(decision, measured={"x": Signal(0.5)})
+    fields = msgspec.msgpack.decode(encode(whole))
+    assert decode(msgspec.msgpack.encode([*fields, "appended"])) == decode(encode(whole))
+
+
+def test_measures_of_a_proposal_survive(decision: Decision) -> None:
+    measured = {"candidate_novelty": Signal(1.5), "other": Signal(-0.0, Quality.STALE, 7)}
+    again = decode(encode(replace(decision, measured=measured)))
+    assert again.measured == measured
+    assert again.observation == decode(encode(decision)).observation
+    assert dict(again.signals) == {**again.observation.signals, **measured}
 
 
 def test_bytes_after_the_record_are_refused(decision: Decision) -> None:

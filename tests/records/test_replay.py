@@ -16,13 +16,13 @@ from typer.testing import CliRunner
 from controller import bootstrap
 from controller.cli import app
 from controller.cli.running import migrate
-from controller.ports import TickEntry
 from controller.records import lookup
 from controller.records.codec import decode, encode
 from controller.records.decision import Decision, Judged
 from controller.records.replay import reinfer, replay
 from controller.records.spool import SqliteSpool
 from controller.records.store import Store
+from controller.records.tick_entry import TickEntry
 from migrations import upgrade
 from safety.memory import tripped
 from safety.values import Finding, Latch, Outcome, Rung, Source, Tier

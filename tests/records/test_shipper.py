@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 import migrations
-from controller.ports import TickEntry
 from controller.records.disagreement_review import Stretch
 from controller.records.errors import StoreError, StoreOutdated
 from controller.records.shipper import Shipper
 from controller.records.spool import SqliteSpool
 from controller.records.store import Store
+from controller.records.tick_entry import TickEntry
 from controller.testing.samples import sample_decision, sample_entry
 from tests.paths import ROOT
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.ports import Spool, TickEntry
 from controller.records.errors import SpoolBusy, SpoolConflict, SpoolCorrupt, SpoolError
 from controller.records.spool import SqliteSpool
 from controller.records.spool_file import fold
 from controller.records.spool_reader import SpoolReader
+from controller.records.tick_entry import Spool, TickEntry
 from controller.testing.samples import sample_decision, sample_entry, sample_event
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.learning.conformal import statistics_of
+from controller.loop.pilot import Pilot
 from controller.plants.bidding.incumbent import Pacing
 from controller.plants.bidding.plant import AdAccount
 from controller.policies.features import inputs_of, targets
@@ -20,10 +21,9 @@ from controller.policies.novelty import score
 from controller.policies.server import load
 from controller.protocol import policy_wire
 from controller.settings import Site
-from safety.decide import decide, situation
-from safety.envelope import Envelope, fresh_memory, permitted
+from safety.envelope import Envelope, fresh_memory
 from safety.rules.state_rules import Novelty
-from safety.values import Memory, Proposal, Setpoints, Source
+from safety.values import Memory, Proposal, Source
 
 Floats = NDArray[np.float64]
 DRIVERS = ("alternating", "incumbent", "candidate")
@@ -45,14 +45,15 @@ class _Lane:
 def live_through(site: Site, envelope: Envelope, manifest: Manifest, policy: bytes, days: int) -> dict[str, Floats]:
     """Rows [days, ticks, d] of each driver: normalised inputs, then normalised targets."""
     judged = replace(envelope, state_rules=tuple(r for r in envelope.state_rules if not isinstance(r, Novelty)))
-    account, pacing = AdAccount(site, judged, seed=SEED, snapshot=None), Pacing(len(manifest.outputs))
+    account, pilot = AdAccount(site, judged, seed=SEED, snapshot=None), Pilot(judged, Pacing(len(manifest.outputs)))
     run = load(policy_wire.Load(policy, manifest.input_width, len(manifest.outputs)))
-    lanes = [_Lane(fresh_memory(judged), pacing.fresh) for _ in DRIVERS]
+    lanes = [_Lane(fresh_memory(judged), pilot.incumbent.fresh) for _ in DRIVERS]
     ticks = 86_400_000_000 // judged.period_us
     for tick in range(days * ticks):
         for number, (driver, lane) in enumerate(zip(DRIVERS, lanes, strict=True)):
             theirs = driver == "candidate" or (driver == "alternating" and tick // BLOCK_TICKS % 2 == 1)
-            _tick(account, number, lane, theirs, judged, manifest, run, pacing)
+            assigned = Source.CANDIDATE if theirs else Source.INCUMBENT
+            _tick(account, number, lane, assigned, pilot, manifest, run)
         account.advance(account.now_us + judged.period_us)
     return {driver: np.array(lane.rows).reshape(days, ticks, -1) for driver, lane in zip(DRIVERS, lanes, strict=True)}
 
@@ -74,35 +75,21 @@ def false_refusals(statistics: NoveltyStatistics, lived: Mapping[str, Floats]) -
 
 
 def _tick(
-    account: AdAccount,
-    number: int,
-    lane: _Lane,
-    theirs: bool,
-    envelope: Envelope,
-    manifest: Manifest,
-    run: Any,
-    pacing: Pacing,
+    account: AdAccount, number: int, lane: _Lane, assigned: Source, pilot: Pilot, manifest: Manifest, run: Any
 ) -> None:
     """One half hour of one lane."""
-    seen = account.observation(number, lane.memory.last)
-    view = replace(seen, permitted=permitted(envelope, situation(seen, lane.memory, envelope)))
-    own, incumbent = pacing.propose(view, lane.incumbent)
-    inputs = inputs_of(manifest.inputs, seen)
+    reported = account.observation(number, lane.memory.last)
+    managed = pilot.manage(reported, lane.memory, elapsed_us=pilot.envelope.period_us)
+    inputs = inputs_of(manifest.inputs, managed.observation)
     normal = [(value - spec.centre) / spec.scale for spec, value in zip(manifest.inputs, inputs, strict=True)]
-    answer = run(np.array([normal], dtype=np.float32))[0].tolist()
-    asked: Setpoints = targets(manifest.outputs, answer)
-    lane.rows.append([*normal, *((asked[s.setpoint] - s.centre) / s.scale for s in manifest.outputs)])
-    proposals = {Source.INCUMBENT: own, Source.CANDIDATE: Proposal(Source.CANDIDATE, asked)}
-    assigned = Source.CANDIDATE if theirs else Source.INCUMBENT
-    elapsed_us = envelope.period_us
-    ruling = decide(seen, proposals, assigned, envelope, lane.memory, elapsed_us=elapsed_us, epoch=1)
+    wanted = targets(manifest.outputs, run(np.array([normal], dtype=np.float32))[0].tolist())
+    lane.rows.append([*normal, *((wanted[s.setpoint] - s.centre) / s.scale for s in manifest.outputs)])
+    flown = pilot.fly(managed, lane.incumbent, Proposal(Source.CANDIDATE, wanted), assigned=assigned)
+    lane.memory, lane.incumbent = flown.ruling.memory, flown.incumbent
     if number == 0:
-        account.apply(ruling.command, decision="")
+        account.apply(flown.ruling.command, decision="")
     else:
-        account.command(number, ruling.command.setpoints or None)
-    applied = ruling.command.setpoints
-    lane.memory = ruling.memory
-    lane.incumbent = pacing.track(incumbent, applied) if applied else incumbent
+        account.command(number, flown.ruling.command.setpoints or None)
 
 
 def _flat(rows: Floats) -> Floats:

@@ -1,13 +1,12 @@
 """A year of the candidate under the envelope, beside the incumbent and the best static setpoints on the same weather and load.
 
 The year is run as 52 weeks side by side, each settled for an hour and each with a load stream of its own. The candidate's
-every target goes through `safety.decide`, with the incumbent to fall back on, as it would in service at a share of 100 %.
+every target goes through a `Pilot`, with the incumbent to fall back on, as it would in service at a share of 100 %.
 The weeks it never practised on are reported apart.
 """
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from math import nan
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 from controller.learning.batched_ramp import limits_of
 from controller.learning.spec import TrainingError
 from controller.learning.tensors import Tensors
-from controller.plants.cooling.incumbent import follow
+from controller.loop.pilot import Pilot
+from controller.plants.cooling.incumbent import FixedIncumbent, follow
 from controller.plants.cooling.score_card import WEEKS, Score, held_out_weeks, mean_of, shown
 from controller.plants.cooling.training_site import Ground, ground_of
 from controller.policies.bundle import load_bundle
@@ -27,10 +27,8 @@ from controller.policies.novelty import NoveltyMeter
 from controller.policies.server import load
 from controller.policies.trust import TrustStore
 from controller.protocol import policy_wire
-from safety.decide import decide
-from safety.envelope import Envelope, fresh_memory
-from safety.inputs import Amended, managed
-from safety.values import Memory, Observation, Proposal, Rung, Setpoints, Signal, Source
+from safety.envelope import fresh_memory
+from safety.values import Memory, Observation, Proposal, Ruling, Rung, Signal, Source
 from simulators.cooling.controllers.incumbents import TrimConfig, fixed, trim_and_respond, trim_start
 from simulators.cooling.episode import SETTLE_STEPS, Episodes, Measured
 from simulators.cooling.world.redundant_sensors import Redundancy, sensor_specs
@@ -156,7 +154,7 @@ def _judged(graph: bytes, meter: NoveltyMeter, tensors: Tensors, ground: Ground,
         fallback, does = trim(voted, applied), year.measured.readback
         step = np.empty_like(asked)
         for week in range(WEEKS):
-            seen = Observation(
+            reported = Observation(
                 plant=envelope.plant,
                 subject=str(week),
                 taken_at=int(taken_at[week]),
@@ -164,37 +162,31 @@ def _judged(graph: bytes, meter: NoveltyMeter, tensors: Tensors, ground: Ground,
                 applied=_named(tensors.setpoints, applied[week]),
                 readback=_named(tensors.setpoints, does[week]),
             )
-            own = Proposal(Source.INCUMBENT, _named(tensors.setpoints, fallback[week]))
-            theirs = Proposal(Source.CANDIDATE, _named(tensors.setpoints, asked[week]))
-            setpoints, memories[week] = _decide(seen, own, theirs, meter, envelope, memories[week], score)
-            step[week] = [setpoints[name] for name in tensors.setpoints]
+            # The incumbents of all weeks have been asked at once, as a batch.
+            pilot = Pilot(envelope, FixedIncumbent(_named(tensors.setpoints, fallback[week])))
+            candidate = Proposal(Source.CANDIDATE, _named(tensors.setpoints, asked[week]))
+            ruling = _decide(pilot, reported, candidate, meter, memories[week], score)
+            memories[week] = ruling.memory
+            step[week] = [ruling.command.setpoints[name] for name in tensors.setpoints]
         score.add(year.step(step))
     return score
 
 
 def _decide(
-    seen: Observation,
-    own: Proposal,
-    theirs: Proposal,
-    meter: NoveltyMeter,
-    envelope: Envelope,
-    memory: Memory,
-    score: Score,
-) -> tuple[Setpoints, Memory]:
-    """One tick of one week through `safety.decide`; refusals and waits of the candidate are counted into `score`."""
-    elapsed_us = envelope.period_us
-    view, _ = managed(seen, envelope.inputs, memory.rules, elapsed_us)
-    seen = replace(seen, signals=Amended(seen.signals, meter(view, theirs)))
-    proposals = {Source.INCUMBENT: own, Source.CANDIDATE: theirs}
-    ruling = decide(seen, proposals, Source.CANDIDATE, envelope, memory, elapsed_us=elapsed_us, epoch=0)
+    pilot: Pilot, reported: Observation, candidate: Proposal, meter: NoveltyMeter, memory: Memory, score: Score
+) -> Ruling:
+    """One tick of one week under the envelope; refusals and waits of the candidate are counted into `score`."""
+    managed = pilot.manage(reported, memory, elapsed_us=pilot.envelope.period_us)
+    measured = meter(managed.observation, candidate)
+    ruling = pilot.fly(managed, {}, candidate, assigned=Source.CANDIDATE, measured=measured).ruling
     judged = next(judgement for judgement in ruling.judgements if judgement.rung is Rung.CANDIDATE)
     score.waited += bool(judged.waiting)
     if not judged.verdict.accepted:
         score.vetoes[judged.verdict.first_out] += 1
     for finding in ruling.state:
         score.removals[finding.rule] += 1
-    score.unusual += not seen.signals.get(NOVELTY, _UNKNOWN).value <= 1.0
-    return ruling.command.setpoints, ruling.memory
+    score.unusual += not measured.get(NOVELTY, _UNKNOWN).value <= 1.0
+    return ruling
 
 
 _UNKNOWN = Signal(nan)

@@ -21,17 +21,17 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from controller.learning.batched_ramp import Limits, limits_of
-from controller.plants.cooling.incumbent import follow
+from controller.loop.pilot import Pilot
+from controller.plants.cooling.incumbent import TrimAndRespond, follow
 from controller.plants.cooling.steady_state_sim import SETTLE_TICKS, Starts, StillHall
-from safety.decide import decide
 from safety.envelope import Envelope, fresh_memory
 from safety.forms.vectorised import Batch, accepts
 from safety.inputs import managed
 from safety.loading.spec import load_envelope
 from safety.rules.command_rules import Interlock
 from safety.rules.state_rules import Recoverability, Trip
-from safety.values import Memory, Observation, Proposal, Rung, Setpoints, Signal, Source
-from simulators.cooling.controllers.incumbents import TrimConfig, TrimMemory, trim_and_respond, trim_start
+from safety.values import Memory, Observation, Rung, Setpoints, Signal, Source
+from simulators.cooling.controllers.incumbents import TrimConfig, trim_and_respond, trim_start
 from simulators.cooling.world.redundant_sensors import sensors_of, tripled
 from simulators.cooling.world.signals import setpoint_specs, signal_specs
 
@@ -173,22 +173,18 @@ class _Incumbent:
     """Trim-and-respond in one lane, which finds the plant as the candidate left it and is judged by the envelope."""
 
     def __init__(self, envelope: Envelope, left: Floats) -> None:
-        self._envelope, self._config = envelope, TrimConfig(zones=ZONES)
-        self._memory: TrimMemory = trim_start(left[None, :], self._config)
-        self._last = left
-        self._kept: Memory = replace(fresh_memory(envelope), last=_named(left), rung=Rung.CANDIDATE)
+        self._pilot = Pilot(envelope, TrimAndRespond(ZONES))
+        self._memory: Memory = replace(fresh_memory(envelope), last=_named(left), rung=Rung.CANDIDATE)
+        self._incumbent = self._pilot.incumbent.fresh
 
     def step(self, signals: Floats) -> Floats:
         """The setpoints [k] of the next five minutes."""
-        wanted, memory = trim_and_respond(signals[None, :], self._memory, self._config)
-        seen = Observation(self._envelope.plant, "", 0, _sensed(signals), _named(self._last), _named(self._last))
-        proposal = {Source.INCUMBENT: Proposal(Source.INCUMBENT, _named(wanted[0]))}
-        elapsed_us = self._envelope.period_us
-        ruling = decide(seen, proposal, Source.INCUMBENT, self._envelope, self._kept, elapsed_us=elapsed_us, epoch=0)
-        self._kept = ruling.memory
-        self._last = np.array([ruling.command.setpoints[name] for name in _SETPOINTS])
-        self._memory = follow(memory, self._last[None, :])
-        return self._last
+        envelope, last = self._pilot.envelope, self._memory.last
+        reported = Observation(envelope.plant, "", 0, _sensed(signals), last, last)
+        managed = self._pilot.manage(reported, self._memory, elapsed_us=envelope.period_us)
+        flown = self._pilot.fly(managed, self._incumbent, assigned=Source.INCUMBENT)
+        self._memory, self._incumbent = flown.ruling.memory, flown.incumbent
+        return np.array([flown.ruling.command.setpoints[name] for name in _SETPOINTS])
 
 
 _SETPOINTS = tuple(spec.name for spec in setpoint_specs(ZONES))

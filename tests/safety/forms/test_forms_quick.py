@@ -230,11 +230,16 @@ def agree(envelope: Envelope, rung: Rung, target: Setpoints, step: Setpoints, no
     return plain.accepted
 
 
+def of_rules(*rules: CommandRule) -> Envelope:
+    """An envelope of nothing but these rules: no setpoint is declared, so T0 asks nothing."""
+    return replace(envelope_of_some_kinds(2), setpoints=(), command_rules=rules)
+
+
 @pytest.mark.parametrize("number", [1e200, -0.0, 5.0])
 def test_a_rule_with_an_odd_number_is_asked_itself(number: float) -> None:
     wide = Bound(id="WIDE", tier=Tier.T1, hazard="h", basis="b", setpoint="air", low=-abs(number) - 1.0, high=number)
     slew = Slew(id="SLEW", tier=Tier.T4, hazard="h", basis="b", setpoint="air", up_per_s=abs(number), down_per_s=1.0)
-    envelope = replace(envelope_of_some_kinds(2), command_rules=(slew, wide))
+    envelope = of_rules(slew, wide)
     now = Situation({}, {"air": 0.5}, None, 300.0, {})
     verdicts = {
         agree(envelope, Rung.CANDIDATE, {"air": air, "water": 0.0}, {"air": other, "water": 0.0}, now)
@@ -247,7 +252,7 @@ def test_a_rule_with_an_odd_number_is_asked_itself(number: float) -> None:
 def test_a_relation_of_huge_coefficients_is_asked_itself() -> None:
     why: dict[str, Any] = {"tier": Tier.T1, "hazard": "h", "basis": "b"}
     huge = Relation(id="HUGE", **why, terms=(("air", 1e300), ("water", -1e300)), limit=Linear((), 1e301))
-    envelope = replace(envelope_of_some_kinds(2), command_rules=(huge,))
+    envelope = of_rules(huge)
     assert envelope.compiled[Rung.HOLD].source().count("rule0.margin(") == 2
     now = Situation({}, None, None, 300.0, {})
     verdicts = {
@@ -262,7 +267,7 @@ def test_an_interlock_of_a_huge_factor_is_asked_itself() -> None:
     """The product is beyond every float, so the limit is not known, and what is not known refuses."""
     limit = Linear((("s0", 1e200),))
     huge = Interlock(id="HUGE", tier=Tier.T2, hazard="h", basis="b", setpoint="air", when=None, low=None, high=limit)
-    envelope = replace(envelope_of_some_kinds(2), command_rules=(huge,))
+    envelope = of_rules(huge)
     verdicts = {
         agree(envelope, Rung.HOLD, {"air": 1.0}, {"air": 0.5}, Situation({"s0": Signal(value)}, None, None, 300.0, {}))
         for value in (1.0, 1e-201, 1e149, -1e149)
@@ -278,7 +283,7 @@ def test_sums_of_money_that_floats_cannot_hold_are_asked_for_exactly() -> None:
     rates = tuple(
         SpendRate(id=f"R{at}", **why, **ledger, most_per_mille=per) for at, per in enumerate((1500, 1500, 999))
     )
-    envelope = replace(envelope_of_some_kinds(2), command_rules=rates)
+    envelope = of_rules(*rates)
     most = 2**53 - 1
     verdicts = set()
     for spent in (0, most // 3, most - 7, most):
@@ -327,7 +332,7 @@ def test_what_is_well_is_decided_without_asking_rule_by_rule(monkeypatch: pytest
     for name in (
         "safety.decide.judge_plainly",
         "safety.decide.judge_rule",
-        "safety.ramp._forbidden",
+        "safety.ramp._permitted",
         "safety.ramp._entry",
     ):
         monkeypatch.setattr(name, never)

@@ -31,10 +31,11 @@ ENVELOPES = {
     "demo": lambda: load_envelope(ROOT / "deploy/sites/demo/envelope.toml"),
     "bidding-demo": lambda: load_envelope(ROOT / "deploy/sites/bidding-demo/envelope.toml"),
     "tank": lambda: load_envelope(ROOT / "examples/third_plant/site/envelope.toml"),
+    "pumps": lambda: build_envelope(model_of({"base": "pumps"})),
     "many": lambda: envelope_of(3, setpoints=6, signals=8, rules=40),
 }
 SOURCES = tuple(Source)
-USUAL = {name: FOLDER.usual(name)["signals"] for name in ("small", "demo", "bidding-demo")}
+USUAL = {name: FOLDER.usual(name)["signals"] for name in ("small", "demo", "bidding-demo", "pumps")}
 
 
 class Both:
@@ -153,12 +154,17 @@ def test_what_is_proved_of_the_guard_is_refuted_with_a_mistake() -> None:
     assert all(each.answer is Answer.PROVED and each.seeded for each in found)
 
 
+# With one value to change to, or with every setpoint on its own, these cannot show.
+_OF_THE_RAMP = (Mistake.GIVES_WAY_TO_GROUPS, Mistake.ENTERS_ANY_VALUE)
+
+
 # A step is within its rates by itself: that the judge looks at them again shows only if the ramp were wrong.
 @pytest.mark.parametrize("mistake", [each for each in Mistake if each is not Mistake.GIVES_WAY_ALWAYS])
 def test_a_ladder_with_a_mistake_is_not_the_kernels(mistake: Mistake) -> None:
     """The comparison above would see it: some drawn moment tells the two apart."""
-    of, drawing = Both(ENVELOPES["small"](), mistake), drawing_of("small", 11)
-    assert any(differences(of, drawing.moment(both("small").symbols)) for _ in range(1000))
+    name = "pumps" if mistake in _OF_THE_RAMP else "small"
+    of, drawing = Both(ENVELOPES[name](), mistake), drawing_of(name, 11)
+    assert any(differences(of, drawing.moment(both(name).symbols)) for _ in range(1000))
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +209,17 @@ def test_a_ladder_with_a_mistake_is_refuted_and_the_kernel_does_not_show_it(
     assert found.answer is Answer.UNKNOWN
     assert "does not reproduce" in found.detail
     assert list(shown(found.example, ladder.envelope))
+
+
+@pytest.mark.parametrize("mistake", [*_OF_THE_RAMP, Mistake.STEP_RANGE_NOT_CHECKED])
+def test_ramp_that_waives_too_much_is_refuted(mistake: Mistake) -> None:
+    """As `test_a_ladder_with_a_mistake_is_refuted...`, of an envelope in which one setpoint's waiver could be another's."""
+    right = ladder_of(both("pumps").envelope)
+    name = "emitted/values" if mistake is Mistake.STEP_RANGE_NOT_CHECKED else "emitted/incumbent"
+    wrong = Ladder(right.envelope, right.now, *wrong_of(right, mistake))
+    found, sound = (next(each for each in obligations_of(of) if each.name == name) for of in (wrong, right))
+    assert (found.answer, sound.answer) == (Answer.UNKNOWN, Answer.PROVED)
+    assert "does not reproduce" in found.detail
 
 
 def wrong_of(ladder: Ladder, mistake: Mistake) -> tuple[Decided, Ground]:

@@ -26,6 +26,8 @@ def made(kind: type, name: str, tier: Tier = Tier.T2, **fields: Any) -> Any:
 class Spec:
     name: str
     values: tuple[float, ...] | None = None
+    low: float = -1e300
+    high: float = 1e300
 
 
 X, Y, N, M = Spec("x"), Spec("y"), Spec("n", (0.0, 1.0, 2.0)), Spec("m", (0.0, 1.0, 2.0))
@@ -103,11 +105,32 @@ def test_a_target_in_reach_is_met_to_the_bit(last: float, target: float) -> None
     assert moved([X], [fast], {"x": last}, {"x": target}).step == {"x": target}
 
 
-def test_a_relation_is_entered_for_both_and_no_further_than_rounding_needs() -> None:
-    share = made(Relation, "SHARE", Tier.T1, terms=(("x", 1.0), ("y", 1.0)), limit=Linear((), 8.0))
-    ramped = moved([X, Y], [SLOW, share], {"x": 6.0, "y": 6.0}, {"x": 2.0, "y": 2.0})
+SHARE = made(Relation, "SHARE", Tier.T1, terms=(("x", 1.0), ("y", 1.0)), limit=Linear((), 8.0))
+SLOW_TOO = made(Slew, "SLOW-TOO", Tier.T4, setpoint="y", up_per_s=0.1, down_per_s=0.1)
+
+
+def test_relation_is_entered_within_rates_where_they_suffice() -> None:
+    ramped = moved([X, Y], [SLOW, SHARE], {"x": 6.0, "y": 6.0}, {"x": 2.0, "y": 2.0})
+    assert (ramped.step["x"], ramped.step["y"]) == (pytest.approx(5.0), pytest.approx(3.0))
+    assert ramped.waived == frozenset()
+
+
+def test_relation_is_entered_beyond_rates_no_further_than_rounding_needs() -> None:
+    ramped = moved([X, Y], [SLOW, SLOW_TOO, SHARE], {"x": 6.0, "y": 6.0}, {"x": 2.0, "y": 2.0})
     assert ramped.step["x"] + ramped.step["y"] == pytest.approx(8.0, abs=1e-9)
-    assert ramped.waived == {"x"}
+    assert ramped.waived == {"x", "y"}
+
+
+def test_setpoint_joined_to_one_that_enters_keeps_its_rate() -> None:
+    ramped = moved([X, Y], [SLOW, SLOW_TOO, SHARE, low("FLOOR", 0.5)], {"x": 0.4, "y": 0.0}, {"x": 0.5, "y": 7.0})
+    assert ramped.step == {"x": 0.5, "y": pytest.approx(1.0)}
+    assert ramped.waived == frozenset()
+
+
+def test_setpoint_whose_relation_would_break_makes_way_no_further_than_that() -> None:
+    ramped = moved([X, Y], [SLOW, SLOW_TOO, SHARE, low("FLOOR", 5.0)], {"x": 0.0, "y": 7.0}, {"x": 8.0, "y": 0.0})
+    assert ramped.step == {"x": 5.0, "y": pytest.approx(3.0)}
+    assert ramped.waived == {"x", "y"}
 
 
 class Strict(CommandRule):
@@ -186,6 +209,13 @@ def test_what_a_demanded_value_forbids_is_entered_at_once() -> None:
         )
         assert ramped.step == {"n": 2.0, "m": 1.0, "x": 5.0}
         assert ramped.waived == {"x"}
+
+
+def test_what_a_wanted_value_forbids_waives_nothing_beside_a_demanded_one() -> None:
+    must = made(Interlock, "MUST", setpoint="m", low=Linear((), 1.0))
+    ramped = moved([M, N, X], [SLOW, must, COUPLED], {"m": 0.0, "n": 1.0, "x": 10.0}, {"m": 1.0, "n": 2.0, "x": 4.0})
+    assert (ramped.step["m"], ramped.step["n"], ramped.waived) == (1.0, 2.0, frozenset())
+    assert 9.0 <= ramped.step["x"] < 9.0 + 1e-8
 
 
 def test_what_a_wanted_value_forbids_waives_nothing() -> None:

@@ -104,7 +104,7 @@ class Drawing:
         if spec.values is not None:
             stays = isinstance(before, float) and self.draw.random() < 0.7
             if self.draw.random() < odd / 2:
-                return (spec.low + spec.high) / 2  # in its range, and none of its values
+                return (spec.values[0] + spec.values[-1]) / 2 + 0.25  # in its range, and none of its values
             return float(before) if stays and before is not None else float(self.draw.choice(spec.values))
         if isinstance(before, float) and of == "last" and name.startswith(("readback", "applied")):
             return before if self.draw.random() > odd * 3 else self._grid(spec.low, spec.high)

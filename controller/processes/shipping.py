@@ -1,4 +1,7 @@
-"""The shipper process: `python -m controller.records SPOOL`, the store's URL in the environment, where `ps` does not show it."""
+"""The shipper process: `python -m controller.processes.shipping SPOOL`.
+
+The store's URL is in the environment, where `ps` does not show it.
+"""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The incumbent of the cooling hall: trim-and-respond, as plants of this kind run it.
+"""Incumbents of the cooling hall: trim-and-respond as plants of this kind run it, and one fixed command.
 
 The control law itself is `simulators.cooling.controllers.incumbents`, written once for floats and for batches; here it
 stands behind the port, on floats, with its memory as a plain dict that is saved with every tick.
@@ -75,6 +75,23 @@ def follow(memory: TrimMemory, applied: Floats) -> TrimMemory:
     """
     staged = applied[:, -1] != memory.setpoints[:, -1]
     return replace(memory, setpoints=applied * 1.0, since_stage=np.where(staged, 0.0, memory.since_stage))
+
+
+class FixedIncumbent:
+    """The same targets whatever is measured, such as the best static setting. Implements `ports.Incumbent`."""
+
+    def __init__(self, targets: Setpoints) -> None:
+        self.targets = dict(targets)
+
+    @property
+    def fresh(self) -> Mapping[str, Any]:
+        return {}
+
+    def propose(self, observation: Observation, memory: Mapping[str, Any]) -> tuple[Proposal, Mapping[str, Any]]:
+        return Proposal(Source.INCUMBENT, self.targets), memory
+
+    def track(self, memory: Mapping[str, Any], applied: Setpoints) -> Mapping[str, Any]:
+        return memory
 
 
 def _plain(memory: TrimMemory) -> dict[str, Any]:

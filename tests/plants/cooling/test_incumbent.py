@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from controller.plants.cooling.incumbent import TrimAndRespond
+from controller.plants.cooling.incumbent import FixedIncumbent, TrimAndRespond
 from controller.ports import Incumbent
 from controller.testing.policies import IncumbentContract
 from safety.values import Observation, Setpoints, Signal, Status
@@ -28,6 +28,17 @@ def seen(taken_at: int, *, load: float = 0.5) -> Observation:
 class TestTrimAndRespond(IncumbentContract):
     def incumbent(self) -> Incumbent:
         return TrimAndRespond(4)
+
+    def observation(self, taken_at: int) -> Observation:
+        return seen(taken_at)
+
+    def applied(self) -> Setpoints:
+        return OTHER
+
+
+class TestFixedIncumbent(IncumbentContract):
+    def incumbent(self) -> Incumbent:
+        return FixedIncumbent(START)
 
     def observation(self, taken_at: int) -> Observation:
         return seen(taken_at)

@@ -12,12 +12,6 @@ import msgspec
 from safety.values import Command, Observation, Proposal, Receipt, Setpoints, Signal
 
 
-class Clock(Protocol):
-    """Monotonic wall time, for latencies and deadlines. Plant time comes from the plant."""
-
-    def monotonic_us(self) -> int: ...
-
-
 class Plant(Protocol):
     """One plant, real or simulated. Engineering units in and out; times are the plant's clock in microseconds, UTC."""
 

@@ -16,7 +16,6 @@ from safety.envelope import Envelope
 
 IntentOutcome = Literal["pending", "applied", "refused", "stale"]
 PENDING: IntentOutcome = "pending"
-APPLIED: IntentOutcome = "applied"
 REFUSED: IntentOutcome = "refused"
 STALE: IntentOutcome = "stale"
 

@@ -50,7 +50,7 @@ class TickEvidence:
     targets: tuple[float, ...] = ()
     """The candidate's targets, engineering units; empty when it had none."""
     causes: tuple[str, ...] = ()
-    """Causes found outside the decision, by name: `policy_dead`, `memory_over_limit`, `integrity_mismatch`, ..."""
+    """Causes found outside the decision, by name: `envelope_trip`, `audit_failure`, `memory_over_limit`."""
 
     def __post_init__(self) -> None:
         if self.candidate_status not in STATUSES:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from controller.api.backend import APPLIED, PENDING, REFUSED, STALE, BackendAwayError
+from controller.api.backend import PENDING, REFUSED, STALE, BackendAwayError
 from controller.ports import Event
 from controller.protocol.push import DecideRequest, DecideResponse, answer, observation, proposal
 from controller.protocol.status import PlantStatus, decode
@@ -223,7 +223,7 @@ class FakeSite:
         self._apply(act)
         self.version += 1
         self.note("intent", act.actor, f"{act.kind}: {act.payload.get('reason', '')}")
-        return IntentState(act, APPLIED, "", self.version)
+        return IntentState(act, "applied", "", self.version)
 
     def _apply(self, act: Intent) -> None:
         if act.kind == "stop":

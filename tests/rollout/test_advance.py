@@ -201,7 +201,7 @@ def test_abort_is_possible_from_every_state_and_final(history: History) -> None:
     ended, effects = acts.abort(state, now, "anyone", "enough")
     assert ended.status is RolloutStatus.ABORTED
     assert len(effects) == (state.status is not RolloutStatus.ABORTED)
-    evidence = observe_tick(evidence, replace(_tick(SPEC, ended, 10_000), causes=("policy_dead",)))
+    evidence = observe_tick(evidence, replace(_tick(SPEC, ended, 10_000), causes=("memory_over_limit",)))
     assert advance(SPEC, ended, evidence, now) == (ended, ())
     for act in ("resume", "promote", "reset", "trip", "demote", "pause"):
         assert _act(act, ended, evidence, now) == ended
@@ -323,9 +323,9 @@ def test_a_cause_nobody_declared_trips_critically() -> None:
 
 
 def test_the_first_out_cause_is_named_and_the_others_are_kept() -> None:
-    state, _, _ = _run(range(1), _begin(), causes=("policy_dead", "audit_failure"), candidate_status="failed")
+    state, _, _ = _run(range(1), _begin(), causes=("memory_over_limit", "audit_failure"), candidate_status="failed")
     assert state.trip is not None
-    assert (state.trip.cause, state.trip.also) == ("audit_failure", ("policy_dead", "candidate_failed"))
+    assert (state.trip.cause, state.trip.also) == ("audit_failure", ("memory_over_limit", "candidate_failed"))
 
 
 def test_a_trip_beats_a_promotion_due_on_the_same_tick() -> None:
@@ -335,7 +335,7 @@ def test_a_trip_beats_a_promotion_due_on_the_same_tick() -> None:
         if after[0].stage == 1:
             break
         rollout = after
-    state, _, _ = _run(range(i, i + 1), rollout, causes=("policy_dead",))
+    state, _, _ = _run(range(i, i + 1), rollout, causes=("memory_over_limit",))
     assert (state.status, state.stage) == (RolloutStatus.TRIPPED, 0)
 
 
@@ -413,7 +413,7 @@ def _tripped(**changes: Any) -> tuple[Rollout, int]:
 
 
 def test_reset_waits_for_the_cool_down_and_for_the_cause_to_clear() -> None:
-    (state, evidence, effects), i = _tripped(causes=("policy_dead",))
+    (state, evidence, effects), i = _tripped(causes=("memory_over_limit",))
     assert state.trip is not None
     with pytest.raises(ActRefusedError, match="cool-down"):
         acts.reset(SPEC, state, evidence, 61 * PERIOD_US, state.trip.id, "ada", "restarted")
@@ -429,7 +429,7 @@ def test_reset_waits_for_the_cool_down_and_for_the_cause_to_clear() -> None:
 
 
 def test_a_critical_trip_is_reset_by_two_different_people() -> None:
-    (state, evidence, _), _ = _tripped(causes=("integrity_mismatch",))
+    (state, evidence, _), _ = _tripped(causes=("envelope_trip",))
     rollout = _run(range(61, 64), (state, evidence, []))
     identity = state.trip.id  # type: ignore[union-attr]
     once, _ = acts.reset(SPEC, rollout[0], rollout[1], 63 * PERIOD_US, identity, "ada", "verified")
@@ -454,7 +454,7 @@ def test_too_many_trips_in_the_window_lock_out() -> None:
 
 def test_re_entry_asks_for_settled_shadow_and_keeps_the_evidence() -> None:
     rollout, i = _until(SPEC, 3)
-    state, evidence, effects = _run(range(i, i + 1), rollout, causes=("policy_dead",))
+    state, evidence, effects = _run(range(i, i + 1), rollout, causes=("memory_over_limit",))
     state, evidence, effects = _run(range(i + 1, i + 4), (state, evidence, effects))
     now = (i + 3) * PERIOD_US
     state, _ = acts.reset(SPEC, state, evidence, now, state.trip.id, "ada", "restarted")  # type: ignore[union-attr]

@@ -12,7 +12,6 @@ import numpy as np
 from simulators.cooling.physics.arrays import Array
 from simulators.cooling.physics.curves import MCQUAY_WSC, ChillerCurves
 
-AIR_KJ_PER_KG_K = 1.006
 WATER_KJ_PER_KG_K = 4.186
 
 

@@ -8,9 +8,6 @@ from simulators.cooling.physics.constants import Ready
 from simulators.cooling.physics.staging import Staging, staged
 from simulators.cooling.physics.state import Disturbance, State
 
-STILL_WATER = 0.05
-"""Share of one condenser pump's flow that remains with all of them stopped; keeps divisions finite."""
-
 
 @dataclass(frozen=True, slots=True)
 class WaterPath:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.physics.constants import SUB_STEP_S, prepare
 from simulators.cooling.physics.outputs import Outputs
-from simulators.cooling.physics.plant import advance, last
-from simulators.cooling.physics.state import Disturbance, State
+from simulators.cooling.physics.plant import SUB_STEP_S, advance
+from simulators.cooling.physics.state import State
 from simulators.cooling.simulation import start_setpoints, start_state
 from simulators.cooling.world import adr
 from simulators.cooling.world.io_channel import Link
@@ -56,9 +55,8 @@ class Episodes:
         self._numbers = np.arange(lanes) if numbers is None else numbers
         self.params = scenario.params()
         self.ranges = None if scenario.randomisation is None else adr.start(scenario.randomisation)
-        """How far automatic randomisation has spread the plants by now; see `adapt`."""
+        """How far automatic randomisation has spread the plants by now; see `adr`."""
         self._edges, self._coped = np.full(lanes, -1), np.ones(lanes, dtype=np.bool_)
-        self._ready = prepare(self.params, SUB_STEP_S, lanes)
         self._link = Link(scenario, lanes)
         self.seed, self._episode = seed, -1
 
@@ -80,7 +78,7 @@ class Episodes:
         self._source = DisturbanceSource(self.scenario, self.seed, self._numbers, start, SETTLE_STEPS)
         self.step_index, setpoints = 0, start_setpoints(self.scenario.zones, self.lanes)
         self._link.restart(setpoints, self.seed, self._numbers, self._episode)
-        self._state = start_state(self._source.row(0), setpoints, self._ready.transit_slots)
+        self._state = start_state(self._source.row(0), setpoints, self.params.transit_slots(SUB_STEP_S))
         for _ in range(SETTLE_STEPS):
             measured = self.step(setpoints)
         return measured
@@ -102,28 +100,27 @@ class Episodes:
         else:
             drawn, self._edges = adr.drawn(how, self.ranges, name, self.seed, self._numbers, self._episode)
             self.params = with_shares(self.scenario.params(), how, drawn)
-        self._ready = prepare(self.params, SUB_STEP_S, self.lanes)
 
     def step(self, setpoints: Floats) -> Measured:
         """Five minutes under `setpoints` `[n, zones + 4]`."""
         now_s = (self.step_index - SETTLE_STEPS) * float(CONTROL_STEP_S)
         setpoints = self._link.down(setpoints, now_s)
         row = self._source.row(self.step_index)
-        self._state, outputs = advance(self._state, setpoints, row, self._ready)
+        self._state, outputs = advance(self._state, setpoints, row, self.params)
         self.step_index += 1
-        end, now = last(outputs), Disturbance(*(getattr(row, n)[-1] for n in Disturbance.__dataclass_fields__))
+        end = outputs.at(-1)
         parts, it_kwh = _energy_kwh(outputs)
-        hottest = np.maximum.reduce(outputs.inlet_c, axis=0)
+        hottest = np.maximum.reduce(outputs["inlet_c"], axis=0)
         self._watch(hottest)
         return Measured(
-            signals=self._link.up(observe(end, now, self._ready), now_s),
+            signals=self._link.up(observe(end, row.at(-1), self.params), now_s),
             setpoints=setpoints,
-            readback=readback(setpoints, end, self._ready),
+            readback=readback(setpoints, end),
             inlet_max_c=hottest,
             cooling_kwh=np.add.reduce(parts, axis=1),
             it_kwh=it_kwh,
             parts_kwh=parts,
-            water_kg=np.add.reduce(outputs.makeup_kg_s, axis=0)[:, 0] * SUB_STEP_S,
+            water_kg=np.add.reduce(outputs["makeup_kg_s"], axis=0) * SUB_STEP_S,
         )
 
     def _watch(self, hottest_c: Floats) -> None:
@@ -152,8 +149,10 @@ _HOURS = CONTROL_STEP_S / 3600.0 / SUB_STEPS
 
 def _energy_kwh(outputs: Outputs) -> tuple[Floats, Floats]:
     """Energy `[n, 4]` of fans, pumps, chillers and tower, and of IT `[n]`, over a row of sub-steps."""
-    o = outputs
-    fans = np.add.reduce(o.fan_kw, axis=-1, keepdims=True)
-    power = np.concatenate([fans, o.chw_pump_kw + o.cw_pump_kw, o.chiller_kw, o.tower_kw], axis=2)
-    it_kw = np.add.reduce(o.it_kw, axis=-1)
-    return np.add.reduce(power, axis=0) * _HOURS, np.add.reduce(it_kw, axis=0) * _HOURS
+    o, zones = outputs, outputs.zone.shape[-1]
+    fans, it_kw = o["fan_kw"][..., 0], o["it_kw"][..., 0]
+    for zone in range(1, zones):
+        fans, it_kw = fans + o["fan_kw"][..., zone], it_kw + o["it_kw"][..., zone]
+    parts = [fans, o["chw_pump_kw"] + o["cw_pump_kw"], o["chiller_kw"], o["tower_kw"]]
+    kwh = np.stack([np.add.reduce(part, axis=0) for part in parts], axis=1) * _HOURS
+    return kwh, np.add.reduce(it_kw, axis=0) * _HOURS

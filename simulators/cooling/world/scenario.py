@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.physics.constants import SUB_STEP_S
+from simulators.common.random_numbers import uniforms
 from simulators.cooling.physics.params import Params, default_params, with_values
+from simulators.cooling.physics.plant import SUB_STEP_S
 from simulators.cooling.physics.state import Disturbance
 from simulators.cooling.world.faults import Fault, with_plant_faults
 from simulators.cooling.world.load import NODE_S, NODES_PER_DAY, LoadProfile, load_fracs
 from simulators.cooling.world.load_csv import LoadFile, read_load
-from simulators.cooling.world.noise import uniforms
 from simulators.cooling.world.randomisation import Randomisation
 from simulators.cooling.world.sensors_actuators import Actuators, Sensors
 from simulators.cooling.world.weather import NODES, load_weather
@@ -105,10 +105,9 @@ class DisturbanceSource:
         self._faults_from_s = faults_from * float(CONTROL_STEP_S)
         self.scenario, self.seed, self.lanes, self.start = scenario, seed, lanes, start
         self._weather = load_weather(scenario.site)
-        self._design_kw = np.asarray(scenario.params().it_design_kw)
-        self._ones = np.ones((SUB_STEPS, len(lanes), scenario.zones))
-        self._one = np.ones((SUB_STEPS, len(lanes), 1))
-        self._chillers = self._one * float(scenario.params().chiller_units)
+        params = scenario.params()
+        self._design_kw = params["it_design_kw"]
+        self._chillers = float(params["chiller_units"][0])
         self._middles = ((np.arange(SUB_STEPS) + 0.5) / SUB_STEPS)[:, None, None]
         self._day = -1
         self._air: NDArray[np.float64] = np.empty(0)
@@ -118,17 +117,20 @@ class DisturbanceSource:
         """The sub-steps `[SUB_STEPS, n, ...]` of control step `step` since the start."""
         at = self._made(step)
         air = self._between(self._air, at)
-        row = Disturbance(
+        records = Disturbance.records(
+            (SUB_STEPS, len(self.lanes)),
+            self.scenario.zones,
             it_kw=self._between(self._it_kw, at),
-            dry_bulb_c=air[..., 0:1],
-            wet_bulb_c=air[..., 1:2],
-            dew_point_c=air[..., 2:3],
-            outdoor_kg_kg=air[..., 3:4],
-            fan_available=self._ones,
-            coil_available=self._ones,
+            dry_bulb_c=air[..., 0],
+            wet_bulb_c=air[..., 1],
+            dew_point_c=air[..., 2],
+            outdoor_kg_kg=air[..., 3],
+            fan_available=1.0,
+            coil_available=1.0,
             chillers_available=self._chillers,
-            tower_available=self._one,
+            tower_available=1.0,
         )
+        row = Disturbance(*records)
         if not self.scenario.faults:
             return row
         now_s = (step + self._middles[:, 0, 0]) * CONTROL_STEP_S - self._faults_from_s
@@ -153,8 +155,3 @@ class DisturbanceSource:
             return load_fracs(load, name, self.seed, self.lanes, first, NODES_PER_DAY + 1, zones)
         series = read_load(load.path, zones, float(np.mean(self._design_kw)), load.longest_gap_s)
         return series.at(first, NODES_PER_DAY + 1, zones)
-
-
-def sub_step(row: Disturbance, index: int) -> Disturbance:
-    """One sub-step `[1, n, ...]` of a row."""
-    return Disturbance(*(getattr(row, name)[index : index + 1] for name in Disturbance.__dataclass_fields__))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from simulators.cooling.physics.records import Batch, Number, dtype_of
+from simulators.cooling.physics.records import Number, Row, dtype_of
 
 
 class ZoneOutput:
@@ -71,7 +71,7 @@ class PlantOutput:
 
 
 @dataclass(frozen=True, slots=True)
-class Outputs(Batch):
+class Outputs(Row):
     """Results of `k` sub-steps in a row, or of one."""
 
     ZONE, PLANT = dtype_of(ZoneOutput), dtype_of(PlantOutput)

@@ -60,18 +60,18 @@ def _check(state: State, setpoints: Floats, disturbance: Disturbance, params: Pa
     if dt_s <= 0:
         raise ValueError(f"`dt_s` is {dt_s}; a sub-step is longer than 0 s")
     lanes, zones = state.zone.shape
-    shapes = {
-        "setpoints": (setpoints.shape, (lanes, zones + 4)),
-        "disturbance of zones": (disturbance.zone.shape, (*disturbance.plant.shape, zones)),
-        "parameters of zones": (params.zone.shape, (len(params.plant), zones)),
-        "heat in transit": (state.in_transit_kw.shape, (lanes, params.transit_slots(dt_s))),
-    }
-    for name, (found, wanted) in shapes.items():
-        if found != wanted:
-            raise ValueError(f"{name}: shape {list(found)}, expected {list(wanted)}")
-    for name, found_lanes in {"parameters": len(params.plant), "disturbance": disturbance.plant.shape[1]}.items():
-        if found_lanes not in (1, lanes):
-            raise ValueError(f"{name} of {found_lanes} lanes, expected {lanes} or 1 for all")
+    k, met, _ = disturbance.zone.shape
+    _expect("setpoints", setpoints.shape, (lanes, zones + 4))
+    _expect("disturbance of zones", disturbance.zone.shape, (k, lanes if met > 1 else 1, zones))
+    _expect("disturbance of plants", disturbance.plant.shape, (k, met))
+    _expect("parameters of zones", params.zone.shape, (lanes if len(params.zone) > 1 else 1, zones))
+    _expect("parameters of plants", params.plant.shape, params.zone.shape[:1])
+    _expect("heat in transit", state.in_transit_kw.shape, (lanes, params.transit_slots(dt_s)))
+
+
+def _expect(name: str, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if found != expected:
+        raise ValueError(f"{name}: shape {list(found)}, expected {list(expected)}")
 
 
 def _contiguous(values: Records) -> Records:

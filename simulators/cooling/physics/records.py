@@ -43,7 +43,7 @@ def dtype_of(record: type) -> np.dtype[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of `n` plants, each with its zones; with a first axis `[k, ..]` where there are `k` sub-steps in a row."""
+    """Records of `n` plants, each with its zones."""
 
     zone: Records
     """`[.., n, zones]`"""
@@ -57,10 +57,6 @@ class Batch:
         """The field of this name, `[.., n, zones]` or `[.., n]`; writing to it changes the batch."""
         found: Floats = (self.zone if name in (self.ZONE.names or ()) else self.plant)[name]
         return found
-
-    def at(self, index: int | slice | tuple[slice, slice]) -> Self:
-        """One sub-step or a slice of a row; or slices of sub-steps and of plants."""
-        return replace(self, zone=self.zone[index], plant=self.plant[index])
 
     @classmethod
     def records(cls, shape: tuple[int, ...], zones: int, **values: Floats | float) -> tuple[Records, Records]:
@@ -77,3 +73,12 @@ class Batch:
         for name, value in values.items():
             made[name][...] = value
         return made
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Batch):
+    """Records of `k` sub-steps in a row, `[k, n, ..]`."""
+
+    def at(self, index: int | slice | tuple[slice, slice]) -> Self:
+        """One sub-step or a slice of a row; or slices of sub-steps and of plants."""
+        return type(self)(self.zone[index], self.plant[index])

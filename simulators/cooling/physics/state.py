@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.physics.records import Batch, Floats, Number, dtype_of
+from simulators.cooling.physics.records import Batch, Floats, Number, Row, dtype_of
 
 LONG_AGO_S = 86_400.0
 """An age at which no timer of the chillers waits any more. [s]"""
@@ -140,7 +140,7 @@ class PlantInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Disturbance(Batch):
+class Disturbance(Row):
     """What drives a batch of plants from outside, for `k` sub-steps in a row: weather, IT load, failed equipment."""
 
     ZONE, PLANT = dtype_of(ZoneInput), dtype_of(PlantInput)

@@ -1,11 +1,12 @@
 """Air of one zone: fans, recirculation, outdoor air, and the balance of hot aisle and racks."""
 
-from math import sqrt
-from typing import NamedTuple
+from math import exp, expm1, sqrt
+from typing import Annotated, NamedTuple
 
 from simulators.cooling.physics.coil import LEAST_ABOVE_WATER_K, Coil, supply_air, water_for
 from simulators.cooling.physics.compiled import scalar
 from simulators.cooling.physics.params import PlantParams, ZoneParams
+from simulators.cooling.physics.records import Number
 
 IT_SLOPE_FROM_C = 25.0
 """Inlet temperature above which servers draw more power. [C] Upper part of the ASHRAE recommended range."""
@@ -49,14 +50,52 @@ class ZoneStep(NamedTuple):
     """Heat capacity rate of the chilled water that the coil takes. [kW/K]"""
 
 
-@scalar
-def rated_air_kw_per_k(zone: ZoneParams) -> float:
-    """Heat capacity rate of the air at full fan speed. [kW/K]"""
-    return zone.fan_flow_ratio * zone.it_design_kw / zone.it_design_delta_k
+class ZoneWork:
+    """What a zone holds during a row: what does not change, and its air handler in the present sub-step."""
+
+    fan_keep: Annotated[float, Number("1", 0.0, 1.0)]
+    """What is left of a fan's way to its setpoint after a sub-step."""
+    fan_mean: Annotated[float, Number("1", 0.0, 1.0)]
+    """The same, mean over the sub-step."""
+    supply_keep: Annotated[float, Number("1", 0.0, 1.0)]
+    """What is left of the supply air's way to its setpoint after a sub-step."""
+    supply_mean: Annotated[float, Number("1", 0.0, 1.0)]
+    """The same, mean over the sub-step."""
+    air_rated_kw_per_k: Annotated[float, Number("kW/K", 0.0)]
+    """Heat capacity rate of the air at full fan speed."""
+    air_half_kw_per_k: Annotated[float, Number("kW/K", 0.0)]
+    """Heat capacity of the air over half a sub-step."""
+    rack_half_kw_per_k: Annotated[float, Number("kW/K", 0.0)]
+    """Heat capacity of the racks over half a sub-step."""
+    rack_share: Annotated[float, Number("1", 0.0, 1.0)]
+    """Of the racks' heat transfer in the sum of that and their heat capacity over half a sub-step."""
+    air_kw_per_k: Annotated[float, Number("kW/K", 0.0)]
+    """Heat capacity rate of the supplied air."""
+    hot_spot: Annotated[float, Number("1", 0.0)]
+    """Share of hot air that the hottest rack draws in."""
+    effectiveness: Annotated[float, Number("1", 0.0, 1.0)]
+    """Of the coil with its valve open."""
 
 
 @scalar
-def air_flow(zone: ZoneParams, speed: float, it_kw: float, fan_available: float) -> AirFlow:
+def lag(lag_s: float, dt_s: float) -> tuple[float, float]:
+    """What a first-order lag leaves of a difference [1] after `dt_s`, and on average during it; exact."""
+    return exp(-dt_s / lag_s), -expm1(-dt_s / lag_s) * lag_s / dt_s
+
+
+@scalar
+def set_rates(zone: ZoneParams, work: ZoneWork, dt_s: float) -> None:
+    """What does not change during a row of sub-steps."""
+    work.fan_keep, work.fan_mean = lag(zone.fan_lag_s, dt_s)
+    work.supply_keep, work.supply_mean = lag(zone.supply_lag_s, dt_s)
+    work.air_rated_kw_per_k = zone.fan_flow_ratio * zone.it_design_kw / zone.it_design_delta_k
+    work.air_half_kw_per_k = 2.0 * zone.air_kj_per_k / dt_s
+    work.rack_half_kw_per_k = 2.0 * zone.rack_kj_per_k / dt_s
+    work.rack_share = zone.rack_kw_per_k / (work.rack_half_kw_per_k + zone.rack_kw_per_k)
+
+
+@scalar
+def air_flow(zone: ZoneParams, rated_kw_per_k: float, speed: float, it_kw: float, fan_available: float) -> AirFlow:
     """Air that fans at this speed share supply, and what the racks draw back from the hot aisle because it is short.
 
     Air the racks draw beyond what the fans supply comes back from the hot aisle. The change from plenty to shortage is
@@ -65,7 +104,7 @@ def air_flow(zone: ZoneParams, speed: float, it_kw: float, fan_available: float)
     """
     fan_frac = speed * fan_available
     air_frac = max(fan_frac, DRAUGHT_FRAC)
-    air = air_frac * rated_air_kw_per_k(zone)
+    air = air_frac * rated_kw_per_k
     idle = zone.it_idle_flow_frac
     it_air = (idle * zone.it_design_kw + (1.0 - idle) * it_kw) / zone.it_design_delta_k
     short, width = it_air - air, it_air * zone.mixing_width_frac
@@ -94,17 +133,16 @@ def entering_coil(hot_c: float, aim_c: float, share: float, outdoor_c: float) ->
 
 @scalar
 def zone_step(
-    zone: ZoneParams, air: AirFlow, coil: Coil, hot_c: float, rack_c: float, chws_c: float, aim_c: float, it_kw: float,
-    mixing_kw: float, outdoor_frac: float, outdoor_c: float, dt_s: float,
+    zone: ZoneParams, work: ZoneWork, air: AirFlow, coil: Coil, hot_c: float, rack_c: float, chws_c: float,
+    aim_c: float, it_kw: float, mixing_kw: float, outdoor_frac: float, outdoor_c: float,
 ) -> ZoneStep:  # fmt: skip
-    """Hot aisle and racks after `dt_s`: C dT/dt of both by the implicit midpoint rule, solved in closed form.
+    """Hot aisle and racks after a sub-step: C dT/dt of both by the implicit midpoint rule, solved in closed form.
 
     The racks give their heat to the air passing through them, G (T_rack - T_inlet); the hot aisle gets that, the air the
     racks let through, and fan heat, and loses what the coil takes, c m_s (T_hot - T_supply). The coil holds its setpoint
     `aim_c` unless its valve is fully open. Mixing with neighbours, and the coil, use temperatures of the start.
     """
-    air_half, rack_half = 2.0 * zone.air_kj_per_k / dt_s, 2.0 * zone.rack_kj_per_k / dt_s
-    rack_share = zone.rack_kw_per_k / (rack_half + zone.rack_kw_per_k)
+    air_half, rack_half, rack_share = work.air_half_kw_per_k, work.rack_half_kw_per_k, work.rack_share
     pull = rack_share * rack_half
     mixed = entering_coil(hot_c, aim_c, outdoor_frac, outdoor_c)
     supply = supply_air(coil.effectiveness, aim_c, mixed, chws_c)
@@ -116,7 +154,7 @@ def zone_step(
     )  # fmt: skip
     hot_mid = heat / (air_half + zone.envelope_kw_per_k + air.kw_per_k + pull * air.recirculation)
     inlet = supply + air.recirculation * (hot_mid - supply)
-    rack_mid = (rack_half * rack_c + zone.rack_kw_per_k * inlet + it_kw) / (rack_half + zone.rack_kw_per_k)
+    rack_mid = rack_c + rack_share * (inlet - rack_c + it_kw / zone.rack_kw_per_k)
     coil_kw = taken_kw = air.kw_per_k * (hot_mid - supply)
     if outdoor_frac > 0.0:
         coil_kw = max(taken_kw - air.kw_per_k * (hot_c - mixed), 0.0)

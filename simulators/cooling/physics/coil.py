@@ -38,29 +38,34 @@ class Coil(NamedTuple):
 
 
 @scalar
-def counterflow(
-    air_frac: float, water_frac: float, water_resistance: float, ntu: float, ratio: float, air_share: float
-) -> tuple[float, float]:
-    """Air-side effectiveness [1] of a counterflow coil, and its air over water capacity ratio [1].
-
-    eps = (1 - exp(-NTU (1 - R))) / (1 - R exp(-NTU (1 - R))), NTU and R on the air side (textbook). Each side's
-    resistance falls with its flow to the power 0.8: NTU = NTU_n / (a f^0.2 + (1 - a) f / w^0.8).
+def counterflow(units: float, ratio: float) -> float:
+    """Air-side effectiveness [1] of a counterflow coil: (1 - exp(-NTU (1 - R))) / (1 - R exp(-NTU (1 - R))) (textbook).
 
     Args:
-        air_frac: air flow f over nominal, > 0. [1]
-        water_frac: water flow w over nominal, > 0. [1]
-        water_resistance: w^-0.8. [1]
-        ntu: number of transfer units at nominal flows. [1]
-        ratio: air over water heat capacity rate at nominal flows. [1]
-        air_share: share a of the resistance that is on the air side. [1]
+        units: number of transfer units NTU on the air side. [1]
+        ratio: air over water heat capacity rate R. [1]
     """
-    units = ntu / (air_share * air_frac**0.2 + (1.0 - air_share) * (water_resistance * air_frac))
-    capacity_ratio = ratio * air_frac / water_frac
-    unlike = 1.0 - capacity_ratio
+    unlike = 1.0 - ratio
     if abs(unlike) < EQUAL_CAPACITY:
         unlike = EQUAL_CAPACITY
     grown = -expm1(-units * unlike)
-    return grown / (unlike + capacity_ratio * grown), capacity_ratio
+    return grown / (unlike + ratio * grown)
+
+
+@scalar
+def transfer_units(ntu: float, air_share: float, air_frac: float, air_power: float, water_resistance: float) -> float:
+    """Number of transfer units on the air side [1] at an air flow f and a water flow w over nominal.
+
+    Each side's resistance falls with its flow to the power 0.8: NTU = NTU_n / (a f^0.2 + (1 - a) f w^-0.8).
+
+    Args:
+        ntu: NTU_n, at nominal flows. [1]
+        air_share: share a of the resistance that is on the air side. [1]
+        air_frac: f, > 0. [1]
+        air_power: f^0.2. [1]
+        water_resistance: w^-0.8. [1]
+    """
+    return ntu / (air_share * air_power + (1.0 - air_share) * (water_resistance * air_frac))
 
 
 @scalar
@@ -73,9 +78,11 @@ def part_load_slope(eps_full: float, ratio_full: float, eps_low: float, ratio_lo
 @scalar
 def coil_at(zone: ZoneParams, air_kw_per_k: float, air_frac: float, available: float) -> Coil:
     """The coil of a zone at this air flow, of which a share `available` of the effectiveness can be had."""
-    ntu, ratio, air_share = zone.coil_ntu, zone.coil_capacity_ratio, zone.coil_air_resistance_frac
-    eps_full, ratio_full = counterflow(air_frac, 1.0, 1.0, ntu, ratio, air_share)
-    eps_low, ratio_low = counterflow(air_frac, LOW_FLOW, LOW_FLOW_RESISTANCE, ntu, ratio, air_share)
+    ntu, air_share, air_power = zone.coil_ntu, zone.coil_air_resistance_frac, air_frac**0.2
+    ratio_full = zone.coil_capacity_ratio * air_frac
+    ratio_low = ratio_full / LOW_FLOW
+    eps_full = counterflow(transfer_units(ntu, air_share, air_frac, air_power, 1.0), ratio_full)
+    eps_low = counterflow(transfer_units(ntu, air_share, air_frac, air_power, LOW_FLOW_RESISTANCE), ratio_low)
     slope = part_load_slope(eps_full, ratio_full, eps_low, ratio_low)
     return Coil(air_kw_per_k, eps_full * max(available, LEAST_AVAILABLE), ratio_full, slope)
 

@@ -6,25 +6,26 @@ midpoint. Slow couplings (coil to water main, zone to zone, basin to chiller) us
 computed on its own, sub-step by sub-step, so its bits depend neither on the batch nor on how a row is cut.
 """
 
-from math import exp, expm1
-from typing import Annotated
+from math import exp
 
 import numpy as np
 
 from simulators.cooling.physics import tower
-from simulators.cooling.physics.air import air_flow, outdoor_share, rated_air_kw_per_k, zone_step
+from simulators.cooling.physics.air import ZoneWork, air_flow, outdoor_share, set_rates, zone_step
 from simulators.cooling.physics.coil import coil_at, supply_air
 from simulators.cooling.physics.compiled import compiled, scalar
 from simulators.cooling.physics.outputs import Outputs, PlantOutput, ZoneOutput
 from simulators.cooling.physics.params import Params, PlantParams, ZoneParams
 from simulators.cooling.physics.psychrometrics import room_humidity
-from simulators.cooling.physics.records import Floats, Number, Records, dtype_of
+from simulators.cooling.physics.records import Floats, Records, dtype_of
 from simulators.cooling.physics.staging import stage
 from simulators.cooling.physics.state import Disturbance, PlantInput, PlantState, State, ZoneInput, ZoneState
 from simulators.cooling.physics.water_loop import WATER_KJ_PER_KG_K, mains_step
 
 SUB_STEP_S = 30.0
 """Sub-step the plant is tuned and tested for. [s]"""
+SECONDS_PER_HOUR = 3600.0
+"""[s/h]"""
 STILL_WATER = 0.05
 """Share of one condenser pump's flow that remains with all of them stopped. [1] Keeps divisions finite."""
 
@@ -96,32 +97,8 @@ def advance_lanes(
         )  # fmt: skip
 
 
-class ZoneWork:
-    """What a zone holds during a row: the answers of its lags, and its air handler in the present sub-step."""
-
-    fan_keep: Annotated[float, Number("1", 0.0, 1.0)]
-    """What is left of a fan's way to its setpoint after a sub-step."""
-    fan_mean: Annotated[float, Number("1", 0.0, 1.0)]
-    """The same, mean over the sub-step."""
-    supply_keep: Annotated[float, Number("1", 0.0, 1.0)]
-    """What is left of the supply air's way to its setpoint after a sub-step."""
-    supply_mean: Annotated[float, Number("1", 0.0, 1.0)]
-    """The same, mean over the sub-step."""
-    air_kw_per_k: Annotated[float, Number("kW/K", 0.0)]
-    """Heat capacity rate of the supplied air."""
-    hot_spot: Annotated[float, Number("1", 0.0)]
-    """Share of hot air that the hottest rack draws in."""
-    effectiveness: Annotated[float, Number("1", 0.0, 1.0)]
-    """Of the coil with its valve open."""
-
-
 WORK = dtype_of(ZoneWork)
-
-
-@scalar
-def lag(lag_s: float, dt_s: float) -> tuple[float, float]:
-    """What a first-order lag leaves of a difference [1] after `dt_s`, and on average during it; exact."""
-    return exp(-dt_s / lag_s), -expm1(-dt_s / lag_s) * lag_s / dt_s
+"""What `advance_lane` holds of each zone."""
 
 
 @scalar
@@ -132,10 +109,9 @@ def advance_lane(
     """One plant through a row of sub-steps; zone arrays `[zones]` or `[k, zones]`, plant arrays `[k]`."""
     count = zones.shape[0]
     chws_setpoint, tower_setpoint, wanted = setpoints[1 + count], setpoints[2 + count], setpoints[3 + count]
-    work = np.empty(count, WORK)
+    work, room_kept = np.empty(count, WORK), exp(-dt_s * p.room_air_changes_per_h / SECONDS_PER_HOUR)
     for z in range(count):
-        work[z].fan_keep, work[z].fan_mean = lag(zone_params[z].fan_lag_s, dt_s)
-        work[z].supply_keep, work[z].supply_mean = lag(zone_params[z].supply_lag_s, dt_s)
+        set_rates(zone_params[z], work[z], dt_s)
     for k in range(plant_inputs.shape[0]):
         given, out = plant_inputs[k], plant_outputs[k]
         at_load = stage(p, s, wanted, given.chillers_available, dt_s)
@@ -147,7 +123,7 @@ def advance_lane(
                 to_right_kw = (zones[z].hot_c - zones[z + 1].hot_c) * zone_params[z + 1].mixing_kw_per_k
             water_kw_per_k += advance_zone(
                 zone_params[z], zones[z], work[z], s.chws_c, setpoints[1 + z], setpoints[0], zone_inputs[k, z], given,
-                from_left_kw - to_right_kw, outdoor_frac, zone_outputs[k, z], dt_s,
+                from_left_kw - to_right_kw, outdoor_frac, zone_outputs[k, z],
             )  # fmt: skip
             from_left_kw = to_right_kw
             coil_kw += zone_outputs[k, z].coil_kw
@@ -155,7 +131,9 @@ def advance_lane(
         for i in range(in_transit_kw.shape[0] - 1):
             in_transit_kw[i] = in_transit_kw[i + 1]
         in_transit_kw[-1] = coil_kw
-        advance_water(p, s, arriving_kw, water_kw_per_k, chws_setpoint, tower_setpoint, at_load, given, out, dt_s)
+        advance_water(
+            p, s, arriving_kw, water_kw_per_k, chws_setpoint, tower_setpoint, at_load, room_kept, given, out, dt_s
+        )
         for z in range(count):
             read_air(zones[z], work[z], s.chws_c, zone_outputs[k, z])
 
@@ -163,24 +141,24 @@ def advance_lane(
 @scalar
 def advance_zone(
     zone: ZoneParams, at: ZoneState, work: ZoneWork, chws_c: float, fan_setpoint: float, supply_setpoint: float,
-    given: ZoneInput, outdoor: PlantInput, mixing_kw: float, outdoor_frac: float, out: ZoneOutput, dt_s: float,
+    given: ZoneInput, outdoor: PlantInput, mixing_kw: float, outdoor_frac: float, out: ZoneOutput,
 ) -> float:  # fmt: skip
     """One zone through a sub-step; returns the chilled water that its coil takes. [kW/K]"""
     speed = fan_setpoint + (at.fan_frac - fan_setpoint) * work.fan_mean
     aim_c = supply_setpoint + (at.supply_c - supply_setpoint) * work.supply_mean
     at.fan_frac = fan_setpoint + (at.fan_frac - fan_setpoint) * work.fan_keep
     at.supply_c = supply_setpoint + (at.supply_c - supply_setpoint) * work.supply_keep
-    air = air_flow(zone, speed, given.it_kw, given.fan_available)
+    air = air_flow(zone, work.air_rated_kw_per_k, speed, given.it_kw, given.fan_available)
     coil = coil_at(zone, air.kw_per_k, air.frac, given.coil_available)
     done = zone_step(
-        zone, air, coil, at.hot_c, at.rack_c, chws_c, aim_c, given.it_kw, mixing_kw, outdoor_frac, outdoor.dry_bulb_c,
-        dt_s,
+        zone, work, air, coil, at.hot_c, at.rack_c, chws_c, aim_c, given.it_kw, mixing_kw, outdoor_frac,
+        outdoor.dry_bulb_c,
     )  # fmt: skip
     at.hot_c, at.rack_c = done.hot_c, done.rack_c
     work.air_kw_per_k, work.hot_spot, work.effectiveness = air.kw_per_k, air.hot_spot, coil.effectiveness
     out.return_c, out.it_kw, out.fan_frac, out.fan_kw = done.hot_c, done.it_kw, air.fan_frac, air.fan_kw
     out.coil_kw, out.outdoor_air_kw = done.coil_kw, done.outdoor_kw
-    out.water_frac = done.water_kw_per_k * zone.coil_capacity_ratio / rated_air_kw_per_k(zone)
+    out.water_frac = done.water_kw_per_k * zone.coil_capacity_ratio / work.air_rated_kw_per_k
     out.envelope_kw = zone.envelope_kw_per_k * (outdoor.dry_bulb_c - done.hot_mid_c)
     return done.water_kw_per_k
 
@@ -188,7 +166,7 @@ def advance_zone(
 @scalar
 def advance_water(
     p: PlantParams, s: PlantState, arriving_kw: float, wanted_kw_per_k: float, chws_setpoint: float,
-    tower_setpoint: float, at_load: float, given: PlantInput, out: PlantOutput, dt_s: float,
+    tower_setpoint: float, at_load: float, room_kept: float, given: PlantInput, out: PlantOutput, dt_s: float,
 ) -> None:  # fmt: skip
     """Mains, basin and room air through a sub-step."""
     flowing = max(s.chillers_on, STILL_WATER)
@@ -198,14 +176,25 @@ def advance_water(
     )
     cw_pump_kw = s.chillers_on * p.cw_pump_unit_kw
     heat_kw = mains.load_kw + mains.free_kw + mains.chiller_kw + cw_pump_kw
+    rise_k = heat_kw / cw_kw_per_k
+    terms = tower.approach_terms(given.wet_bulb_c, rise_k)
     basin = tower.basin_step(
-        p, s.cws_c, heat_kw, cw_kw_per_k, water_frac, tower_setpoint, given.wet_bulb_c, given.tower_available, dt_s
+        p,
+        terms,
+        s.cws_c,
+        rise_k,
+        cw_kw_per_k,
+        water_frac,
+        tower_setpoint,
+        given.wet_bulb_c,
+        given.tower_available,
+        dt_s,
     )
     s.chws_c, s.chwr_c, s.cws_c = mains.chws_c, mains.chwr_c, basin.cws_c
-    s.room_kg_kg = room_humidity(p, s.room_kg_kg, given.outdoor_kg_kg, s.chws_c, dt_s)
-    fan = tower.fan_for(tower_setpoint - given.wet_bulb_c, basin.range_k, water_frac, given.wet_bulb_c)
+    s.room_kg_kg = room_humidity(p, s.room_kg_kg, given.outdoor_kg_kg, s.chws_c, room_kept)
+    fan = tower.fan_for(terms, tower_setpoint - given.wet_bulb_c, water_frac)
     out.chws_c, out.chwr_c, out.cws_c, out.room_kg_kg = s.chws_c, s.chwr_c, s.cws_c, s.room_kg_kg
-    out.cwr_c = basin.cws_c + heat_kw / cw_kw_per_k
+    out.cwr_c = basin.cws_c + rise_k
     out.chw_flow_kg_s = mains.flow_kw_per_k / WATER_KJ_PER_KG_K
     out.chillers, out.chillers_on = at_load, s.chillers_on
     out.chiller_load_kw, out.economiser_kw, out.chiller_kw = mains.load_kw, mains.free_kw, mains.chiller_kw

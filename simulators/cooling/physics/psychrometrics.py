@@ -16,8 +16,6 @@ FREEZING_K = 273.15
 """0 C. [K]"""
 BISECTIONS = 28
 """Halvings of the interval between dew point and dry bulb: 1e-6 K from 270 K. [1]"""
-SECONDS_PER_HOUR = 3600.0
-"""[s/h]"""
 COIL_SURFACE_ABOVE_WATER_K = 2.0
 """Coil surface on which room air condenses, above the chilled water. [K] Engineering assumption of this project."""
 WARMEST_SURFACE_C = 40.0
@@ -94,14 +92,14 @@ def ratio_from_wet_bulb(dry_bulb_c: float, wet_bulb_c: float, pressure_pa: float
 
 
 @scalar
-def room_humidity(p: PlantParams, room_kg_kg: float, outdoor_kg_kg: float, chws_c: float, dt_s: float) -> float:
-    """Humidity ratio of the room [kg/kg] after `dt_s`: follows the outdoors by air changes, up to saturation at the coils.
+def room_humidity(p: PlantParams, room_kg_kg: float, outdoor_kg_kg: float, chws_c: float, kept: float) -> float:
+    """Humidity ratio of the room [kg/kg]: it follows the outdoors by air changes, up to saturation at the coils.
 
-    The coil's surface is `COIL_SURFACE_ABOVE_WATER_K` warmer than the chilled water.
+    A share `kept` [1] of the air has not been changed. The coils' surface is `COIL_SURFACE_ABOVE_WATER_K` warmer than the
+    chilled water.
     """
     surface_c = min(chws_c + COIL_SURFACE_ABOVE_WATER_K, WARMEST_SURFACE_C)
     driest = humidity_ratio(saturation_pressure_over_water(surface_c), p.pressure_pa)
-    kept = exp(-dt_s * p.room_air_changes_per_h / SECONDS_PER_HOUR)
     goal = min(outdoor_kg_kg, driest)
     return goal + (room_kg_kg - goal) * kept
 

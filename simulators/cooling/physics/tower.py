@@ -39,8 +39,6 @@ class BasinStep(NamedTuple):
     """Basin, middle of the sub-step. [C]"""
     leaving_c: float
     """Water leaving the tower. [C]"""
-    range_k: float
-    """Rise of the condenser water, within the correlation's range. [K]"""
 
 
 class ApproachTerms(NamedTuple):
@@ -52,8 +50,9 @@ class ApproachTerms(NamedTuple):
 
 
 @scalar
-def approach_terms(wet_bulb_c: float, range_k: float) -> ApproachTerms:
-    """The approach at this wet bulb and range, as a quadratic in the water over air ratio."""
+def approach_terms(wet_bulb_c: float, rise_k: float) -> ApproachTerms:
+    """The approach at this wet bulb and rise of the water, both clamped to the correlation's range."""
+    range_k = min(max(rise_k, RANGE_LOW_K), RANGE_HIGH_K)
     w = min(max(wet_bulb_c, WET_BULB_LOW_C), WET_BULB_HIGH_C)
     return ApproachTerms(_term(0, range_k, w), _term(1, range_k, w), _term(2, range_k, w))
 
@@ -72,33 +71,29 @@ def _term(power: int, range_k: float, w: float) -> float:
 
 @scalar
 def basin_step(
-    p: PlantParams, cws_c: float, heat_kw: float, flow_kw_per_k: float, water_frac: float, setpoint_c: float,
-    wet_bulb_c: float, available: float, dt_s: float,
+    p: PlantParams, terms: ApproachTerms, cws_c: float, rise_k: float, flow_kw_per_k: float, water_frac: float,
+    setpoint_c: float, wet_bulb_c: float, available: float, dt_s: float,
 ) -> BasinStep:  # fmt: skip
     """Tower basin after `dt_s`, by the implicit midpoint rule.
 
-    The fans, and below their least speed a bypass, hold the setpoint where full fan speed allows it. `heat_kw` comes
-    with a flow of `flow_kw_per_k` [kW/K], which is `water_frac` of the rated one; a share `available` of the air can be
-    had.
+    The fans, and below their least speed a bypass, hold the setpoint where full fan speed allows it. Water comes
+    `rise_k` warmer than it went, at `flow_kw_per_k` [kW/K], which is `water_frac` of the rated flow; a share `available`
+    of the air can be had.
     """
-    rise_k = heat_kw / flow_kw_per_k
-    range_k = min(max(rise_k, RANGE_LOW_K), RANGE_HIGH_K)
     ratio = min(water_frac / max(available, FREE_CONVECTION), LARGEST_RATIO)
-    terms = approach_terms(wet_bulb_c, range_k)
     coldest = wet_bulb_c + max(quadratic(ratio, terms.a0, terms.a1, terms.a2), LEAST_APPROACH_K)
     leaving = min(max(coldest, setpoint_c), cws_c + rise_k)
     half = 2.0 * p.basin_kj_per_k / dt_s
     middle = (half * cws_c + flow_kw_per_k * leaving) / (half + flow_kw_per_k)
-    return BasinStep(2.0 * middle - cws_c, middle, leaving, range_k)
+    return BasinStep(2.0 * middle - cws_c, middle, leaving)
 
 
 @scalar
-def fan_for(approach_k: float, range_k: float, water_frac: float, wet_bulb_c: float) -> float:
+def fan_for(terms: ApproachTerms, approach_k: float, water_frac: float) -> float:
     """Air flow share that gives this approach; above 1 where no fan can, next to 0 where none is needed.
 
     Solves a0 + a1 LG + a2 LG^2 = approach by the form of the quadratic formula that survives a2 = 0.
     """
-    terms = approach_terms(wet_bulb_c, range_k)
     above_k = max(approach_k - terms.a0, SMALLEST_APPROACH_K)
     root = sqrt(max(terms.a1 * terms.a1 + 4.0 * terms.a2 * above_k, 0.0))
     return water_frac * (terms.a1 + root) / (2.0 * above_k)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from simulators.cooling.physics.coil import LOW_FLOW, counterflow, part_load_slope
+from simulators.cooling.physics.coil import LOW_FLOW, counterflow, part_load_slope, transfer_units
 from tests.simulators.cooling.conftest import bench
 
 NTU, RATIO, AIR_SHARE = 1.4, 0.48, 0.7
@@ -23,7 +23,12 @@ def _counterflow(air_frac: float, water_frac: float) -> float:
 
 
 def _coil(air_frac: float, water_frac: float) -> tuple[float, float]:
-    return counterflow(air_frac, water_frac, water_frac**-0.8, NTU, RATIO, AIR_SHARE)
+    """Effectiveness, and air over water capacity ratio."""
+    units, ratio = (
+        transfer_units(NTU, AIR_SHARE, air_frac, air_frac**0.2, water_frac**-0.8),
+        RATIO * air_frac / water_frac,
+    )
+    return counterflow(units, ratio), ratio
 
 
 @pytest.mark.parametrize("water_frac", [0.35, 0.48, 1.0])

@@ -27,7 +27,8 @@ def test_approach_over_fan_speed_at_20_degrees(fan_frac: float, approach_k: floa
 @given(wet_bulb_c=st.floats(0.0, 26.0), range_k=st.floats(1.2, 8.0), fan_frac=st.floats(0.2, 1.0))
 def test_fan_control_undoes_the_correlation(wet_bulb_c: float, range_k: float, fan_frac: float) -> None:
     approach_k = _approach(wet_bulb_c, range_k, 1.0 / fan_frac)
-    assert tower.fan_for(approach_k, range_k, 1.0, wet_bulb_c) == pytest.approx(fan_frac, rel=1e-6)
+    terms = tower.approach_terms(wet_bulb_c, range_k)
+    assert tower.fan_for(terms, approach_k, 1.0) == pytest.approx(fan_frac, rel=1e-6)
 
 
 def test_fan_power_is_nearly_the_cube_of_air_flow() -> None:

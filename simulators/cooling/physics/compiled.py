@@ -50,13 +50,14 @@ class Compiled(Generic[P, R]):
     def __init__(self, function: Callable[P, R]) -> None:
         update_wrapper(self, function)
         self.interpreted = function
-        self._machine_code: Callable[P, R] | None = None
+        self.machine_code: Callable[P, R] | None = None
+        """What a call runs, once the first has come."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        machine_code = self._machine_code
+        machine_code = self.machine_code
         if machine_code is None:
             with _lock:
-                machine_code = self._machine_code = _compiled(self.interpreted, args)
+                machine_code = self.machine_code = self.machine_code or _compiled(self.interpreted, args)
         return machine_code(*args, **kwargs)
 
 

@@ -43,8 +43,7 @@ class PracticeEnv(VecEnv):  # type: ignore[misc]
             gym.spaces.Box(-_LIMIT, _LIMIT, (width,), np.float32),
             gym.spaces.Box(-1.0, 1.0, (count,), np.float32),
         )
-        params = episodes.scenario.params()
-        it_design_kw = float(np.sum(params.it_design_kw * np.ones(params.zones)))
+        it_design_kw = float(np.sum(episodes.scenario.params()["it_design_kw"]))
         self._norm_kwh = COOLING_SHARE * it_design_kw / 12.0  # what ordinary cooling takes in five minutes
         self._episode = -1
         self._span = limits.high - limits.low

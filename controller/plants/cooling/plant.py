@@ -32,9 +32,8 @@ from controller.settings import Site
 from safety.command_lease import Standing, in_force, taken
 from safety.envelope import Envelope
 from safety.values import Authority, Command, Observation, Receipt, Setpoints, Signal
-from simulators.cooling.physics.constants import SUB_STEP_S, prepare
-from simulators.cooling.physics.plant import advance
-from simulators.cooling.physics.state import Disturbance, State
+from simulators.cooling.physics.plant import SUB_STEP_S, advance
+from simulators.cooling.physics.state import State
 from simulators.cooling.simulation import start_setpoints, start_state
 from simulators.cooling.world.redundant_sensors import Redundancy, sensor_specs
 from simulators.cooling.world.scenario import SUB_STEPS, DisturbanceSource
@@ -149,7 +148,7 @@ class CoolingHall:
         specs = (*signal_specs(cooling.zones), *sensor_specs(cooling.zones))
         self._columns = {spec.name: column for column, spec in enumerate(specs)}
         self._setpoint_names = [spec.name for spec in self._specs]
-        self._ready = prepare(world.params(), SUB_STEP_S, len(LANES))
+        self._params = world.params()
         same = np.zeros(len(LANES), dtype=np.int64)  # every lane has the noise of lane 0
         self._source = DisturbanceSource(world, seed, same, same + start_node(start, site.settings.timezone))
         self._sensors = Redundancy(seed, same, cooling.zones)
@@ -258,7 +257,7 @@ class CoolingHall:
         self._setpoints = start_setpoints(self.settings.zones, lanes)
         self._row = self._source.row(0)
         self._segment: _Segment | None = None
-        self._state = start_state(self._row, self._setpoints, self._ready.transit_slots)
+        self._state = start_state(self._row, self._setpoints, self._params.transit_slots(SUB_STEP_S))
         self._counted = 0
         first = self._integrate(0, self._state)
         self._signals_now, self._readback_now = first.signals[0], first.readbacks[0]
@@ -288,7 +287,7 @@ class CoolingHall:
             self._readback_now = segment.readbacks[self._sub - segment.first - 1]
             until = self._sub - segment.first
             self._state, _ = advance(
-                segment.state, self._setpoints, _part(self._row, segment.first, self._sub), self._ready
+                segment.state, self._setpoints, self._row.at(slice(segment.first, self._sub)), self._params
             )
             assert until > 0
         self._segment = None
@@ -303,18 +302,18 @@ class CoolingHall:
                 self._next_period()
 
     def _integrate(self, first: int, state: State) -> _Segment:
-        part = _part(self._row, first, SUB_STEPS)
-        end, out = advance(state, self._setpoints, part, self._ready)
-        signals = np.asarray(observe(out, part, self._ready))
+        part = self._row.at(slice(first, SUB_STEPS))
+        end, out = advance(state, self._setpoints, part, self._params)
+        signals = observe(out, part, self._params)
         setpoints = np.broadcast_to(self._setpoints, (signals.shape[0], *self._setpoints.shape))
-        does = np.asarray(readback(setpoints, out, self._ready))
+        does = readback(setpoints, out)
         shown = self._sensors.beside(signals, self._period * SUB_STEPS + first)
         return _Segment(
             first=first,
             state=state,
             end=end,
             power_kw=signals[:, :, -1],
-            inlet_c=np.asarray(out.inlet_c),
+            inlet_c=out["inlet_c"],
             signals=shown.tolist(),
             readbacks=does.tolist(),
         )
@@ -344,9 +343,9 @@ class CoolingHall:
         meters.breach_s += outside.sum(axis=0) * SUB_STEP_S
         hot = np.maximum(inlet.max(axis=-1) - limits.soft_high_c, 0.0)
         meters.hot_degree_minutes += hot.sum(axis=0) * (SUB_STEP_S / 60.0)
-        row = _part(self._row, self._counted, self._sub)
-        meters.it_kwh += float(row.it_kw[:, 0].sum()) * hours
-        meters.wet_bulb_c_h += float(row.wet_bulb_c[:, 0].sum()) * hours
+        row = self._row.at(slice(self._counted, self._sub))
+        meters.it_kwh += float(row["it_kw"][:, 0].sum()) * hours
+        meters.wet_bulb_c_h += float(row["wet_bulb_c"][:, 0].sum()) * hours
         meters.hours += (stop - start) * hours
         self._counted = self._sub
 
@@ -403,10 +402,3 @@ class CoolingHall:
         self._told, self._standing = s.told, standing_of(s.standing)
         self.twins = {name: twin_of(wire) for name, wire in s.twins.items()}
         self._row, self._segment = self._source.row(self._period), None
-
-
-def _part(row: Disturbance, first: int, stop: int) -> Disturbance:
-    """Sub-steps `first` to `stop` of a row."""
-    if first == 0 and stop == SUB_STEPS:
-        return row
-    return Disturbance(*(getattr(row, name)[first:stop] for name in Disturbance.__dataclass_fields__))

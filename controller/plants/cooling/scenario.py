@@ -30,7 +30,7 @@ def world_of(cooling: CoolingSettings, folder: Path) -> Scenario:
         )
     path = folder / cooling.load
     try:
-        read_load(path, cooling.zones, float(np.mean(world.params().it_design_kw)))
+        read_load(path, cooling.zones, float(np.mean(world.params()["it_design_kw"])))
     except LoadFileError as error:
         raise SettingsError(f"`plant.cooling.load`: {error}") from error
     return replace(world, load=LoadFile(path))

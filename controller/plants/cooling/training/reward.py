@@ -29,9 +29,7 @@ class CoolingReward(Reward):
 
 def usual_kwh(world: Scenario) -> float:
     """Energy that ordinary cooling takes in one control step. [kWh]"""
-    params = world.params()
-    it_design_kw = float(np.sum(params.it_design_kw * np.ones(params.zones)))
-    return COOLING_SHARE * it_design_kw / STEPS_PER_HOUR
+    return COOLING_SHARE * float(np.sum(world.params()["it_design_kw"])) / STEPS_PER_HOUR
 
 
 def reward_of(measured: Measured, weights: CoolingReward, usual: float) -> Floats:

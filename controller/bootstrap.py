@@ -21,7 +21,7 @@ from controller.loop.status_publisher import StatusPublisher
 from controller.loop.tick import PlantLoop
 from controller.metrics.control import ControlMetrics, control_registry
 from controller.plants.real_time import Paced
-from controller.plants.registry import Setting, kit_for
+from controller.plants.registry import Setting, check_plant, kit_for
 from controller.policies.bundle import Bundle, load_bundle
 from controller.policies.client import ChildCandidate
 from controller.policies.manifest import BundleError
@@ -86,6 +86,7 @@ class Loaded:
 def load(folder: Path, candidate: str = "") -> Loaded:
     """Everything a site consists of, with a certificate for its envelope. Raises an error of one sentence that says what to do."""
     loaded = read(folder, candidate)
+    check_plant(loaded.site)
     # Last, so that whatever is plainly wrong with the envelope is said instead of that it is not the proved one.
     files = loaded.site.settings.files
     at = loaded.site.folder

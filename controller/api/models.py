@@ -15,7 +15,7 @@ from controller.protocol.status import (
 )
 
 Reason = Annotated[
-    str, Field(min_length=3, max_length=500, description="why, in words; it is kept", examples=["chiller 2 in service"])
+    str, Field(min_length=3, max_length=500, description="why, in words; it is kept", examples=["unit 2 in service"])
 ]
 Version = Annotated[
     int | None, Field(default=None, ge=0, lt=2**63, description="as `If-Match`, for clients that prefer a body")
@@ -49,7 +49,7 @@ class FindingView(_Answer):
     outcome: str = Field(examples=["veto"])
     margin: float | None
     about: str
-    detail: str = Field(examples=["`chw_supply_c` 5.1 degC is outside [6, 12]"])
+    detail: str = Field(examples=["`setpoint_a` 5.1 is outside [6, 12]"])
 
 
 class JudgedView(_Answer):
@@ -74,7 +74,7 @@ class ProposalView(_Answer):
 class DecisionLine(_Answer):
     """A decision in a line: what was applied, whose it was, and the first reason if something was refused."""
 
-    id: str = Field(examples=["hall-a.plant.1767225900000000"])
+    id: str = Field(examples=["plant-a.plant.1767225900000000"])
     plant: str
     subject: str
     taken_at: int = Field(description="plant time, microseconds since the epoch, UTC")
@@ -266,7 +266,7 @@ class OverrideBody(_Asked):
     """Either `setpoints` to command, or `reject` to refuse the candidate's. The envelope judges it like any command."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"setpoints": {"supply_air_c": 22.0}, "reason": "hot aisle test"}]}
+        json_schema_extra={"examples": [{"setpoints": {"setpoint_a": 22.0}, "reason": "acceptance test"}]}
     )
 
     setpoints: Command | None = None
@@ -279,7 +279,7 @@ class StandingBody(OverrideBody):
     """An override that lasts `for_s` seconds of plant time, then ends by itself."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"reject": True, "for_s": 1800, "reason": "chiller 2 in service"}]}
+        json_schema_extra={"examples": [{"reject": True, "for_s": 1800, "reason": "unit 2 in service"}]}
     )
 
     for_s: Annotated[int, Field(ge=1, le=7 * 24 * 3600)]

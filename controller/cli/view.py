@@ -40,6 +40,8 @@ class TerminalView:
         """Show a status; without one the screen stays as it is."""
         if seen is None:
             return
+        if not seen.cost.lanes:  # published by an earlier version; this one's own follows
+            return
         if self.live is not None:
             self.live.update(self._screen(seen))
         elif (week := (seen.at_us - self.start_us) // (7 * 86400 * 1_000_000)) != self._week:
@@ -108,7 +110,7 @@ def _stages(seen: PlantStatus) -> Text:
 def _cost(cost: MeasuredStatus) -> Text:
     """What the incumbent alone would have cost, and every other lane against it; without twins, the plant's own cost."""
     lanes, what = cost.lanes, f"{cost.unit} {cost.name.replace('_', ' ')}".strip()
-    base = lanes.get("incumbent")
+    base = lanes.get("incumbent") or 0.0
     if not base:
         own = lanes.get("applied") or 0.0
         return Text(f"{own:,.0f} {what}", style=QUIET)
@@ -133,7 +135,8 @@ def _vetoes(seen: PlantStatus) -> Text:
 
 
 def _line(seen: PlantStatus, start_us: int) -> str:
-    base, candidate = seen.cost.lanes.get("incumbent"), seen.cost.lanes.get("candidate")
+    lanes = seen.cost.lanes
+    base, candidate = lanes.get("incumbent"), lanes.get("candidate")
     saved = f"candidate {candidate / base - 1:+.1%} cost, " if base and candidate is not None else ""
     return (
         f"day {_days(seen, start_us):6.1f}  {seen.stage:>7} {seen.stage_status[:40]:<12} "

@@ -55,8 +55,8 @@ class Publisher(Protocol):
 class StatusPublisher(Watcher):
     """Publishes at most ten times a second of wall time, and at once when stage, trip, control, override or STOP change.
 
-    `site`, `speed` (plant seconds per wall second, None as fast as possible) and `outcome` do not change during a run; `lanes` and
-    `policy` are asked for each status.
+    `site`, `speed` (plant seconds per wall second, None as fast as possible) and `outcome`, which names what `lanes`
+    measures, do not change during a run; `lanes` and `policy` are asked for each status.
     """
 
     def __init__(
@@ -73,8 +73,8 @@ class StatusPublisher(Watcher):
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.publisher, self.envelope, self.spec, self.operators = publisher, envelope, spec, operators
-        self.site, self.speed, self.outcome, self.lanes = site, speed, outcome, lanes
-        self.policy, self.monotonic_s = policy, monotonic_s
+        self.outcome = outcome
+        self.site, self.speed, self.lanes, self.policy, self.monotonic_s = site, speed, lanes, policy, monotonic_s
         self.units = {signal.name: signal.unit for signal in envelope.signals}
         self.limits = {rule.signal: (rule.low, rule.high) for rule in envelope.state_rules if isinstance(rule, Trip)}
         self.critical = {rule.id for rule in envelope.state_rules if isinstance(rule, Trip) and rule.critical}
@@ -225,10 +225,6 @@ class StatusPublisher(Watcher):
         )
 
 
-def _measured(quantity: Quantity, by_lane: Mapping[str, float]) -> MeasuredStatus:
-    return MeasuredStatus(quantity.name, quantity.unit, quantity.label, dict(by_lane))
-
-
 def _override(state: LoopState) -> OverrideStatus | None:
     override = state.override
     if override is None:
@@ -240,6 +236,10 @@ def _override(state: LoopState) -> OverrideStatus | None:
         actor=override.actor,
         reason=override.reason,
     )
+
+
+def _measured(quantity: Quantity, by_lane: Mapping[str, float]) -> MeasuredStatus:
+    return MeasuredStatus(quantity.name, quantity.unit, quantity.label, dict(by_lane))
 
 
 def _target(judgement: Judgement | None, name: str) -> float | None:

@@ -18,7 +18,7 @@ from controller.loop.evidence import AUDIT_FAILURE
 from controller.loop.guarding import aged, guard_command, in_force, is_driving
 from controller.loop.parts import Observed, Parts, Proposed, Tick
 from controller.loop.propose import propose
-from controller.loop.resume import Catchup, Start, apply_again, start_of
+from controller.loop.resume import Catchup, LoopStart, apply_again, start_of
 from controller.ports import Event, Outcome
 from controller.records.decision import Assignment, Decision
 from controller.records.spool_buffer import Ledger
@@ -30,7 +30,7 @@ from safety.values import Observation, Receipt, Rung, Signal, Source
 class PlantLoop:
     """The loop of one plant. Single-threaded; all it remembers is `state`, and all of that is in the spool."""
 
-    def __init__(self, parts: Parts, start: Start) -> None:
+    def __init__(self, parts: Parts, start: LoopStart) -> None:
         self.parts = parts
         self.state = start.state
         self.ledger = Ledger(parts.spool)

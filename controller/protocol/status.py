@@ -104,16 +104,16 @@ class SignalStatus(_Part):
 
 @dataclass(frozen=True, slots=True)
 class MeasuredStatus(_Part):
-    """A quantity that the plant declares, since the start of the run."""
+    """A quantity that the plant declares, with what each lane has come to."""
 
     name: str = ""
     """name of the quantity"""
     unit: str = ""
-    """unit of every lane"""
+    """unit of every value here; empty for a plain number"""
     label: str = ""
-    """the quantity in words"""
+    """what people read"""
     lanes: dict[str, float | None] = field(default_factory=dict)
-    """by lane: `applied` and, on a simulated plant, its twins"""
+    """by lane: the sum since the start of the run"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,9 +300,9 @@ class PlantStatus(_Part):
     breach_s: dict[str, float | None] = field(default_factory=dict)
     """by lane: seconds outside the hard band. Lanes are `applied` and, on a simulated plant, its twins"""
     cost: MeasuredStatus = field(default_factory=MeasuredStatus)
-    """what the plant declares as its cost"""
+    """what the plant declares as its cost, since the start of the run"""
     guards: list[MeasuredStatus] = field(default_factory=list)
-    """every guard of the plant, in its order"""
+    """the same for each guard of the plant, in its order"""
     trips: list[TripStatus] = field(default_factory=list)
     """every latched trip"""
     latches: list[str] = field(default_factory=list)

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from rich.console import Console
 
 from controller import bootstrap
-from controller.cli.view import View
+from controller.cli.view import TerminalView
 from controller.console.pages import View as Page
 from controller.console.pages import fragments
 from controller.console.present import banner
@@ -22,7 +22,7 @@ from controller.console.trends import heading
 from controller.metrics.control import ControlMetrics
 from controller.plants.push.plant import Pushed
 from controller.ports import OutcomeSpec, Quantity
-from controller.protocol.status import PlantStatus, read
+from controller.protocol.status import PlantStatus, SignalStatus, decode
 from controller.settings import PushSettings
 from safety.values import Observation, Proposal, Signal, Source
 from tests.loop.loop_fixture import run_ticks
@@ -51,7 +51,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         assert text is not None
         registry, stages = CollectorRegistry(), [stage.name for stage in running.loaded.spec.stages]
         ControlMetrics(registry, running.loaded.envelope, stages, lambda: text)
-        live = read(json.loads(text))
+        live = decode(text)
         page = Page(live, banner(live, live.wall_us), [])
         yield {
             "status": text,
@@ -64,10 +64,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 
 def terminal(text: str) -> str:
     """What the terminal view shows of a status."""
-    view = View(0, None, live=False)
+    view = TerminalView(0, None, live=False)
     view.console = Console(record=True, width=200, file=StringIO())
-    view.console.print(view._screen(json.loads(text)))
-    view.show(text)
+    view.console.print(view._screen(decode(text)))
+    view.show(decode(text))
     return view.console.export_text()
 
 
@@ -82,23 +82,23 @@ def test_every_page_has_the_declared_cost(told: dict[str, str]) -> None:
     assert all("currency" in text for text in told.values())
     assert 'understudy_cost_total{arm="applied",plant="account",unit="currency"}' in told["metrics"]
     assert all(label in told["console"] for label in ("Worth on offer that was missed", "Cost beyond target"))
-    live = read(json.loads(told["status"]))
+    live = decode(told["status"])
     assert (live.cost.name, [guard.name for guard in live.guards]) == ("missed_worth", ["excess_cost"])
     assert set(live.cost.lanes) == {"applied", "incumbent", "candidate"}
 
 
 def test_a_status_of_an_earlier_version_shows_no_cost() -> None:
-    view = View(0, None, live=False)
-    view.show(json.dumps({"plant": "hall", "at_us": 5, "energy_kwh": {}}))
-    live = PlantStatus(plant="hall", at_us=5)
+    view = TerminalView(0, None, live=False)
+    live = decode('{"plant": "hall", "at_us": 5, "energy_kwh": {}}')
+    view.show(live)
     assert (live.cost.lanes, live.guards) == ({}, [])
 
 
 @pytest.mark.parametrize(("unit", "limits", "said"), [("C", True, "in °C and their limits"), ("1", False, "Signals")])
 def test_the_trend_is_headed_by_its_unit(unit: str, limits: bool, said: str) -> None:
     low, high = (15.0, 27.0) if limits else (None, None)
-    signal = {"unit": unit, "value": 20.0, "low": low, "high": high}
-    assert heading(PlantStatus.model_validate({"plant": "p", "at_us": 1, "signals": {"a": signal}})).endswith(said)
+    signal = SignalStatus(unit=unit, value=20.0, low=low, high=high)
+    assert heading(PlantStatus(plant="p", at_us=1, signals={"a": signal})).endswith(said)
 
 
 def test_a_pushed_guard_is_minutes_times_how_far_above(tmp_path: Path) -> None:

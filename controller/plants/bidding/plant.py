@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.errors import SettingsError, StateError
+from controller.plants.bidding.settings import BiddingSettings
 from controller.plants.snapshot import (
     SnapshotFile,
     Twin,
@@ -25,7 +26,7 @@ from controller.plants.snapshot import (
     wire_twin,
 )
 from controller.ports import Outcome, OutcomeSpec, Quantity
-from controller.settings import BiddingSettings, Site
+from controller.settings import Site
 from safety.command_lease import Standing, in_force, taken
 from safety.envelope import Envelope
 from safety.values import Authority, Command, Observation, Receipt, Setpoints, Signal
@@ -95,8 +96,16 @@ class AdAccount:
     outcome_spec = OUTCOME
     lane_names = LANES
 
-    def __init__(self, site: Site, envelope: Envelope, *, seed: int, snapshot: Path | None) -> None:
-        self.settings, self.name, self.seed = _settings(site), site.settings.plant.name, seed
+    def __init__(
+        self, site: Site, settings: BiddingSettings, envelope: Envelope, *, seed: int, snapshot: Path | None
+    ) -> None:
+        """The account as it was saved in `snapshot`, or at the start of its run.
+
+        Raises:
+            SettingsError: site, settings and envelope do not describe one account.
+            StateError: `snapshot` is of another run or cannot be read.
+        """
+        self.settings, self.name, self.seed = settings, site.settings.plant.name, seed
         self.start_us = site.start_us
         self._command_ticks = max(envelope.valid_for_us // TICK_US, 1)
         self.setpoints = [spec.name for spec in setpoint_specs(self.settings.campaigns)]
@@ -305,13 +314,6 @@ class AdAccount:
         self._told, self._standing = s.told, standing_of(s.standing)
         self._billed_before = s.billed_before
         self.twins = {name: twin_of(wire) for name, wire in s.twins.items()}
-
-
-def _settings(site: Site) -> BiddingSettings:
-    settings = site.settings.plant.bidding
-    if settings is None:
-        raise SettingsError('`plant.kind = "bidding"` needs a [plant.bidding] table in site.toml')
-    return settings
 
 
 def _currency(micros: Floats) -> Floats:

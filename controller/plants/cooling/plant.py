@@ -1,6 +1,6 @@
 """The simulated cooling hall behind the plant port: real weather, several lanes, resumable to the bit.
 
-Lane 0 is the plant. The others are twins that live through the same weather and load under other controllers, so that
+Lane 0 is the plant. The others are twins that meet the same weather and load under other controllers, so that
 the report can say what each would have cost. A period is integrated in one go, and read out sub-step by sub-step; when
 a guard changes the command in between, it is integrated again from there.
 """
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from controller.errors import SettingsError, StateError
 from controller.plants.cooling.scenario import start_node, world_of
+from controller.plants.cooling.settings import CoolingSettings
 from controller.plants.snapshot import (
     SnapshotFile,
     Twin,
@@ -126,12 +127,20 @@ class CoolingHall:
     simulated = True
     outcome_spec = OUTCOME
 
-    def __init__(self, site: Site, envelope: Envelope, *, seed: int, snapshot: Path | None) -> None:
-        cooling = site.settings.plant.cooling
-        if cooling is None:
-            raise SettingsError('`plant.kind = "cooling"` needs a [plant.cooling] table in site.toml')
+    def __init__(
+        self, site: Site, cooling: CoolingSettings, envelope: Envelope, *, seed: int, snapshot: Path | None
+    ) -> None:
+        """The hall as it was saved in `snapshot`, or at the start of its run.
+
+        Raises:
+            SettingsError: site, settings and envelope do not describe one hall.
+            StateError: `snapshot` is of another run or cannot be read.
+        """
         self.name = site.settings.plant.name
         self.settings, self.envelope, self.seed = cooling, envelope, seed
+        start = site.settings.plant.start
+        if start is None:
+            raise SettingsError("`plant.start` is missing: weather and load of a cooling plant begin at a stated time")
         self.start_us = site.start_us
         self.lane_names = LANES
         world = world_of(cooling, site.folder)
@@ -141,8 +150,8 @@ class CoolingHall:
         self._columns = {spec.name: column for column, spec in enumerate(specs)}
         self._setpoint_names = [spec.name for spec in self._specs]
         self._ready = prepare(world.params(), SUB_STEP_S, len(LANES))
-        same = np.zeros(len(LANES), dtype=np.int64)  # every lane lives through the noise of lane 0
-        self._source = DisturbanceSource(world, seed, same, same + start_node(cooling, site.settings.timezone))
+        same = np.zeros(len(LANES), dtype=np.int64)  # every lane has the noise of lane 0
+        self._source = DisturbanceSource(world, seed, same, same + start_node(start, site.settings.timezone))
         self._sensors = Redundancy(seed, same, cooling.zones)
         self._local = start_setpoints(cooling.zones, 1)[0]
         self._store = None if snapshot is None else SnapshotFile(snapshot)
@@ -152,11 +161,6 @@ class CoolingHall:
         self.twins = {name: Twin() for name in LANES[1:]}
         self._begin()
         self._resume()
-
-    @classmethod
-    def open(cls, site: Site, envelope: Envelope, *, seed: int, snapshot: Path | None) -> "CoolingHall":
-        """The hall as it was saved in `snapshot`, or at the start of its run."""
-        return cls(site, envelope, seed=seed, snapshot=snapshot)
 
     @property
     def now_us(self) -> int:
@@ -190,8 +194,8 @@ class CoolingHall:
         setpoints = in_force(self._standing, self.now_us)
         self._set(0, setpoints)
         _, does = self._read(0)
-        told = dict(zip(self._setpoint_names, does, strict=True))
-        return Receipt(decision, setpoints, told, self.now_us, accepted=not detail, detail=detail)
+        read_back = dict(zip(self._setpoint_names, does, strict=True))
+        return Receipt(decision, setpoints, read_back, self.now_us, accepted=not detail, detail=detail)
 
     def command(self, lane: int, setpoints: Setpoints | None) -> None:
         """Command a twin; None leaves it to the local system."""

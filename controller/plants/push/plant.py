@@ -10,8 +10,9 @@ from math import isfinite, nan
 from typing import Any
 
 from controller.errors import SettingsError
+from controller.plants.push.settings import PushedGuard, PushSettings
 from controller.ports import Outcome, OutcomeSpec, Quantity
-from controller.settings import PushedGuard, PushSettings, Site
+from controller.settings import Site
 from safety.command_lease import Standing, in_force, taken
 from safety.envelope import Envelope
 from safety.values import Command, Observation, Proposal, Receipt, Setpoints, Source, Status
@@ -22,10 +23,7 @@ HOUR_US = 3_600_000_000
 class Pushed:
     """Implements `ports.Plant` over questions. `ask` must be called before each tick."""
 
-    def __init__(self, site: Site, envelope: Envelope) -> None:
-        settings = site.settings.plant.push
-        if settings is None:
-            raise SettingsError('`plant.kind = "push"` needs a [plant.push] table in site.toml')
+    def __init__(self, site: Site, settings: PushSettings, envelope: Envelope) -> None:
         self.settings = settings
         self.name = site.settings.plant.name
         self.simulated = site.settings.plant.simulated
@@ -41,7 +39,7 @@ class Pushed:
         self._seen, self.wanted = seen, wanted
 
     def observe(self) -> Observation:
-        """The last question. If the plant does not say what is in force, it is what it was last told."""
+        """The last question. If the plant does not say what is in force, it is our last command that it took."""
         assert self._seen is not None, "`ask` comes first"
         if self._seen.applied is None and self._seen.readback is None:
             return replace(self._seen, applied=in_force(self._standing, self._seen.taken_at))

@@ -31,12 +31,13 @@ KERNEL = tuple(
 ROOMS = {
     "api": {"metrics", "ports", "protocol", "records"},
     "bootstrap": {
-        *("certificates", "errors", "loop", "metrics", "plants", "policies", "ports", "records", "rollout", "settings")
+        *("certificates", "errors", "loop", "metrics", "plants", "policies", "ports", "protocol", "records", "rollout"),
+        "settings",
     },
     "certificates": {"policies"},
     "cli": {
-        *("api", "bootstrap", "certificates", "errors", "learning", "plants", "policies", "processes", "records"),
-        "settings",
+        *("api", "bootstrap", "certificates", "errors", "learning", "plants", "policies", "processes", "protocol"),
+        *("records", "settings"),
     },
     "console": {"api", "protocol", "records"},
     "errors": set(),

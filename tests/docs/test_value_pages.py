@@ -6,7 +6,7 @@ from pathlib import Path
 
 from controller.protocol.status import CheckStatus
 from controller.protocol.status_reference import render
-from controller.records.codec import SCHEMA_VERSION, _Wire, _WireMemory
+from controller.records.codec import SCHEMA_VERSION, _WireMeasured, _WireMemory
 from safety.values import Authority, Outcome, Quality, Rung, Source, Status
 from tests.docs.pages import REFERENCE, ROOT, documented, inline_code, rows, section
 
@@ -30,7 +30,7 @@ def written_keys(path: Path) -> set[str]:
 
 def test_the_record_page_lists_every_field_in_its_place() -> None:
     shown = [(int(row[0]), row[1].strip("`")) for row in rows(RECORD.read_text()) if row[0].isdigit()]
-    assert shown == list(enumerate(_Wire.__struct_fields__))
+    assert shown == list(enumerate(_WireMeasured.__struct_fields__))
 
 
 def test_the_record_page_names_the_present_version() -> None:

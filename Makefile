@@ -15,15 +15,16 @@ run: $(VENV)/.service ## install the service (no torch) and run the demo site
 test: $(VENV)/.test ## install training and test extras and pass the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: $(VENV)/.dev ## formatting, lint, types, import directions, docs
+check: $(VENV)/.dev ## formatting, lint, types, import directions, docs, language
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q tests/test_layout.py tests/docs
+	@$(BIN)/python -m pytest -q tests/test_layout.py tests/docs tests/language
 
 docs: $(VENV)/.test ## write the generated reference pages anew (ten minutes, for the simulators' results)
 	@$(BIN)/python -m controller.api.reference > docs/reference/api.md
 	@$(BIN)/python -m controller.metrics.reference > docs/reference/metrics.md
+	@$(BIN)/python -m controller.protocol.status_reference > docs/reference/live-status.md
 	@$(BIN)/python -m simulators.cooling.tools.reference_page docs/reference
 	@$(BIN)/python -m simulators.cooling.tools.results docs/reference/results --days 2 --rounds 6
 	@$(BIN)/python -m simulators.bidding.tools.reference_page docs/reference

@@ -20,7 +20,7 @@ Written by `python -m benchmarks.campaigns` (`make soak`); do not edit.
 
 The demo site, seed 1: the same disturbances and the same draw of blocks in every run. `forty-days` and `year` run the
 site's own candidate. The others run bundles that are bad on purpose; the stage that must stop each is named before the
-run. Energy and breaches of incumbent and best static setting are those of their twins, in the same weather and load. The
+run. Cost and breaches of incumbent and best static setting are those of their twins, in the same weather and load. The
 same seed gives the same page, except the last column, which depends on the machine and its load.
 
 """
@@ -50,11 +50,11 @@ def stopped_at(report: Report) -> str:
 def _summary(name: str, expected: str, report: Report | None, wrong: list[str]) -> tuple[str, ...]:
     if report is None:
         return (f"`{name}`", "", expected, "not run", *[""] * (len(SUMMARY) - 4))
-    energy, breach = report["energy_kwh"], report["breach_s"]
+    cost, breach = report["cost"]["lanes"], report["breach_s"]
     stopped = stopped_at(report)
     came = f"stopped at {stopped}" if stopped else f"{report['stages'][-1]['name']}, {report['status']}"
     vetoes = ", ".join(f"`{rule}` {count}" for rule, count in report["vetoes"].items()) or "none"
-    alone = f"{_saved(energy, 'candidate', 'incumbent')} / {_saved(energy, 'candidate', 'best_static')}"
+    alone = f"{_saved(cost, 'candidate', 'incumbent')} / {_saved(cost, 'candidate', 'best_static')}"
     return (
         f"`{name}`",
         f"{report['simulated_s'] / DAY_S:g}",
@@ -63,14 +63,14 @@ def _summary(name: str, expected: str, report: Report | None, wrong: list[str]) 
         str(report["escapes"]),
         f"{breach['applied']:g} / {breach['incumbent']:g}",
         vetoes,
-        _saved(energy, "applied", "incumbent"),
+        _saved(cost, "applied", "incumbent"),
         alone,
         f"{report['ticks_per_s']:g}",
     )
 
 
-def _saved(energy_kwh: Mapping[str, float], lane: str, against: str) -> str:
-    return f"{(1 - energy_kwh[lane] / energy_kwh[against]) * 100:.1f} %"
+def _saved(cost: Mapping[str, float], lane: str, against: str) -> str:
+    return f"{(1 - cost[lane] / cost[against]) * 100:.1f} %"
 
 
 def _stages(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:

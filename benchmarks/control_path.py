@@ -69,8 +69,9 @@ class Replayed:
 
     simulated = True
 
-    def __init__(self, name: str, kept: Recorded) -> None:
-        self.name, self.kept, self.now_us, self.standing = name, kept, min(kept.seen), Standing()
+    def __init__(self, plant: Plant, kept: Recorded) -> None:
+        self.name, self.outcome_spec = plant.name, plant.outcome_spec
+        self.kept, self.now_us, self.standing = kept, min(kept.seen), Standing()
 
     def observe(self) -> Observation:
         return replace(self.kept.seen[self.now_us], applied=in_force(self.standing, self.now_us))
@@ -125,7 +126,7 @@ def record(folder: Path, ticks: int) -> Recorded:
 def replayed(folder: Path, kept: Recorded) -> ControlSystem:
     """The demo's control system on the recorded plant."""
     system = build_control(Options(SITE, folder))
-    plant = Replayed(system.plant.name, kept)
+    plant = Replayed(system.plant, kept)
     system.loop.parts = replace(system.loop.parts, plant=plant, companions=Companions())
     return system
 
@@ -133,7 +134,7 @@ def replayed(folder: Path, kept: Recorded) -> ControlSystem:
 def timed_parts(system: ControlSystem, watch: Stopwatch) -> dict[str, tuple[Any, str]]:
     """Where each part's calls are; those of modules are put in place for one tick at a time only."""
     for owner, name, part in (
-        (system.operators, "take_up", "operators' intents"),
+        (system.operators, "carry_out_pending", "operators' intents"),
         (system.incumbent, "propose", "incumbent"),
         (system.incumbent, "track", "incumbent"),
         (system.candidate, "propose", "candidate, a round trip"),

@@ -143,7 +143,7 @@ def _run(asked: argparse.Namespace, folder: Path, reference: list[float]) -> Non
     spells: list[tuple[str, float, float, int]] = []
     with (
         child("-m", "benchmarks.jitter", "control", str(site), str(state), str(lateness)),
-        child("-m", "controller.processes.shipping", str(state / "spool.sqlite"), **{STORE_URL: url}),
+        child("-m", "controller.processes.shipper", str(state / "spool.sqlite"), **{STORE_URL: url}),
         child("-m", "controller.processes.web", str(site), str(state), **{STORE_URL: url}),
     ):
         _wait(port, lateness)

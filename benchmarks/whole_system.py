@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.plants.cooling.plant import CoolingHall
+from controller.plants.cooling.settings import CoolingSettings
 from controller.records.errors import SpoolError
 from controller.records.spool_reader import SpoolReader
 from controller.settings import load_site
@@ -69,7 +70,8 @@ def measure(duration: str, folder: Path) -> Round:
 def hall_alone(least_s: float = 1.0) -> float:
     """Control periods a second of the hall's model, plant and three twins, with nobody in control."""
     site = load_site(SITE)
-    hall = CoolingHall.open(site, load_envelope(SITE / "envelope.toml"), seed=1, snapshot=None)
+    settings = site.plant_settings("cooling", CoolingSettings)
+    hall = CoolingHall(site, settings, load_envelope(SITE / "envelope.toml"), seed=1, snapshot=None)
     hall.advance(hall.now_us + 300_000_000)
     periods, start = 0, time.monotonic()
     while (elapsed_s := time.monotonic() - start) < least_s:

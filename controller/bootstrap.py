@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +17,11 @@ from controller.loop.checkpoint import LoopState
 from controller.loop.operator_commands import Operators
 from controller.loop.parts import Parts, Tick, Watcher
 from controller.loop.report import report_of
-from controller.loop.status_publisher import About, LiveStatus
+from controller.loop.status_publisher import StatusPublisher
 from controller.loop.tick import PlantLoop
 from controller.metrics.control import ControlMetrics, control_registry
 from controller.plants.real_time import Paced
-from controller.plants.registry import Setting, kit_for
+from controller.plants.registry import Setting, check_plant, kit_for
 from controller.policies.bundle import Bundle, load_bundle
 from controller.policies.client import ChildCandidate
 from controller.policies.manifest import BundleError
@@ -29,14 +29,15 @@ from controller.policies.novelty import NoveltyMeter
 from controller.policies.process import COMMAND
 from controller.policies.trust import TrustStore
 from controller.ports import Candidate, Event, Plant
+from controller.protocol.status import PolicyStatus, SiteStatus
 from controller.records.decision import Digests
 from controller.records.errors import SpoolError
-from controller.records.operator_queue import IntentBook
+from controller.records.operator_queue import OperatorQueue
 from controller.records.shipper import Shipper
 from controller.records.spool import SqliteSpool
 from controller.records.spool_reader import SpoolReader
 from controller.records.store import Store
-from controller.rollout.spec import RolloutSpec, check_against, load_spec
+from controller.rollout.spec import RolloutSpec, check_against, check_guards, load_spec
 from controller.rollout.transitions import start
 from controller.settings import Site, load_site
 from safety.envelope import Envelope, fresh_memory
@@ -85,6 +86,7 @@ class Loaded:
 def load(folder: Path, candidate: str = "") -> Loaded:
     """Everything a site consists of, with a certificate for its envelope. Raises an error of one sentence that says what to do."""
     loaded = read(folder, candidate)
+    check_plant(loaded.site)
     # Last, so that whatever is plainly wrong with the envelope is said instead of that it is not the proved one.
     files = loaded.site.settings.files
     at = loaded.site.folder
@@ -121,7 +123,11 @@ def rehearse(loaded: Loaded, seed: int = 1) -> None:
     """
     if loaded.site.settings.plant.simulated:
         with TemporaryDirectory() as folder:
-            kit_for(Setting(loaded.site, loaded.envelope, seed, Path(folder))).close()
+            kit = kit_for(Setting(loaded.site, loaded.envelope, seed, Path(folder)))
+            try:
+                check_guards(loaded.spec, (guard.name for guard in kit.plant.outcome_spec.guards))
+            finally:
+                kit.close()
 
 
 def _check_bundle(bundle: Bundle, envelope: Envelope) -> None:
@@ -212,20 +218,23 @@ class ControlSystem:
         self.candidate = _candidate(loaded, options)
         self.kit = kit_for(Setting(loaded.site, loaded.envelope, options.seed, state))
         self.plant, self.incumbent = self.kit.plant, self.kit.incumbent
+        check_guards(loaded.spec, (guard.name for guard in self.plant.outcome_spec.guards))
         self.operators = Operators(
             loaded.envelope.plant,
-            IntentBook(state / "intents.sqlite"),
+            OperatorQueue(state / "intents.sqlite"),
             state,
             lambda event_id: self.spool.event(event_id) is not None,
         )
-        self.live = LiveStatus(
+        self.live = StatusPublisher(
             _Publisher(self.spool),
             loaded.envelope,
             loaded.spec,
             self.operators,
-            self._about(),
+            self._site_status(),
+            options.speed,
+            self.plant.outcome_spec,
             self.kit.lanes,
-            self._policy,
+            self._policy_status,
         )
         self.registry = control_registry()
         stages = [stage.name for stage in loaded.spec.stages]
@@ -254,7 +263,7 @@ class ControlSystem:
     def report(self) -> dict[str, Any]:
         """What the run did, but for the wall clock's part."""
         start_us, now_us = self.loaded.site.start_us, self.plant.observe().taken_at
-        return report_of(self.loop.state, self.loaded.spec, start_us, now_us, self.kit.lanes())
+        return report_of(self.loop.state, self.loaded.spec, self.plant.outcome_spec, start_us, now_us, self.kit.lanes())
 
     def __enter__(self) -> "ControlSystem":
         return self
@@ -273,7 +282,7 @@ class ControlSystem:
         rollout, _ = start(spec, f"{plant}-{self.loaded.bundle.digest[:12]}", evidence, self._now_us())
         return LoopState(fresh_memory(self.loaded.envelope), self.incumbent.fresh, rollout, evidence)
 
-    def _pace(self, live: LiveStatus, metrics: ControlMetrics) -> Plant:
+    def _pace(self, live: StatusPublisher, metrics: ControlMetrics) -> Plant:
         """The plant, at the run's speed if it has one."""
         if self.options.speed is None:
             return self.plant
@@ -284,27 +293,21 @@ class ControlSystem:
         """Plant time when the run begins: a simulated plant's own, else the wall clock's."""
         return self.loaded.site.start_us or time.time_ns() // 1000
 
-    def _about(self) -> About:
-        settings = self.loaded.site.settings
-        name = self.loaded.bundle.manifest.name
-        return About(
-            settings.name,
-            settings.plant.simulated,
-            self.options.speed,
-            name,
-            self.loaded.bundle.digest,
-            self.loaded.kernel_digest,
-        )
+    def _site_status(self) -> SiteStatus:
+        loaded, settings = self.loaded, self.loaded.site.settings
+        return SiteStatus(settings.name, settings.plant.simulated, loaded.envelope.digest, loaded.kernel_digest)
 
-    def _policy(self) -> Mapping[str, Any]:
-        health = self.candidate.health
-        return {
-            "state": health.state,
-            "pid": health.pid,
-            "rss_mb": health.rss_bytes / 2**20,
-            "latency_us": health.latency_us,
-            "why": health.why,
-        }
+    def _policy_status(self) -> PolicyStatus:
+        health, bundle = self.candidate.health, self.loaded.bundle
+        return PolicyStatus(
+            state=health.state,
+            pid=health.pid,
+            rss_mb=health.rss_bytes / 2**20,
+            latency_us=health.latency_us,
+            why=health.why,
+            digest=bundle.digest,
+            name=bundle.manifest.name,
+        )
 
     def _keep_artefacts(self) -> None:
         """What decisions refer to is kept as long as they are."""

@@ -7,13 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from safety.values import Command, Observation, Proposal, Receipt, Setpoints, Signal
-
-
-class Clock(Protocol):
-    """Monotonic wall time, for latencies and deadlines. Plant time comes from the plant."""
-
-    def monotonic_us(self) -> int: ...
 
 
 class Plant(Protocol):
@@ -24,6 +20,11 @@ class Plant(Protocol):
 
     @property
     def simulated(self) -> bool: ...
+
+    @property
+    def outcome_spec(self) -> "OutcomeSpec":
+        """What each `outcome` measures, with units; constant during a run."""
+        ...
 
     def observe(self) -> Observation:
         """What is known now. Never raises for a bad sensor: that is a signal of bad quality."""
@@ -38,23 +39,56 @@ class Plant(Protocol):
         ...
 
     def outcome(self) -> "Outcome":
-        """What the plant did since `outcome` was last asked: energy, breaches, covariates."""
+        """What the plant did since `outcome` was last asked, in the quantities of `outcome_spec`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one control interval cost, and the circumstances that were not the controller's doing.
+class Quantity:
+    """One quantity that a plant measures: its key, its unit as people write it (empty for a plain number), its label."""
 
-    `covariates` are named so that evidence can adjust for them (weather, load); none of them may depend on commands.
+    name: str
+    unit: str
+    label: str
+
+
+RESERVED = ("cost", "breach_s")
+"""Keys that reports and `rollout.toml` use beside the names of guards."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeSpec:
+    """What a plant measures of every control interval. All of it is summed over intervals.
+
+    `cost` is to be made small; each of `guards` must not grow while it is; `covariates` explain the cost and depend on no
+    command. Raises ValueError where two quantities, or a guard and a reserved key, have the same name.
+    """
+
+    cost: Quantity
+    guards: tuple[Quantity, ...] = ()
+    covariates: tuple[Quantity, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [self.cost.name, *(guard.name for guard in self.guards), *(given.name for given in self.covariates)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two quantities of the outcome are named `{twice[0]}`: rename one")
+        if taken := [guard.name for guard in self.guards if guard.name in RESERVED]:
+            raise ValueError(f"a guard is named `{taken[0]}`, which is a reserved key: rename it")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one control interval came to, in the quantities and units of the plant's `OutcomeSpec`.
+
+    `cost` and each guard are NaN where the interval could not be measured. `breach_s` is the time outside hard limits [s].
     """
 
     from_us: int
     to_us: int
-    energy_kwh: float
-    breach_s: float
-    hot_degree_minutes: float
+    cost: float
+    guards: Mapping[str, float]
     covariates: Mapping[str, float]
+    breach_s: float
 
 
 class Incumbent(Protocol):
@@ -102,6 +136,54 @@ class Companions:
         """Command the lanes, given the candidate's answers to `observations` and what was measured of each answer."""
 
 
+class EventDetail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"from_stage": "from"}):
+    """What programs read of an event, beside its text. Every field is None where it does not apply, and is then not stored."""
+
+    plant: str | None = None
+    """plant, where it is not that of the tick's decision"""
+    stage: str | None = None
+    """stage that was entered, is held, or waits for approvals"""
+    from_stage: str | None = None
+    """stage that was left"""
+    first_block: int | None = None
+    """block from which on the candidate has its share"""
+    version: int | None = None
+    """version of the rollout's state"""
+    why: str | None = None
+    """why a stage was entered"""
+    aborted: bool | None = None
+    """whether the rollout was aborted"""
+    completed: bool | None = None
+    """whether the rollout was completed"""
+    trip: str | None = None
+    """id of the trip"""
+    cause: str | None = None
+    """breaker cause of the trip"""
+    first_out: str | None = None
+    """rule or breaker that was first"""
+    critical: bool | None = None
+    """whether the reset takes two people"""
+    locked_out: bool | None = None
+    """whether trips were so frequent that the rollout is locked out"""
+    latch: str | None = None
+    """rule whose trip was latched or reset"""
+    intent: str | None = None
+    """id of the intent"""
+    kind: str | None = None
+    """kind of the intent"""
+    reason: str | None = None
+    """reason that the operator gave"""
+    decision: str | None = None
+    """id of the decision that is stored with other bytes"""
+    rung: str | None = None
+    """rung of the command that was applied instead"""
+    setpoints: dict[str, float] | None = None
+    """setpoints of that command"""
+
+
+NO_DETAIL = EventDetail()
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened besides a decision: a stage entered, a trip, an operator's act, an alarm. For the audit.
@@ -114,4 +196,4 @@ class Event:
     kind: str
     actor: str
     text: str
-    detail: Mapping[str, Any]
+    detail: EventDetail = NO_DETAIL

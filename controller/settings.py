@@ -2,12 +2,13 @@
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from controller.errors import SettingsError
 
@@ -25,79 +26,23 @@ def _utc(value: datetime) -> datetime:
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 
 
-class _Model(BaseModel):
+PlantModel = TypeVar("PlantModel", bound=BaseModel)
+
+
+class StrictModel(BaseModel):
+    """A table whose keys are all known, with no value converted silently. Base of a plant's own settings too."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class CoolingSettings(_Model):
-    """The simulated cooling plant: which weather it lives in, how large it is, when it starts."""
-
-    weather: str
-    load: str = "mixed"
-    zones: int = Field(ge=1, le=200)
-    start: datetime
-    hard_low_c: Number
-    hard_high_c: Number
-    soft_high_c: Number
-    best_static: dict[str, Number]
-
-    @field_validator("start")
-    @classmethod
-    def _aware(cls, value: datetime) -> datetime:
-        return _utc(value)
-
-    @model_validator(mode="after")
-    def _limits_in_order(self) -> Self:
-        if not self.hard_low_c < self.soft_high_c <= self.hard_high_c:
-            given = f"{self.hard_low_c:g}, {self.soft_high_c:g}, {self.hard_high_c:g}"
-            raise ValueError(f"want `hard_low_c` < `soft_high_c` <= `hard_high_c`, given {given}: put them in order")
-        return self
-
-
-class BiddingSettings(_Model):
-    """The simulated advertiser account: which campaigns, in which world, and when its cost counts as a breach.
-
-    `account` names the draw of the campaigns, so that runs of every seed are days of the same account. The advertiser's
-    credit is what all campaigns may spend in `credit_days` days; a day may not cost more than their budgets together.
-    """
-
-    scenario: str
-    account: int = Field(ge=0)
-    campaigns: int = Field(ge=1, le=1000)
-    impressions_per_day: Annotated[Number, Field(gt=0)]
-    hard_cost_ratio: Annotated[Number, Field(ge=1)]
-    hard_from_frac: Annotated[Number, Field(ge=0, le=1)]
-    credit_days: Annotated[int, Field(ge=1)] = 90
-
-
-class PushSettings(_Model):
-    """A plant that keeps its own loop: which of the signals it sends say what it costs, and when it is outside its limits."""
-
-    power_signal: str
-    covariate_signals: list[str] = Field(default_factory=list)
-    limits: dict[str, Annotated[tuple[Number, Number], Field(strict=False)]] = Field(default_factory=dict)
-
-    @field_validator("limits")
-    @classmethod
-    def _low_below_high(cls, value: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
-        for name, (low, high) in value.items():
-            if low > high:
-                raise ValueError(f"the low limit of `{name}`, {low:g}, is above the high one, {high:g}: swap them")
-        return value
-
-
-class PlantSettings(_Model):
-    """Which plant, and whether it is a simulation. `kind` is built in or the name of an allow-listed entry point."""
+class PlantSettings(StrictModel):
+    """Which plant, and whether it is a simulation. The plant's own settings are `Site.plant_table`."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     kind: str
     simulated: bool = False
     start: datetime | None = None
     plugins: list[str] = Field(default_factory=list)
-    cooling: CoolingSettings | None = None
-    bidding: BiddingSettings | None = None
-    push: PushSettings | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("start")
     @classmethod
@@ -105,13 +50,13 @@ class PlantSettings(_Model):
         return None if value is None else _utc(value)
 
 
-class IncumbentSettings(_Model):
+class IncumbentSettings(StrictModel):
     """The controller that runs the plant today."""
 
     kind: str
 
 
-class CandidateSettings(_Model):
+class CandidateSettings(StrictModel):
     """The bundle under shadow or rollout, and what its process may use."""
 
     bundle: str
@@ -120,14 +65,14 @@ class CandidateSettings(_Model):
     others: dict[str, str] = Field(default_factory=dict)
 
 
-class StoreSettings(_Model):
+class StoreSettings(StrictModel):
     """Where records end up. A relative SQLite path lies in the state directory."""
 
     url: str = "sqlite:///store.sqlite"
     durability: Literal["process_kill", "power_loss"] = "process_kill"
 
 
-class WebSettings(_Model):
+class WebSettings(StrictModel):
     """Where API and console listen. Anything but loopback needs a proxy that speaks TLS in front."""
 
     host: str = "127.0.0.1"
@@ -135,7 +80,7 @@ class WebSettings(_Model):
     metrics_port: int = Field(default=8801, ge=0, le=65535)
 
 
-class FilesSettings(_Model):
+class FilesSettings(StrictModel):
     """Where the site's other files are, relative to its folder."""
 
     envelope: str = "envelope.toml"
@@ -144,7 +89,7 @@ class FilesSettings(_Model):
     trust: str = "trust"
 
 
-class SiteSettings(_Model):
+class SiteSettings(StrictModel):
     """The whole file."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -169,20 +114,40 @@ class SiteSettings(_Model):
 
 
 class Site(BaseModel):
-    """A site's folder with its settings and the digest of the files that make it."""
+    """A site's folder with its settings and the digest of the files that make it.
+
+    `plant_table` is the table `[plant.<kind>]` as it was read, None without one; the plant's own model checks it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     folder: Path
     settings: SiteSettings
     digest: str
+    plant_table: dict[str, Any] | None = None
 
     @property
     def start_us(self) -> int:
-        """Plant time at which a simulated plant begins [us]."""
-        plant = self.settings.plant
-        start = plant.cooling.start if plant.cooling is not None else plant.start
+        """Plant time at which a simulated plant begins, in microseconds UTC; 0 if `plant.start` is not given."""
+        start = self.settings.plant.start
         return 0 if start is None else int(start.timestamp() * 1_000_000)
+
+    def plant_settings(self, kind: str, model: type[PlantModel]) -> PlantModel:
+        """The table `[plant.<kind>]` as the plant's own model.
+
+        Raises:
+            SettingsError: the site's plant is of another kind, the table is missing, or a key of it is wrong.
+        """
+        if self.settings.plant.kind != kind:
+            raise SettingsError(
+                f"the plant of site `{self.folder}` is of kind `{self.settings.plant.kind}`, not `{kind}`: name another site"
+            )
+        if self.plant_table is None and any(field.is_required() for field in model.model_fields.values()):
+            raise SettingsError(f'`plant.kind = "{kind}"` needs a [plant.{kind}] table in site.toml')
+        try:
+            return model.model_validate(self.plant_table or {})
+        except ValidationError as error:
+            raise SettingsError(f"`{self.folder / 'site.toml'}`: {first_error(error, f'plant.{kind}')}") from error
 
 
 def load_site(folder: Path) -> Site:
@@ -197,18 +162,32 @@ def load_site(folder: Path) -> Site:
     except UnicodeDecodeError as error:
         raise SettingsError(f"`{path}` is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
     try:
-        settings = SiteSettings.model_validate(tomllib.loads(text))
+        settings, plant_table = parse_site(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"`{path}` is not TOML: {error}") from error
     except ValidationError as error:
         raise SettingsError(f"`{path}`: {first_error(error)}") from error
-    return Site(folder=folder.resolve(), settings=settings, digest=_digest(folder, settings.files))
+    digest = _digest(folder, settings.files)
+    return Site(folder=folder.resolve(), settings=settings, digest=digest, plant_table=plant_table)
 
 
-def first_error(error: ValidationError) -> str:
-    """The first thing pydantic found wrong, as `where`: what, given."""
+def parse_site(table: Mapping[str, Any]) -> tuple[SiteSettings, dict[str, Any] | None]:
+    """The settings of a parsed `site.toml`, and apart from them its table `[plant.<kind>]`, None without one.
+
+    Raises pydantic's ValidationError.
+    """
+    plant = table.get("plant")
+    kind = plant.get("kind") if isinstance(plant, dict) else None
+    if not isinstance(plant, dict) or not isinstance(kind, str) or not isinstance(plant.get(kind), dict):
+        return SiteSettings.model_validate(table), None
+    rest = {key: value for key, value in plant.items() if key != kind}
+    return SiteSettings.model_validate({**table, "plant": rest}), plant[kind]
+
+
+def first_error(error: ValidationError, table: str = "") -> str:
+    """The first thing pydantic found wrong, as `where`: what, given; `table` is where the model lies in the file."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(str(part) for part in (*filter(None, [table]), *first["loc"]))
     if first["type"] == "extra_forbidden":
         return f"`{where}` is no known key: remove it or mend its spelling"
     given = f", given `{first['input']}`" if isinstance(first.get("input"), str | int | float) else ""

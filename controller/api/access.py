@@ -82,12 +82,6 @@ class AccessBook:
             self._cache.clear()
             return self._db.execute("DELETE FROM secret WHERE hash = ?", (hashed(secret),)).rowcount == 1
 
-    def revoke_actor(self, actor: str) -> int:
-        """Forget every secret of an actor. Says how many there were."""
-        with self._lock:
-            self._cache.clear()
-            return self._db.execute("DELETE FROM secret WHERE actor = ?", (actor,)).rowcount
-
     def close(self) -> None:
         self._db.close()
 

@@ -1,4 +1,4 @@
-"""How a change is made: an act with an idempotency key goes to the control process, and its result is waited for, briefly."""
+"""Changes: an intent with an idempotency key goes to the operator queue, and its outcome is waited for, briefly."""
 
 import asyncio
 import uuid
@@ -40,8 +40,8 @@ IfMatch = Annotated[
 ]
 
 
-class Desk:
-    """Where one request hands in its change: who asks, under which key, for which version."""
+class Submission:
+    """Submits the change of one request: by its principal, under its key, for its version."""
 
     def __init__(self, request: Request, key: Key, if_match: IfMatch = None) -> None:
         self._services: Services = services(request)
@@ -49,18 +49,18 @@ class Desk:
         self._key = key
         self._version = None if if_match is None else int(if_match.strip('"'))
 
-    async def hand_in(
+    async def submit(
         self, plant: str, kind: Kind, payload: Mapping[str, Any], expected: int | None = None
     ) -> IntentState:
         """Submit a change and wait for its result. `expected` is the version named in the body."""
         version = expected if expected is not None else self._version
-        return await hand_in(self._services, self._who, plant, kind, payload, key=self._key, version=version)
+        return await submit(self._services, self._who, plant, kind, payload, key=self._key, version=version)
 
 
-Handed = Annotated[Desk, Depends(Desk)]
+Submitter = Annotated[Submission, Depends(Submission)]
 
 
-async def hand_in(
+async def submit(
     found: Services,
     who: Principal,
     plant: str,
@@ -90,7 +90,7 @@ async def hand_in(
     _same(stored, act)
     state = await _settled(found, stored)
     found.metrics.changed(kind, state.outcome)
-    return _told(state, version)
+    return _refused(state, version)
 
 
 def _act(
@@ -145,7 +145,7 @@ def _same(stored: Intent, act: Intent) -> None:
         )
 
 
-def _told(state: IntentState, version: int | None) -> IntentState:
+def _refused(state: IntentState, version: int | None) -> IntentState:
     if state.outcome == STALE:
         raise _stale(state.version, version, act=state.intent.id)
     if state.outcome == REFUSED:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from controller.api import problems, push_route, schema
 from controller.api.access import AccessBook
-from controller.api.authentication import Gate
+from controller.api.authentication import Authentication
 from controller.api.backend import Backend
 from controller.api.guards import guarded
 from controller.api.roles import Role
@@ -69,7 +69,7 @@ def create_app(
     _serve_schema(app)
     _serve_metrics(app)
     problems.install(app)
-    app.add_middleware(Gate, access=access)
+    app.add_middleware(Authentication, access=access)
     app.add_middleware(Measure, metrics=found.metrics)
     return app
 

@@ -32,7 +32,7 @@ HEADERS = (
 )
 
 
-class Gate:
+class Authentication:
     """Names the principal of a request in `scope["principal"]`, or answers 401; checks the origin of cookie posts."""
 
     def __init__(self, app: ASGIApp, access: AccessBook) -> None:

@@ -14,11 +14,10 @@ from controller.records.decision import Decision
 from controller.records.operator_queue import Intent, IntentState
 from safety.envelope import Envelope
 
-Outcome = Literal["pending", "applied", "refused", "stale"]
-PENDING: Outcome = "pending"
-APPLIED: Outcome = "applied"
-REFUSED: Outcome = "refused"
-STALE: Outcome = "stale"
+IntentOutcome = Literal["pending", "applied", "refused", "stale"]
+PENDING: IntentOutcome = "pending"
+REFUSED: IntentOutcome = "refused"
+STALE: IntentOutcome = "stale"
 
 
 class BackendAwayError(RuntimeError):
@@ -57,7 +56,7 @@ class Backend(Protocol):
         ...
 
     def submit(self, act: Intent) -> Intent:
-        """Hand an act to the control process and poke it. With a key used before, the stored act is returned."""
+        """Submit an act and notify the control process. Returns the act stored under its key: this one, or an earlier one."""
         ...
 
     def act(self, act_id: str) -> IntentState | None: ...

@@ -4,10 +4,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from controller.protocol.status import Breaker, Gate, Override, PlantStatus, Stage, Trip
+from controller.protocol.status import (
+    BlockStatus,
+    BreakerStatus,
+    GateStatus,
+    OverrideStatus,
+    PlantStatus,
+    StageStatus,
+    TripStatus,
+)
 
 Reason = Annotated[
-    str, Field(min_length=3, max_length=500, description="why, in words; it is kept", examples=["chiller 2 in service"])
+    str, Field(min_length=3, max_length=500, description="why, in words; it is kept", examples=["unit 2 in service"])
 ]
 Version = Annotated[
     int | None, Field(default=None, ge=0, lt=2**63, description="as `If-Match`, for clients that prefer a body")
@@ -41,7 +49,7 @@ class FindingView(_Answer):
     outcome: str = Field(examples=["veto"])
     margin: float | None
     about: str
-    detail: str = Field(examples=["`chw_supply_c` 5.1 degC is outside [6, 12]"])
+    detail: str = Field(examples=["`setpoint_a` 5.1 is outside [6, 12]"])
 
 
 class JudgedView(_Answer):
@@ -66,7 +74,7 @@ class ProposalView(_Answer):
 class DecisionLine(_Answer):
     """A decision in a line: what was applied, whose it was, and the first reason if something was refused."""
 
-    id: str = Field(examples=["hall-a.plant.1767225900000000"])
+    id: str = Field(examples=["plant-a.plant.1767225900000000"])
     plant: str
     subject: str
     taken_at: int = Field(description="plant time, microseconds since the epoch, UTC")
@@ -153,14 +161,13 @@ class RolloutView(_Answer):
     stage: str
     stage_status: str
     stage_entered_us: int | None
-    stages: list[Stage]
-    gate: Gate
-    block: dict[str, Any]
+    stages: list[StageStatus]
+    gate: GateStatus
+    block: BlockStatus
 
     @classmethod
     def of(cls, live: PlantStatus) -> "RolloutView":
-        fields = ("plant", "version", "mode", "stage", "stage_status", "stage_entered_us", "stages", "gate")
-        return cls(**{name: getattr(live, name) for name in fields}, block=live.block.model_dump())
+        return cls(**{name: getattr(live, name) for name in cls.model_fields})
 
 
 class BreakersView(_Answer):
@@ -168,8 +175,8 @@ class BreakersView(_Answer):
 
     plant: str
     version: int
-    breaker: Breaker
-    trips: list[Trip]
+    breaker: BreakerStatus
+    trips: list[TripStatus]
     latches: list[str]
 
 
@@ -178,7 +185,7 @@ class OverrideView(_Answer):
 
     plant: str
     version: int
-    override: Override | None
+    override: OverrideStatus | None
 
 
 class EventView(_Answer):
@@ -259,7 +266,7 @@ class OverrideBody(_Asked):
     """Either `setpoints` to command, or `reject` to refuse the candidate's. The envelope judges it like any command."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"setpoints": {"supply_air_c": 22.0}, "reason": "hot aisle test"}]}
+        json_schema_extra={"examples": [{"setpoints": {"setpoint_a": 22.0}, "reason": "acceptance test"}]}
     )
 
     setpoints: Command | None = None
@@ -272,7 +279,7 @@ class StandingBody(OverrideBody):
     """An override that lasts `for_s` seconds of plant time, then ends by itself."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"reject": True, "for_s": 1800, "reason": "chiller 2 in service"}]}
+        json_schema_extra={"examples": [{"reject": True, "for_s": 1800, "reason": "unit 2 in service"}]}
     )
 
     for_s: Annotated[int, Field(ge=1, le=7 * 24 * 3600)]

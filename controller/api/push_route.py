@@ -74,18 +74,18 @@ def operation() -> tuple[dict[str, Any], dict[str, Any]]:
 
 REQUEST_EXAMPLE = {
     "taken_at": 1_767_225_900_000_000,
-    "signals": {"zone_1_c": {"value": 24.6}, "zone_2_c": {"value": None, "quality": "bad"}},
-    "incumbent": {"supply_air_c": 20.0, "chw_supply_c": 9.0},
-    "applied": {"supply_air_c": 20.5, "chw_supply_c": 9.0},
+    "signals": {"signal_a": {"value": 24.6}, "signal_b": {"value": None, "quality": "bad"}},
+    "incumbent": {"setpoint_a": 20.0, "setpoint_b": 9.0},
+    "applied": {"setpoint_a": 20.5, "setpoint_b": 9.0},
     "deadline_ms": 50,
 }
 RESPONSE_EXAMPLE = {
     "status": "decided",
     "why": "block 41 of stage 4%",
     "rung": "candidate",
-    "setpoints": {"supply_air_c": 20.7, "chw_supply_c": 9.0},
+    "setpoints": {"setpoint_a": 20.7, "setpoint_b": 9.0},
     "valid_for_us": 600_000_000,
     "epoch": 3,
-    "decision": "hall-a.plant.1767225900000000",
+    "decision": "plant-a.plant.1767225900000000",
     "reasons": [],
 }

@@ -38,9 +38,9 @@ change for version 7 of the rollout: 409 if it has changed. A change that gives 
 none, and works while the control process, the intents and the store are down.
 
 ```sh
-curl -X POST http://127.0.0.1:8800/v1/plants/hall/rollout/pause \\
+curl -X POST http://127.0.0.1:8800/v1/plants/plant-a/rollout/pause \\
   -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $(uuidgen)" \\
-  -H "Content-Type: application/json" -d '{"reason": "chiller 2 in service"}'
+  -H "Content-Type: application/json" -d '{"reason": "unit 2 in service"}'
 ```
 """
 PUSH = f"""\

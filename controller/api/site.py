@@ -1,6 +1,5 @@
 """The backend of a running site: its state directory, its control socket, and its store, which may be away."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,14 +7,15 @@ from pathlib import Path
 from controller.api.backend import BackendAwayError
 from controller.ports import Event
 from controller.protocol.push import DecideRequest, DecideResponse
-from controller.protocol.push_client import PushClient, poke
-from controller.protocol.status import PlantStatus, Stop, StoreStatus, read
+from controller.protocol.push_client import PushClient, notify
+from controller.protocol.status import PlantStatus
+from controller.protocol.status_reader import read_status
 from controller.records.decision import Decision
 from controller.records.errors import IntentError, RecordsError, SpoolError, StoreError
-from controller.records.operator_queue import Intent, IntentBook, IntentState
+from controller.records.operator_queue import Intent, IntentState, OperatorQueue
 from controller.records.queries import DecisionFilter
 from controller.records.spool_reader import SpoolReader
-from controller.records.stop_latch import read_stop, write_stop
+from controller.records.stop_latch import write_stop
 from controller.records.store import Store
 from safety.envelope import Envelope
 
@@ -33,7 +33,7 @@ class SiteBackend:
     ) -> None:
         self._state, self._plants, self._envelopes = state, plants, envelopes
         self._spool = SpoolReader(state / "spool.sqlite")
-        self._book = IntentBook(state / "intents.sqlite")
+        self._queue = OperatorQueue(state / "intents.sqlite")
         self._open_store, self._store = open_store, None  # type: Callable[[], Store], Store | None
         self._push = PushClient(state / SOCKET)
 
@@ -41,13 +41,9 @@ class SiteBackend:
         return self._plants
 
     def live(self, plant: str) -> PlantStatus | None:
-        """The status as written, completed by what the control process does not know: the store, and who pressed STOP."""
         with _away():
-            text = self._spool.live()
-            if text is None:
-                return None
-            status = read(json.loads(text))
-            return None if status.plant != plant else self._completed(status)
+            status = read_status(self._spool, self._state)
+            return None if status is None or status.plant != plant else status
 
     def decisions(
         self, plant: str, *, limit: int, before: str | None = None, subject: str | None = None
@@ -86,25 +82,25 @@ class SiteBackend:
 
     def submit(self, act: Intent) -> Intent:
         with _away():
-            stored = self._book.submit(act)
-        poke(self._state / SOCKET)
+            stored = self._queue.submit(act)
+        notify(self._state / SOCKET)
         return stored
 
     def act(self, act_id: str) -> IntentState | None:
         with _away():
-            return self._book.get(act_id)
+            return self._queue.get(act_id)
 
     def acts(self, plant: str, *, limit: int) -> list[IntentState]:
         with _away():
-            return [state for state in self._book.recent(limit) if state.intent.plant == plant]
+            return [state for state in self._queue.recent(limit) if state.intent.plant == plant]
 
     def stop(self, plant: str, *, actor: str, reason: str) -> None:
-        """Write the latch file, then poke: the control process looks at the file on every guard in any case."""
+        """Write the latch file, which the control process reads on every guard, then notify it."""
         try:
             write_stop(self._state, actor, reason)
         except OSError as error:
             raise BackendAwayError(f"the STOP latch cannot be written ({error}): run `understudy stop`") from error
-        poke(self._state / SOCKET)
+        notify(self._state / SOCKET)
 
     async def decide(self, plant: str, request: DecideRequest) -> DecideResponse:
         return await self._push.decide(plant, request)
@@ -113,15 +109,9 @@ class SiteBackend:
         """Let go of files and connections."""
         self._push.close()
         self._spool.close()
-        self._book.close()
+        self._queue.close()
         if self._store is not None:
             self._store.close()
-
-    def _completed(self, status: PlantStatus) -> PlantStatus:
-        said, latch = self._spool.shipping(), read_stop(self._state)
-        store = StoreStatus(away=said.away, lag=self._spool.lag(), last_ok_wall_us=said.last_ok_wall_us or None)
-        stop = Stop(active=True, actor=latch.actor, reason=latch.reason) if latch is not None else status.stop
-        return status.model_copy(update={"store": store, "stop": stop})
 
     def _stored(self, wanted: DecisionFilter, limit: int, before: str | None) -> list[Decision]:
         with _away():
@@ -144,6 +134,6 @@ def _away() -> Iterator[None]:
     except StoreError as error:
         raise BackendAwayError(f"the store is away ({error}); what the spool still holds can be read") from error
     except IntentError as error:
-        raise BackendAwayError(f"the book of intents cannot be used ({error}); STOP works all the same") from error
+        raise BackendAwayError(f"the operator queue cannot be used ({error}); STOP still works") from error
     except (RecordsError, ValueError) as error:
         raise BackendAwayError(f"a record or the status cannot be read: {error}") from error

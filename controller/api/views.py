@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-from controller.api.backend import Outcome
+import msgspec
+
+from controller.api.backend import IntentOutcome
 from controller.api.models import (
     DecisionLine,
     DecisionView,
@@ -106,7 +108,7 @@ def event(place: int, happened: Event) -> EventView:
         kind=happened.kind,
         actor=happened.actor,
         text=happened.text,
-        detail=dict(happened.detail),
+        detail=msgspec.to_builtins(happened.detail),
     )
 
 
@@ -122,7 +124,7 @@ def intent(state: IntentState) -> IntentView:
         role=act.role,
         expected_version=act.expected_version,
         created_us=act.created_us,
-        outcome=cast(Outcome, state.outcome),
+        outcome=cast(IntentOutcome, state.outcome),
         detail=state.detail,
         version=state.version,
     )

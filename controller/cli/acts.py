@@ -1,4 +1,4 @@
-"""`understudy override | start`, and how every act but STOP reaches the control process: as an intent."""
+"""`understudy override | start`, and how every act but STOP reaches the control process: as an intent in the operator queue."""
 
 import time
 import uuid
@@ -11,31 +11,29 @@ from rich.console import Console
 
 from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption, operator
 from controller.cli.places import running_state
-from controller.cli.stopping import poke
 from controller.errors import IntentRefusedError, SettingsError
-from controller.records.operator_queue import Intent, IntentBook, Kind
+from controller.records.operator_queue import Intent, Kind, OperatorQueue
 
 WAIT_S = 10.0
 console = Console()
 
 
 def submit(folder: Path, plant: str, kind: Kind, payload: Mapping[str, Any], wait_s: float = WAIT_S) -> str:
-    """Hand an act to the control process and wait for what becomes of it. Raises IntentRefusedError if it was refused."""
-    book = IntentBook(folder / "intents.sqlite")
+    """Submit an intent and wait for its outcome. Raises IntentRefusedError if it was refused."""
+    queue = OperatorQueue(folder / "intents.sqlite")
     key = str(uuid.uuid4())
-    intent = book.submit(
+    intent = queue.submit(
         Intent(key, key, plant, kind, dict(payload), operator(), "approver", None, time.time_ns() // 1000)
     )
-    poke(folder)
     until_s = time.monotonic() + wait_s
     while time.monotonic() < until_s:
-        became = book.get(intent.id)
-        if became is not None and became.outcome == "applied":
-            return became.detail
-        if became is not None and became.outcome != "pending":
-            raise IntentRefusedError(became.detail)
+        state = queue.get(intent.id)
+        if state is not None and state.outcome == "applied":
+            return state.detail
+        if state is not None and state.outcome != "pending":
+            raise IntentRefusedError(state.detail)
         time.sleep(0.02)
-    return "not taken up yet: the control process will do so when it runs"
+    return "pending: the control process carries it out when it runs"
 
 
 def override(

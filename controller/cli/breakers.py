@@ -7,7 +7,7 @@ from rich.table import Table
 from controller.cli.acts import submit
 from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption
 from controller.cli.places import running_state
-from controller.cli.rollouts import TRIPPED, _status, spool_of
+from controller.cli.rollouts import TRIPPED, spool_of, status_of
 
 app = typer.Typer(no_args_is_help=True, help="Look at the breakers, trip one by hand, reset a latch.")
 console = Console()
@@ -17,16 +17,14 @@ console = Console()
 def list_(site: SiteOption = DEMO, state: StateOption = None) -> None:
     """Every breaker with its reading, and what is latched. Exit code 4 if anything is."""
     _, folder = running_state(site, state)
-    seen = _status(spool_of(folder))
+    seen = status_of(spool_of(folder), folder)
     table = Table("cause", "state", "reading", box=None, header_style="grey62", pad_edge=False)
-    for reading in seen["breaker"]["readings"]:
-        table.add_row(
-            reading["cause"] + (" (critical)" if reading["critical"] else ""), reading["state"], reading["reason"]
-        )
+    for reading in seen.breaker.readings:
+        table.add_row(reading.cause + (" (critical)" if reading.critical else ""), reading.state, reading.reason)
     console.print(table)
-    for trip in seen["trips"]:
-        console.print(f"[bold yellow]latched[/] {trip['id']}: {trip['cause']}: {trip['first_out']}")
-    raise typer.Exit(TRIPPED if seen["trips"] else 0)
+    for trip in seen.trips:
+        console.print(f"[bold yellow]latched[/] {trip.id}: {trip.cause}: {trip.first_out}")
+    raise typer.Exit(TRIPPED if seen.trips else 0)
 
 
 @app.command()

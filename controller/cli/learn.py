@@ -9,6 +9,9 @@ import typer
 from controller.cli.options import DEMO, SiteOption
 from controller.errors import SettingsError
 
+FIRST_SEED = 101
+"""Of the disturbances that bundles are evaluated on; training has others."""
+
 
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the new bundle.")],
@@ -18,20 +21,22 @@ def train(
     """Train a candidate on the site's simulated plant, export and sign it."""
     _needs_torch()
     from controller.learning.train import train_candidate
+    from controller.plants.registry import training_site
 
-    train_candidate(site, out, seed)
+    train_candidate(training_site(site), out, seed)
 
 
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
-    seeds: Annotated[int, typer.Option(help="How many years of disturbances.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="How many years of disturbances.")] = 3,
     site: SiteOption = DEMO,
 ) -> None:
     """A year of a bundle beside the incumbent and the best static setting, on the same weather and load."""
     _needs_torch()
-    from controller.plants.cooling.evaluate import evaluate_bundle
+    from controller.learning.evaluate import evaluate_bundle
+    from controller.plants.registry import training_site
 
-    evaluate_bundle(site, bundle, seeds)
+    evaluate_bundle(training_site(site), bundle, range(FIRST_SEED, FIRST_SEED + seeds), typer.echo)
 
 
 def _needs_torch() -> None:

@@ -101,7 +101,7 @@ class RunPlan:
             control += ["--candidate", self.candidate]
         children = [
             Child("control", control, essential=True),
-            Child("shipper", [*python, "controller.processes.shipping", str(self.folder / "spool.sqlite")]),
+            Child("shipper", [*python, "controller.processes.shipper", str(self.folder / "spool.sqlite")]),
         ]
         if not self.headless:
             control += ["--metrics-port", str(self.web.metrics_port)]

@@ -1,10 +1,10 @@
 """`understudy rollout get | status | pause | resume | promote | abort`."""
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -12,8 +12,10 @@ from rich.table import Table
 from controller.cli.acts import submit
 from controller.cli.options import DEMO, ReasonOption, SiteOption, StateOption
 from controller.cli.places import running_state
-from controller.cli.view import View
+from controller.cli.view import TerminalView
 from controller.errors import StateError
+from controller.protocol.status import CheckStatus, PlantStatus, encode
+from controller.protocol.status_reader import read_status
 from controller.records.operator_queue import Kind
 from controller.records.spool_reader import SpoolReader
 
@@ -26,18 +28,18 @@ HEALTHY, INCONCLUSIVE, TRIPPED, TIMEOUT = 0, 3, 4, 5
 def get(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep looking.")] = False,
     timeout_s: Annotated[float, typer.Option("--timeout", help="Stop watching after so many seconds.")] = 0.0,
-    as_json: Annotated[bool, typer.Option("--json", help="The live status as it is published.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The live status as JSON.")] = False,
     site: SiteOption = DEMO,
     state: StateOption = None,
 ) -> None:
     """Show stage, gate and who is in control. Exit code 0 healthy, 3 inconclusive, 4 tripped, 5 timeout."""
     found, folder = running_state(site, state)
     spool = spool_of(folder)
-    status = _status(spool)
+    status = status_of(spool, folder)
     if as_json:
-        typer.echo(json.dumps(status, indent=2))
+        typer.echo(msgspec.json.format(encode(status), indent=2))
     elif watch:
-        status = _watch(spool, found.start_us, timeout_s)
+        status = _watch(spool, folder, found.start_us, timeout_s)
     else:
         _print(status)
     raise typer.Exit(_code(status))
@@ -55,15 +57,15 @@ def status(
     spool = spool_of(folder)
     until_s = time.monotonic() + timeout_s
     while True:
-        seen = _status(spool)
+        seen = status_of(spool, folder)
         code = _code(seen)
-        if not stage or seen["stage"] == stage or code == TRIPPED:
+        if not stage or seen.stage == stage or code == TRIPPED:
             break
         if time.monotonic() >= until_s:
             code = TIMEOUT
             break
         time.sleep(0.2)
-    typer.echo(f"{seen['mode']}: stage {seen['stage']}, {seen['stage_status']}, {seen['in_control']} in control")
+    typer.echo(f"{seen.mode}: stage {seen.stage}, {seen.stage_status}, {seen.in_control} in control")
     raise typer.Exit(code)
 
 
@@ -106,27 +108,26 @@ def abort(reason: ReasonOption, site: SiteOption = DEMO, state: StateOption = No
     _act("abort", reason, site, state)
 
 
-def _status(spool: SpoolReader) -> dict[str, Any]:
-    text = spool.live()
-    if not text:
+def status_of(spool: SpoolReader, folder: Path) -> PlantStatus:
+    """The live status in a state directory. Raises StateError before the first decision."""
+    status = read_status(spool, folder)
+    if status is None:
         raise StateError("nothing has been published yet: the control process has not made its first decision")
-    status: dict[str, Any] = json.loads(text)
     return status
 
 
-def _code(seen: dict[str, Any]) -> int:
-    if seen["mode"] in ("tripped", "aborted"):
+def _code(seen: PlantStatus) -> int:
+    if seen.mode in ("tripped", "aborted"):
         return TRIPPED
-    return INCONCLUSIVE if seen["gate"]["outcome"] == "inconclusive" else HEALTHY
+    return INCONCLUSIVE if seen.gate.outcome == "inconclusive" else HEALTHY
 
 
-def _watch(spool: SpoolReader, start_us: int, timeout_s: float) -> dict[str, Any]:
+def _watch(spool: SpoolReader, folder: Path, start_us: int, timeout_s: float) -> PlantStatus:
     until_s = time.monotonic() + timeout_s if timeout_s else float("inf")
-    with View(start_us, None, live=True) as view:
+    with TerminalView(start_us, None, live=True) as view:
         while True:
-            text = spool.live()
-            view.show(text)
-            seen = _status(spool)
+            seen = status_of(spool, folder)
+            view.show(seen)
             if _code(seen) == TRIPPED:
                 return seen
             if time.monotonic() >= until_s:
@@ -134,17 +135,17 @@ def _watch(spool: SpoolReader, start_us: int, timeout_s: float) -> dict[str, Any
             time.sleep(0.25)
 
 
-def _print(seen: dict[str, Any]) -> None:
-    console.print(f"{seen['plant']}: {seen['mode']}, [bold]{seen['in_control']}[/] in control ({seen['why']})")
+def _print(seen: PlantStatus) -> None:
+    console.print(f"{seen.plant}: {seen.mode}, [bold]{seen.in_control}[/] in control ({seen.why})")
     table = Table("", "stage", "check", "outcome", "reason", box=None, header_style="grey62", pad_edge=False)
-    for stage in seen["stages"]:
-        mark = {"done": "✓", "now": "▸", "next": " "}[stage["state"]]
-        checks = seen["gate"]["checks"] if stage["state"] == "now" else []
-        table.add_row(mark, stage["name"], *(_check(checks[0]) if checks else ("", "", "")))
+    for stage in seen.stages:
+        mark = {"done": "✓", "now": "▸", "next": " "}[stage.state]
+        checks = seen.gate.checks if stage.state == "now" else []
+        table.add_row(mark, stage.name, *(_check(checks[0]) if checks else ("", "", "")))
         for check in checks[1:]:
             table.add_row("", "", *_check(check))
     console.print(table)
 
 
-def _check(check: dict[str, Any]) -> tuple[str, str, str]:
-    return check["name"], check["outcome"], check["reason"]
+def _check(check: CheckStatus) -> tuple[str, str, str]:
+    return check.name, check.outcome, check.reason

@@ -15,10 +15,11 @@ from controller import bootstrap
 from controller.api.access import create_login_url
 from controller.cli.options import DEMO, SiteOption, StateOption
 from controller.cli.plan import Asked, RunPlan, plan_run
-from controller.cli.view import View
+from controller.cli.view import TerminalView
 from controller.errors import SettingsError
 from controller.processes.parent_watchdog import STORE_URL
 from controller.processes.supervisor import Supervisor
+from controller.protocol.status_reader import read_status
 from controller.records.errors import StoreAway
 from controller.records.spool_reader import SpoolReader
 from migrations import upgrade
@@ -77,14 +78,14 @@ def _supervise(plan: RunPlan, start_us: int) -> int:
     spool = SpoolReader(plan.folder / "spool.sqlite")
     code: int | None = None
     supervisor.start()
-    with View(start_us, plan.until_us, live=not plan.headless) as view:
+    with TerminalView(start_us, plan.until_us, live=not plan.headless) as view:
         while code is None and not asked:
             time.sleep(0.1 if plan.headless else 0.2)
             if asked:  # Ctrl-C reaches the children too: their end is no death to mend
                 break
             code = supervisor.poll()
             if spool.path.exists():
-                view.show(spool.live())
+                view.show(read_status(spool, plan.folder))
     supervisor.stop()
     if asked:
         return 128 + asked[0]

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import socket
 import tomllib
 from pathlib import Path
 
@@ -18,16 +17,8 @@ def stop(reason: ReasonOption = "operator's STOP", site: SiteOption = DEMO, stat
     folder = state if state is not None else STATES / _name(site)
     folder.mkdir(parents=True, exist_ok=True)
     write_stop(folder, operator(), reason)
-    poke(folder)
     clears = '`understudy start --reason "..."` clears it'
     typer.echo(f"STOP is set in {os.path.relpath(folder)}: the incumbent has the plant. {clears}.")
-
-
-def poke(folder: Path) -> None:
-    """Ask the control process to look at once. If it does not listen it finds what there is by itself."""
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(0.2)
-        link.connect(str(folder / "control.sock"))
 
 
 def _name(site: Path) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from controller.api.acts import hand_in
+from controller.api.acts import submit
 from controller.api.guards import check, guarded, principal
 from controller.api.problems import Problem
 from controller.api.roles import Role
@@ -37,8 +37,8 @@ WORDS = {
     "override": ("Override", "Your command, or your refusal of the candidate. The envelope judges it like any other."),
     "override_clear": ("End the override", "Whoever is assigned takes over at the next tick."),
     "resume": ("Resume the rollout", "The candidate may act again in the blocks assigned to it."),
-    "promote": ("Promote to the next stage", "The candidate gets a larger share, if the gate has passed."),
-    "approve": ("Approve", "You are the second person to agree to what waits."),
+    "promote": ("Promote to the next stage", "You approve the next stage: the candidate gets a larger share."),
+    "approve": ("Approve", "You approve the next stage as another person. It is the same act as Promote."),
     "reset": ("Reset a trip", "The candidate comes back through shadow, at the lowest stage."),
     "start": ("Take STOP back", "The candidate may act again, as the rollout assigns it."),
 }
@@ -92,7 +92,7 @@ async def _done(
     request: Request, plant: str, kind: str, payload: dict[str, Any], key: str, version: int | None
 ) -> Response:
     try:
-        state = await hand_in(
+        state = await submit(
             services(request), principal(request), plant, cast(Kind, kind), payload, key=key, version=version
         )
     except Problem as problem:
@@ -119,7 +119,7 @@ def _payload(kind: str, sent: Form, longest_s: int) -> dict[str, Any]:
     if not 3 <= len(reason) <= 500:
         raise Problem(422, "invalid", "give a reason of 3 to 500 letters: it is kept")
     payload: dict[str, Any] = {"reason": reason}
-    if kind == "promote":
+    if kind in ("promote", "approve"):
         payload["skip_gate"] = _text(sent, "skip_gate") == "on"
     elif kind == "reset":
         payload["trip_id"] = _text(sent, "trip_id")

@@ -42,7 +42,7 @@ TEMPLATES = environment()
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PageView:
     """All that the fragments show, read at one moment; each decision with what its command moved."""
 
     live: PlantStatus
@@ -50,7 +50,7 @@ class View:
     decisions: list[tuple[DecisionLine, str]]
 
 
-async def view_of(found: Services, plant: str) -> View | None:
+async def view_of(found: Services, plant: str) -> PageView | None:
     """The view of a plant, or None if the control process never wrote a status of it. Raises the 503 problem."""
     live = await asked(lambda: found.backend.live(plant))
     if live is None:
@@ -58,10 +58,10 @@ async def view_of(found: Services, plant: str) -> View | None:
     decisions = await asked(lambda: found.backend.decisions(plant, limit=LINES))
     lines = [(line(d), present.moved(d.memory_before.last, d.command.setpoints)) for d in decisions]
     reason = lines[0][0].reason if lines and lines[0][0].id == live.last_decision else ""
-    return View(live, present.banner(live, found.now_us(), reason), lines)
+    return PageView(live, present.banner(live, found.now_us(), reason), lines)
 
 
-def fragments(view: View) -> dict[str, str]:
+def fragments(view: PageView) -> dict[str, str]:
     """The parts of the page that live, each as HTML."""
     return {name: TEMPLATES.get_template(f"_{name}.html").render(view=view, live=view.live) for name in FRAGMENTS}
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from controller.protocol.status import Check, PlantStatus, SignalStatus, Trip
+from controller.protocol.status import CheckStatus, PlantStatus, SignalStatus, TripStatus
 from safety.text import first_few
 
 US_PER_S = 1_000_000
@@ -132,12 +132,12 @@ def limit_state(signal: SignalStatus) -> str:
     return "" if inside else ALARM
 
 
-def check(one: Check) -> tuple[str, str, str]:
+def check(one: CheckStatus) -> tuple[str, str, str]:
     """Shape, word and level of a gate's check."""
     return CHECKS.get(one.outcome.lower(), ("!", one.outcome, WARNING))
 
 
-def trip_words(trip: Trip) -> str:
+def trip_words(trip: TripStatus) -> str:
     """What an operator may do about a trip."""
     if trip.active:
         return "its cause is still there: it cannot be reset yet"

@@ -1,9 +1,10 @@
-"""The columns behind the trends: zone temperatures against their limits, and every setpoint with who wanted what."""
+"""The columns behind the trends: one group of signals against its limits, and every setpoint with who wanted what."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from controller.console.present import unit
 from controller.protocol.status import PlantStatus, number
 from controller.records.decision import Decision
 from safety.values import Source
@@ -34,6 +35,16 @@ def charted(live: PlantStatus) -> list[str]:
         return []
     chosen, _ = limited.most_common(1)[0]
     return [name for name, s in live.signals.items() if (s.unit, s.low, s.high) == chosen][:MOST_LINES]
+
+
+def heading(live: PlantStatus) -> str:
+    """What the trend of signals shows, with its unit if it has one."""
+    shown = [live.signals[name] for name in charted(live)]
+    if not shown:
+        return "Signals"
+    in_unit = f" in {unit(shown[0].unit)}" if unit(shown[0].unit) else ""
+    limits = "" if (shown[0].low, shown[0].high) == (None, None) else " and their limits"
+    return f"Signals{in_unit}{limits}"
 
 
 def _signal(name: str, live: PlantStatus, ordered: Sequence[Decision]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
@@ -14,8 +15,7 @@ from controller.api.roles import Role
 from controller.api.services import Services, asked, services, status_of
 from controller.api.streams import stream
 from controller.console.pages import fragments, page, view_of
-from controller.console.trends import POINTS, trends
-from controller.protocol.status import as_json
+from controller.console.trends import POINTS, heading, trends
 
 router = APIRouter(include_in_schema=False)
 PlantName = Annotated[str, Query(max_length=128)]
@@ -36,7 +36,8 @@ async def index(
         return page(request, "waiting.html", status=503, why=problem.detail, plant=plant)
     if view is None:
         return page(request, "waiting.html", status=503, why="the control process has not reported yet", plant=chosen)
-    return page(request, "index.html", plants=plants, view=view, live=view.live, parts=fragments(view), act=act)
+    live, trend, parts = view.live, heading(view.live), fragments(view)
+    return page(request, "index.html", plants=plants, view=view, live=live, trend=trend, parts=parts, act=act)
 
 
 @router.get("/console/stream", **guarded(Role.VIEWER))
@@ -53,7 +54,7 @@ async def trend_columns(request: Request, plant: PlantName) -> Response:
     found = services(request)
     live = await status_of(found, plant)
     decisions = await asked(lambda: found.backend.decisions(plant, limit=POINTS))
-    return Response(as_json(trends(live, decisions)), media_type="application/json")
+    return Response(msgspec.json.encode(trends(live, decisions)), media_type="application/json")
 
 
 @router.get("/decisions/{decision_id}", **guarded(Role.VIEWER))
@@ -76,7 +77,7 @@ async def _changes(found: Services, plant: str) -> AsyncIterator[bytes]:
             now = await asyncio.to_thread(fragments, view)
             changed = {name: html for name, html in now.items() if sent.get(name) != html}
             sent = now
-            beat = as_json({"tick": view.live.tick, "decision": view.live.last_decision})
+            beat = msgspec.json.encode({"tick": view.live.tick, "decision": view.live.last_decision})
             yield _message(changed) + b"event: beat\ndata: %s\n\n" % beat
         await asyncio.sleep(found.poll_s)
 

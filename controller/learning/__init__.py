@@ -1,1 +1,1 @@
-"""Training and export of bundles. The only package that may import torch."""
+"""Training and export of bundles, for any plant that provides a `TrainingSite`. Imports torch; knows no plant."""

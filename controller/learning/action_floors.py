@@ -28,7 +28,7 @@ def _put_under(graph: onnx.GraphProto, tensors: Tensors, floor: Floor, name: str
     inputs = [spec.name if spec.kind == "signal" else "" for spec in tensors.inputs]
     outputs = [spec.setpoint for spec in tensors.outputs]
     if floor.signal not in inputs or floor.setpoint not in outputs:
-        raise TrainingError(f"`floor`: `{floor.signal}` or `{floor.setpoint}` is none of the policy's: mend the name")
+        raise TrainingError(f"`floor`: the policy has no `{floor.signal}` or no `{floor.setpoint}`: correct the name")
     seen, asked = tensors.inputs[inputs.index(floor.signal)], tensors.outputs[outputs.index(floor.setpoint)]
     column = np.array([output == floor.setpoint for output in outputs], dtype=np.float32)[None, :]
     constants = {

@@ -1,6 +1,6 @@
 """The envelope's bounds, slews and dwells for a whole batch at once, so that a policy practises under the dynamics it will meet.
 
-Only what shapes a step is here. Whether a proposal is refused is decided by `safety.decide`, and `evaluate` asks nobody else.
+Only what shapes a step is here. `safety.decide` alone decides whether a proposal is refused, in an evaluation too.
 A test ties this ramp to `safety.ramp`.
 """
 

@@ -7,21 +7,18 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 
 from controller.learning.environment import PracticeEnv
 from controller.learning.spec import Clone
-from controller.plants.cooling.incumbent import follow
-from simulators.cooling.controllers.incumbents import TrimConfig, trim_and_respond, trim_start
 
 Rows = NDArray[np.float32]
 
 
-def watch(env: PracticeEnv, steps: int, config: TrimConfig) -> tuple[Rows, Rows]:
+def watch(env: PracticeEnv, steps: int) -> tuple[Rows, Rows]:
     """What the incumbent saw and what it asked for, as features [steps * n, inputs] and answers [steps * n, outputs]."""
     seen, asked = [env.reset()], []
-    memory = trim_start(env.measured.setpoints, config)
+    incumbent = env.plants.incumbent()
     for _ in range(steps):
-        command, memory = trim_and_respond(env.measured.signals, memory, config)
+        command = incumbent(env.plants.signals, env.plants.setpoints)
         asked.append(env.tensors.answer(command))
         env.advance(command)
-        memory = follow(memory, env.measured.setpoints)
         seen.append(env.features())
     return np.concatenate(seen[:-1]), np.concatenate(asked)
 

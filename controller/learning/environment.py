@@ -17,51 +17,41 @@ from stable_baselines3.common.vec_env import VecEnv
 from controller.learning.batched_ramp import limits_of
 from controller.learning.spec import Reward
 from controller.learning.tensors import Tensors
+from controller.learning.training_site import PracticePlants
 from safety.envelope import Envelope
 from safety.forms.vectorised import Batch, accepts
 from safety.rules.command_rules import Interlock
 from safety.values import Rung
-from simulators.cooling.episode import SETTLE_STEPS, Episodes, Measured
 
 Floats = NDArray[np.float64]
 _LIMIT = 10.0
-COOLING_SHARE = 0.15
-_STEP_US = 300_000_000
 
 
 class PracticeEnv(VecEnv):  # type: ignore[misc]
-    """`lanes` plants under the candidate's normalised answers."""
+    """Practice plants under the candidate's normalised answers."""
 
-    def __init__(self, episodes: Episodes, tensors: Tensors, envelope: Envelope, reward: Reward) -> None:
-        self.tensors, limits = tensors, limits_of(envelope)
-        self._episodes, self._limits, self._reward = episodes, limits, reward
+    def __init__(self, plants: PracticePlants, tensors: Tensors, envelope: Envelope, reward: Reward) -> None:
+        self.plants, self.tensors, limits = plants, tensors, limits_of(envelope)
+        self._limits, self._reward, self._period_s = limits, reward, envelope.period_us / 1e6
         interlocks = tuple(rule for rule in envelope.command_rules if isinstance(rule, Interlock))
         self._interlocks = replace(envelope, command_rules=interlocks)
         width, count = len(tensors.inputs), len(tensors.outputs)
         super().__init__(
-            episodes.lanes,
+            plants.count,
             gym.spaces.Box(-_LIMIT, _LIMIT, (width,), np.float32),
             gym.spaces.Box(-1.0, 1.0, (count,), np.float32),
         )
-        params = episodes.scenario.params()
-        it_design_kw = float(np.sum(params.it_design_kw * np.ones(params.zones)))
-        self._norm_kwh = COOLING_SHARE * it_design_kw / 12.0  # what ordinary cooling takes in five minutes
-        self._episode = -1
         self._span = limits.high - limits.low
 
     def reset(self) -> NDArray[np.float32]:
         """Features [n, inputs] of new episodes."""
-        self._episode += 1
-        world, length = self._episodes.scenario, self._episodes.length + SETTLE_STEPS
-        self._start = world.start_nodes(self._episodes.seed, np.arange(self.num_envs), self._episode, length)
-        self._measured = self._episodes.reset(start=self._start)
+        self.plants.reset()
         self._since = np.full((self.num_envs, len(self._limits.names)), 1_000.0)
         return self.features()
 
     def features(self) -> NDArray[np.float32]:
         """What a policy sees now, [n, inputs]."""
-        taken_at = (self._start + self._episodes.step_index) * _STEP_US
-        return self.tensors.features(self._measured.signals, self._measured.setpoints, taken_at)
+        return self.tensors.features(self.plants.signals, self.plants.setpoints, self.plants.taken_at)
 
     def step_async(self, actions: NDArray[np.float32]) -> None:
         self._actions = actions
@@ -70,11 +60,11 @@ class PracticeEnv(VecEnv):  # type: ignore[misc]
         """One control step of every lane. All episodes end together; the terminal features go into `infos`."""
         targets = self.tensors.targets(self._actions)
         refused = self._refused(targets)
-        targets = np.where(refused[:, None], self._measured.setpoints, targets)
+        targets = np.where(refused[:, None], self.plants.setpoints, targets)
         rewards = self.advance(targets) - np.float32(self._reward.refusal_weight) * refused.astype(np.float32)
         features = self.features()
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        done = self._episodes.done
+        done = self.plants.done
         if done:
             for info, last in zip(infos, features, strict=True):
                 info.update({"terminal_observation": last, "TimeLimit.truncated": True})
@@ -83,37 +73,30 @@ class PracticeEnv(VecEnv):  # type: ignore[misc]
 
     def advance(self, targets: Floats) -> NDArray[np.float32]:
         """Ramp towards `targets` [n, k] under the limits, run one control step, return rewards [n]."""
-        last = self._measured.setpoints
+        last = self.plants.setpoints
         step = self._limits.ramp(targets, last, self._since)
         changed = self._limits.discrete & (step != last)
         self._since = np.where(changed, 0.0, self._since) + 1.0
-        self._measured = self._episodes.step(step)
-        return self._rewards(self._measured, step - last)
+        self.plants.step(step)
+        return self._rewards(step - last)
 
     def _refused(self, targets: Floats) -> NDArray[np.bool_]:
         """Whether an interlock refuses target or step, [n]."""
-        names, last = self._limits.names, self._measured.setpoints
+        names, last = self._limits.names, self.plants.setpoints
         step = self._limits.ramp(targets, last, self._since)
         batch = Batch(
             target=dict(zip(names, targets.T, strict=True)),
             step=dict(zip(names, step.T, strict=True)),
-            signals=dict(zip(self.tensors.signals, self._measured.signals.T, strict=True)),
-            dt_s=np.full(self.num_envs, _STEP_US / 1e6),
+            signals=dict(zip(self.tensors.signals, self.plants.signals.T, strict=True)),
+            dt_s=np.full(self.num_envs, self._period_s),
             last=dict(zip(names, last.T, strict=True)),
         )
         return ~accepts(self._interlocks, Rung.CANDIDATE, batch)
 
-    @property
-    def measured(self) -> Measured:
-        """The last control step, in engineering units."""
-        return self._measured
-
-    def _rewards(self, measured: Measured, moved: Floats) -> NDArray[np.float32]:
-        weights = self._reward
-        above = np.maximum(measured.inlet_max_c - weights.inlet_soft_c, 0.0)
-        hot = weights.inlet_weight * np.mean(above + above * above, axis=1)
-        moves = weights.move_weight * np.mean(np.abs(moved) / self._span, axis=1)
-        rewards: NDArray[np.float32] = (-measured.cooling_kwh / self._norm_kwh - hot - moves).astype(np.float32)
+    def _rewards(self, moved: Floats) -> NDArray[np.float32]:
+        """[n], after setpoints moved by `moved` [n, k]."""
+        moves = self._reward.move_weight * np.mean(np.abs(moved) / self._span, axis=1)
+        rewards: NDArray[np.float32] = (self.plants.reward() - moves).astype(np.float32)
         return rewards
 
     def close(self) -> None:

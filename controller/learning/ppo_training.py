@@ -1,8 +1,6 @@
 """Practice: watch the incumbent, clone it, then improve on it by PPO in the batched plant under the envelope's limits."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,16 +10,9 @@ from stable_baselines3.common.callbacks import BaseCallback
 from controller.learning.cloning import clone, watch
 from controller.learning.environment import PracticeEnv
 from controller.learning.export import export_actor
-from controller.learning.randomisation import randomisation_of
-from controller.learning.spec import Ppo, TrainingSpec
+from controller.learning.spec import Ppo
 from controller.learning.tensors import Tensors
-from safety.envelope import Envelope
-from simulators.cooling.controllers.incumbents import TrimConfig
-from simulators.cooling.episode import Episodes
-from simulators.cooling.world.adr import Ranges
-from simulators.cooling.world.scenario import scenario
-
-Say = Callable[[str], None]
+from controller.learning.training_site import Say, Spec, TrainingSite
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,45 +24,30 @@ class Practised:
     clone_error: float
 
 
-def practise(
-    spec: TrainingSpec, tensors: Tensors, envelope: Envelope, seed: int, say: Say, folder: Path = Path()
-) -> Practised:
-    """Train one policy. Deterministic for a seed on one machine and one thread.
+def practise(site: TrainingSite[Spec], spec: Spec, tensors: Tensors, seed: int, say: Say) -> Practised:
+    """Train one policy on the site's practice plants, under its envelope. One seed, machine and thread give one graph.
 
     Args:
+        site: whose plants and envelope it practises with.
         spec: of the run.
         tensors: of the policy.
-        envelope: that it practises under.
         seed: of everything random.
-        say: told of progress.
-        folder: where the files lie that the spec names.
+        say: called with each line of progress.
     """
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    world = spec.world
-    how = None if spec.randomisation is None else randomisation_of(spec.randomisation, folder)
-    place = scenario(world.scenario, randomisation=how)
-    episodes = Episodes(place, seed, world.lanes, world.episode_steps)
-    env = PracticeEnv(episodes, tensors, envelope, spec.reward)
+    plants = site.practice(spec, seed)
+    env = PracticeEnv(plants, tensors, site.envelope, spec.reward)
     model = _ppo(env, spec.ppo, seed)
-    seen, asked = watch(env, spec.clone.steps, TrimConfig(zones=episodes.scenario.zones))
+    seen, asked = watch(env, spec.clone.steps)
     error = clone(model.policy, seen, asked, spec.clone, seed)
     say(f"cloned the incumbent from {len(seen)} steps: mean squared error {error:.4f}")
-    total = spec.ppo.iterations * spec.ppo.n_steps * world.lanes
+    total = spec.ppo.iterations * spec.ppo.n_steps * plants.count
     if total:
         model.learn(total, callback=_Progress(say, spec.ppo.iterations))
-    if how is not None and how.automatic is not None and episodes.ranges is not None:
-        say(f"automatic randomisation in the end: {_shown(episodes.ranges)}")
+    if summary := plants.summary():
+        say(summary)
     return Practised(export_actor(model.policy, len(tensors.inputs)), total + len(seen), error)
-
-
-def _shown(ranges: Ranges) -> str:
-    used = [0.5 * (low + high) for low, high in ranges.table().values()]
-    least, most = (sorted(zip(used, ranges.names, strict=True))[i] for i in (0, -1))
-    return (
-        f"{100.0 * float(np.mean(used)):.0f} % of all ranges, least `{least[1]}` ({100.0 * least[0]:.0f} %), "
-        f"most `{most[1]}` ({100.0 * most[0]:.0f} %)"
-    )
 
 
 def _ppo(env: PracticeEnv, settings: Ppo, seed: int) -> PPO:

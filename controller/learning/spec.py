@@ -2,11 +2,10 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from controller.learning.randomisation import RandomisationSpec, randomisation_of
 from controller.learning.spec_types import Count, Number, Positive, SpecModel, TrainingError
 
 
@@ -19,11 +18,12 @@ class World(SpecModel):
 
 
 class Reward(SpecModel):
-    """-energy, -`inlet_weight` for each kelvin (averaged over zones) above `inlet_soft_c`, -`move_weight` per unit moved,
-    -`refusal_weight` for a proposal that an interlock of the envelope refuses."""
+    """What every plant's reward has; the plant adds its own keys.
 
-    inlet_soft_c: Number
-    inlet_weight: Number
+    A step costs `move_weight` times the mean over setpoints of the distance moved, each as a share of its span in the
+    envelope, and `refusal_weight` if an interlock of the envelope refuses the proposal.
+    """
+
     move_weight: Number = 0.0
     refusal_weight: Number = 0.0
 
@@ -71,27 +71,29 @@ class Floor(SpecModel):
 
 
 class TrainingSpec(SpecModel):
-    """The whole file."""
+    """What the file has for every plant. A plant's own model extends it."""
 
     schema_version: Literal[1]
     name: str
-    plant_kind: Literal["cooling"]
+    plant_kind: str
     control_period_s: Positive
     signals: list[str]
     calendar: list[str] = Field(default_factory=list)
     output: list[Output]
     floor: list[Floor] = Field(default_factory=list)
     world: World
-    randomisation: RandomisationSpec | None = None
     reward: Reward
     clone: Clone
     ppo: Ppo
 
 
-def load_training(path: Path) -> TrainingSpec:
-    """The spec of a `training.toml`. Raises TrainingError with one clear sentence."""
+Spec = TypeVar("Spec", bound=TrainingSpec)
+
+
+def load_training(path: Path, model: type[Spec]) -> Spec:
+    """The spec of a `training.toml` as the plant's model. Raises TrainingError with one clear sentence."""
     try:
-        spec = TrainingSpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise TrainingError(f"training file `{path}` cannot be read: {error.strerror}: give a site with one") from error
     except tomllib.TOMLDecodeError as error:
@@ -100,16 +102,6 @@ def load_training(path: Path) -> TrainingSpec:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise TrainingError(f"training file `{path}`: `{where}`: {first['msg'].lower()}") from error
-    if spec.randomisation is not None:
-        _check(spec.randomisation, path)
-    return spec
-
-
-def _check(randomisation: RandomisationSpec, path: Path) -> None:
-    try:
-        randomisation_of(randomisation, path.parent)
-    except TrainingError as error:
-        raise TrainingError(f"training file `{path}`: {error}") from error
 
 
 __all__ = [

@@ -20,7 +20,7 @@ def input_specs(
     """The chosen signals, every setpoint in force, the chosen calendar features; centred on the middle of their ranges."""
     known = {signal.name: signal for signal in signals}
     if strange := [name for name in spec.signals if name not in known]:
-        raise TrainingError(f"`signals`: `{strange[0]}` is no signal of this plant: mend the name in training.toml")
+        raise TrainingError(f"`signals`: unknown signal `{strange[0]}`: correct the name in training.toml")
     return (
         *(_ranged("signal", known[name]) for name in spec.signals),
         *(_ranged("setpoint", setpoint) for setpoint in setpoints),

@@ -13,7 +13,7 @@ from controller.rollout.state import RolloutState
 from safety.values import Memory, Setpoints
 from shadow.evidence import Benefit, Evidence, from_plain, parts
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +136,18 @@ def decode_state(checkpoint: bytes, memory: Memory, spec: RolloutSpec, *, rollou
         raise StateError(
             f"the checkpoint cannot be read ({error}): restore the state directory or start a new one"
         ) from error
+    if stored.schema not in (1, SCHEMA):
+        raise StateError(
+            f"the checkpoint has schema {stored.schema}, this version reads 1 and {SCHEMA}: "
+            "use the version that wrote it, or start a new state directory"
+        )
     if stored.latched is not None:
         memory = replace(memory, latches=tuple(latch for latch in memory.latches if latch.rule in stored.latched))
     return LoopState(
         memory=memory,
         incumbent=stored.incumbent,
         rollout=rollout_state.from_plain(stored.rollout, spec, rollout_id, now_us),
-        evidence=from_plain(stored.evidence),
+        evidence=from_plain(stored.evidence, tuple(spec.outcome.guard_clips)),
         override=stored.override,
         counters=stored.counters,
         causes=stored.causes,

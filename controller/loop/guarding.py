@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from controller.loop.checkpoint import LoopState
 from controller.loop.evidence import HARD_VETO
-from controller.rollout.state import Status
+from controller.rollout.state import RolloutStatus
 from safety.envelope import Envelope
 from safety.guard import Guarded, guard
 from safety.values import Memory, Observation, Rung, Signal, Source, Tier
@@ -57,7 +57,7 @@ def in_force(memory: Memory, seen: Observation) -> Memory:
 
 def is_driving(state: LoopState) -> bool:
     """Whether the rollout gives the candidate a share at all."""
-    return state.rollout.status in (Status.RUNNING, Status.WAITING_APPROVAL, Status.COMPLETED)
+    return state.rollout.status in (RolloutStatus.RUNNING, RolloutStatus.WAITING_APPROVAL, RolloutStatus.COMPLETED)
 
 
 def _violates_hard_tier(guarded: Guarded) -> bool:

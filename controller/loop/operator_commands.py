@@ -1,6 +1,6 @@
 """Operators' acts, as the control process carries them out: overrides, STOP, and everything a rollout lets people do.
 
-An act is an intent row (idempotency key, expected version); what became of it is written back to the row. STOP is also a
+An act is an intent row (idempotency key, expected version); its outcome is written back to the row. STOP is also a
 latch file, so that it works with the web process and every database gone.
 """
 
@@ -12,16 +12,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+import msgspec
+
 from controller.errors import IntentRefusedError
 from controller.loop.checkpoint import LoopState, Override
-from controller.ports import Event
+from controller.ports import NO_DETAIL, Event, EventDetail
 from controller.records.errors import RecordsError
 from controller.records.operator_queue import Intent
 from controller.records.stop_latch import clear_stop, stop_path, write_stop
 from controller.rollout import acts
-from controller.rollout.effects import Aborted, ApprovalWanted, Completed, Effect, Held, StageEntered, Tripped
+from controller.rollout.effects import (
+    Aborted,
+    ApprovalWanted,
+    AuditNote,
+    Completed,
+    Effect,
+    Held,
+    StageEntered,
+    Tripped,
+)
 from controller.rollout.errors import ActRefusedError
-from controller.rollout.gates import Outcome, judge
 from controller.rollout.spec import RolloutSpec
 from safety.envelope import Envelope
 from safety.memory import reset as reset_latch
@@ -36,8 +46,8 @@ POLL_S = 0.02
 AWAY_S = 5.0
 
 
-class Intents(Protocol):
-    """The book of intents, as far as the control process needs it."""
+class Queue(Protocol):
+    """The operator queue, as far as the control process needs it."""
 
     def pending(self, plant: str) -> list[Intent]: ...
 
@@ -47,39 +57,39 @@ class Intents(Protocol):
 
 
 class Operators:
-    """Takes up intents for one plant. `poke` makes it look at once; otherwise it looks every 20 ms of wall time at most."""
+    """Carries out one plant's intents. Looks at the queue every 20 ms of wall time at most, and after `notify` at once."""
 
     def __init__(
         self,
         plant: str,
-        intents: Intents,
+        queue: Queue,
         state_dir: Path,
         recorded: Callable[[str], bool],
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.plant = plant
-        self.intents = intents
+        self.queue = queue
         self.state_dir = state_dir
         self._stop_file = str(stop_path(state_dir))  # asked for ten times a period, which is slow on a `Path`
         self.recorded = recorded
         self.monotonic_s = monotonic_s
         self.stopped = False
         self._looked_s = float("-inf")
-        self._became: list[tuple[str, Literal["applied", "refused", "stale"], str, int]] = []
+        self._outcomes: list[tuple[str, Literal["applied", "refused", "stale"], str, int]] = []
         self._away = ""
         self._settle_from_s = float("-inf")
 
-    def poke(self) -> None:
-        """Look at the intents on the next occasion."""
+    def notify(self) -> None:
+        """Look at the queue on the next occasion."""
         if not self._away:
             self._looked_s = float("-inf")
 
-    def take_up(
+    def carry_out_pending(
         self, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
     ) -> tuple[LoopState, tuple[Event, ...]]:
-        """Carry out what is pending; return the new state and what is to be recorded.
+        """Carry out the pending intents; return the new state and the events to record.
 
-        What became of the acts is written back by `settle`, after the record: an act is never lost between the two, and
+        Outcomes are written back by `settle`, after the record: an act is never lost between the two, and
         one that is recorded already (its id is its event's) is not carried out again.
         """
         was_stopped, self.stopped = self.stopped, os.path.exists(self._stop_file)
@@ -87,7 +97,7 @@ class Operators:
         if self.stopped != was_stopped:
             text = "STOP is set" if self.stopped else "STOP is cleared"
             events = (
-                Event(f"{self.plant}.{seen.taken_at}.stop.{self.stopped}", seen.taken_at, "note", "system", text, {}),
+                Event(f"{self.plant}.{seen.taken_at}.stop.{self.stopped}", seen.taken_at, "note", "system", text),
             )
         if self.monotonic_s() - self._looked_s < (AWAY_S if self._away else POLL_S):
             return state, events
@@ -100,68 +110,66 @@ class Operators:
         events += self._is_away("", seen)
         for intent, recorded in waiting:
             if recorded:
-                self._became.append((intent.id, "applied", "recorded before a restart", state.rollout.version))
+                self._outcomes.append((intent.id, "applied", "recorded before a restart", state.rollout.version))
                 continue
-            state, told = self._carry_out(intent, state, envelope, spec, seen)
-            events += told
+            state, made = self._carry_out(intent, state, envelope, spec, seen)
+            events += made
         return state, events
 
     def settle(self) -> None:
-        """Write back what became of the acts that have been recorded. What cannot be written now waits."""
-        if not self._became or self.monotonic_s() < self._settle_from_s:
+        """Write back the outcomes of recorded acts. What cannot be written now waits."""
+        if not self._outcomes or self.monotonic_s() < self._settle_from_s:
             return
         try:
-            while self._became:
-                intent_id, outcome, detail, version = self._became[0]
-                self.intents.resolve(intent_id, outcome, detail, version)
-                self._became.pop(0)
+            while self._outcomes:
+                intent_id, outcome, detail, version = self._outcomes[0]
+                self.queue.resolve(intent_id, outcome, detail, version)
+                self._outcomes.pop(0)
         except RecordsError as error:
             log.warning("%s", error)
-            self._became.append(self._became.pop(0))
+            self._outcomes.append(self._outcomes.pop(0))
             self._settle_from_s = self.monotonic_s() + AWAY_S
 
     def _pending(self) -> list[Intent]:
-        """What waits to be carried out; not what only waits to be written back."""
-        carried_out = {intent_id for intent_id, *_ in self._became}
-        return [intent for intent in self.intents.pending(self.plant) if intent.id not in carried_out]
+        """The intents to carry out, without those whose outcome only waits to be written back."""
+        carried_out = {intent_id for intent_id, *_ in self._outcomes}
+        return [intent for intent in self.queue.pending(self.plant) if intent.id not in carried_out]
 
     def _is_away(self, why: str, seen: Observation) -> tuple[Event, ...]:
-        """What is to be told when the book of intents becomes unreadable, or readable again."""
+        """The alarm when the operator queue becomes unreadable, or readable again."""
         before, self._away = self._away, why
         if bool(before) == bool(why):
             return ()
-        text = f"operators' acts cannot be read, STOP works by its file: {why}" if why else "acts can be read again"
+        text = (
+            f"the operator queue cannot be read, STOP still works: {why}"
+            if why
+            else "the operator queue can be read again"
+        )
         number = f"{self.plant}.{seen.taken_at}.intents.{'away' if why else 'back'}"
-        return (Event(number, seen.taken_at, "alarm", "system", text, {}),)
+        return (Event(number, seen.taken_at, "alarm", "system", text),)
 
     def _carry_out(
         self, intent: Intent, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
     ) -> tuple[LoopState, tuple[Event, ...]]:
         version = state.rollout.version
         if intent.expected_version is not None and intent.expected_version != version:
-            stale = f"the rollout is at version {version}, you looked at {intent.expected_version}: look again"
-            self._became.append((intent.id, "stale", stale, version))
-            return state, (
-                Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} stale: {stale}", {}),
-            )
+            stale = f"the rollout is at version {version}, this act was made for {intent.expected_version}: look again"
+            self._outcomes.append((intent.id, "stale", stale, version))
+            return state, (Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} stale: {stale}"),)
         try:
             after, effects = self._act(intent, state, envelope, spec, seen)
         except (IntentRefusedError, ActRefusedError, ValueError, TypeError, OSError) as error:
-            self._became.append((intent.id, "refused", str(error), version))
-            return state, (
-                Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} refused: {error}", {}),
-            )
+            self._outcomes.append((intent.id, "refused", str(error), version))
+            return state, (Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} refused: {error}"),)
         text = f"{intent.kind}: {intent.payload.get('reason', '')}"
-        self._became.append((intent.id, "applied", text, after.rollout.version))
-        told = (
-            Event(intent.id, seen.taken_at, _kind(intent, state, after), intent.actor, text, _detail(intent, state)),
-        )
+        self._outcomes.append((intent.id, "applied", text, after.rollout.version))
+        told = (Event(intent.id, seen.taken_at, _kind(intent, state, after), intent.actor, text, _detail(intent)),)
         return after, (*told, *events_of(effects, state, after, seen.taken_at))
 
     def _act(
         self, intent: Intent, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
     ) -> tuple[LoopState, tuple[Effect, ...]]:
-        """The state after one act, and the effects to be told of. Raises what says why not."""
+        """The state after one act, and its effects. Raises the error that says why it is refused."""
         who, reason, now_us = intent.actor, str(intent.payload.get("reason", "")), seen.taken_at
         rollout, evidence = state.rollout, state.evidence
         match intent.kind:
@@ -170,10 +178,8 @@ class Operators:
             case "resume":
                 changed = acts.resume(spec, rollout, now_us, who, reason)
             case "promote" | "approve":
-                gate = judge(spec, rollout, evidence, now_us)
-                if gate.outcome is not Outcome.PASSED and not intent.payload.get("skip_gate"):
-                    raise IntentRefusedError(f"the gate has not passed ({gate.why}): skip it knowingly, or wait")
-                changed = acts.promote(spec, rollout, evidence, now_us, who, reason)
+                skip_gate = bool(intent.payload.get("skip_gate"))
+                changed = acts.promote(spec, rollout, evidence, now_us, who, reason, skip_gate=skip_gate)
             case "abort":
                 changed = acts.abort(rollout, now_us, who, reason)
             case "trip":
@@ -196,7 +202,7 @@ class Operators:
                 self.stopped = False
                 return state, ()
             case _:
-                raise IntentRefusedError(f"`{intent.kind}` is no act this version knows")
+                raise IntentRefusedError(f"`{intent.kind}` is not an act of this version")
         return replace(state, rollout=changed[0]), changed[1]
 
 
@@ -226,17 +232,14 @@ def _kind(intent: Intent, before: LoopState, after: LoopState) -> str:
     return "override" if intent.kind.startswith("override") else "intent"
 
 
-def _detail(intent: Intent, before: LoopState) -> dict[str, object]:
-    detail: dict[str, object] = {
-        "intent": intent.id,
-        "kind": intent.kind,
-        "reason": str(intent.payload.get("reason", "")),
-    }
-    if intent.kind == "reset":
-        trip_id = str(intent.payload.get("trip_id", ""))
-        latch = trip_id.removeprefix(LATCH) if trip_id.startswith(LATCH) else ""
-        detail |= {"latch": latch} if latch else {"trip": trip_id}
-    return detail
+def _detail(intent: Intent) -> EventDetail:
+    detail = EventDetail(intent=intent.id, kind=intent.kind, reason=str(intent.payload.get("reason", "")))
+    if intent.kind != "reset":
+        return detail
+    trip_id = str(intent.payload.get("trip_id", ""))
+    if trip_id.startswith(LATCH):
+        return msgspec.structs.replace(detail, latch=trip_id.removeprefix(LATCH))
+    return msgspec.structs.replace(detail, trip=trip_id)
 
 
 def _override(intent: Intent, envelope: Envelope, now_us: int) -> Override:
@@ -262,10 +265,14 @@ def _override(intent: Intent, envelope: Envelope, now_us: int) -> Override:
 def _refuse_impossible(setpoints: Mapping[str, float], envelope: Envelope) -> None:
     specs = {spec.name: spec for spec in envelope.setpoints}
     for name, value in setpoints.items():
-        if name not in specs:
-            raise IntentRefusedError(f"`{name}` is no setpoint of this plant; it has {', '.join(sorted(specs))}")
-        if not specs[name].fits(value):
-            raise IntentRefusedError(f"`{name}` {value:g} is no value it can take")
+        spec = specs.get(name)
+        if spec is None:
+            raise IntentRefusedError(f"unknown setpoint `{name}`; valid: {', '.join(sorted(specs))}")
+        if not spec.fits(value):
+            among = f", one of {', '.join(f'{each:g}' for each in spec.values)}" if spec.values is not None else ""
+            raise IntentRefusedError(
+                f"`{name}` = {value:g} is outside its range {spec.low:g} to {spec.high:g} {spec.unit}{among}"
+            )
     for rule in envelope.command_rules:
         if (
             isinstance(rule, Bound)
@@ -297,40 +304,38 @@ def remaining_override(override: Override | None, at_us: int) -> Override | None
 
 
 def events_of(effects: tuple[Effect, ...], before: LoopState, after: LoopState, at_us: int) -> tuple[Event, ...]:
-    """What a rollout's effects, and latches newly set, are called in the audit."""
+    """The events of a rollout's effects, and of latches newly set."""
     plant, version = after.evidence.plant, after.rollout.version
-    told = [_told(effect) for effect in effects]
     set_before = {latch.rule for latch in before.memory.latches}
-    told += [
-        ("trip", "system", f"latched by `{latch.rule}`: {latch.first_out.detail}", {"latch": latch.rule})
+    made = [_event_of(effect) for effect in effects]
+    made += [
+        _event("trip", f"latched by `{latch.rule}`: {latch.first_out.detail}", EventDetail(latch=latch.rule))
         for latch in after.memory.latches
         if latch.rule not in set_before
     ]
-    return tuple(
-        Event(f"{plant}.{at_us}.v{version}.{n}", at_us, kind, actor, text, detail)
-        for n, (kind, actor, text, detail) in enumerate(told)
-    )
+    return tuple(replace(event, id=f"{plant}.{at_us}.v{version}.{n}", at=at_us) for n, event in enumerate(made))
 
 
-def _told(effect: Effect) -> tuple[str, str, str, dict[str, object]]:
+def _event(kind: str, text: str, detail: EventDetail, by: str = "") -> Event:
+    """An event whose id and time `events_of` fills in."""
+    return Event("", 0, kind, by or "system", text, detail)
+
+
+def _event_of(effect: Effect) -> Event:
     match effect:
         case StageEntered(_, stage, first_block, why, by):
-            return (
-                "stage",
-                ", ".join(by) or "system",
-                f"entered `{stage}`: {why}",
-                {"stage": stage, "first_block": first_block},
-            )
+            detail = EventDetail(stage=stage, first_block=first_block)
+            return _event("stage", f"entered `{stage}`: {why}", detail, ", ".join(by))
         case Tripped(_, trip, locked_out):
-            detail = {"trip": trip.id, "cause": trip.cause, "critical": trip.critical, "locked_out": locked_out}
-            return "trip", "system", f"tripped by `{trip.cause}`: {trip.reason}", detail
+            detail = EventDetail(trip=trip.id, cause=trip.cause, critical=trip.critical, locked_out=locked_out)
+            return _event("trip", f"tripped by `{trip.cause}`: {trip.reason}", detail)
         case Aborted(_, why, by):
-            return "stage", by or "system", f"aborted: {why}", {"aborted": True}
+            return _event("stage", f"aborted: {why}", EventDetail(aborted=True), by)
         case Held(_, stage, why):
-            return "note", "system", f"`{stage}` is held, a person must decide: {why}", {"stage": stage}
+            return _event("note", f"`{stage}` is held, a person must decide: {why}", EventDetail(stage=stage))
         case ApprovalWanted(_, stage, next_stage, wanted, why):
-            return "note", "system", f"`{next_stage}` wants {wanted} approvals: {why}", {"stage": stage}
+            return _event("note", f"`{next_stage}` wants {wanted} approvals: {why}", EventDetail(stage=stage))
         case Completed(_, why):
-            return "stage", "system", f"completed: {why}", {"completed": True}
-        case _:
-            return "intent", effect.by or "system", f"{effect.what}: {effect.reason}", {}
+            return _event("stage", f"completed: {why}", EventDetail(completed=True))
+        case AuditNote(_, what, reason, by):
+            return _event("intent", f"{what}: {reason}", NO_DETAIL, by)

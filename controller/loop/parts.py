@@ -71,7 +71,7 @@ class Observed:
     reported: Observation
     managed: Managed
     before: LoopState
-    drawn: blocks.Assignment
+    drawn: blocks.BlockAssignment
     assignment: Assignment
     outcome: Outcome
 

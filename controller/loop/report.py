@@ -4,20 +4,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.loop.checkpoint import LoopState
+from controller.ports import OutcomeSpec, Quantity
 from controller.rollout.spec import RolloutSpec
-from controller.rollout.state import Status
+from controller.rollout.state import RolloutStatus
+
+Lanes = Mapping[str, Mapping[str, float]]
 
 
 def report_of(
     state: LoopState,
     spec: RolloutSpec,
+    outcome: OutcomeSpec,
     start_us: int,
     now_us: int,
-    lanes: Mapping[str, Mapping[str, float]],
+    lanes: Lanes,
 ) -> dict[str, Any]:
     """The report of a run from plant time `start_us` to `now_us`, without the wall clock's part.
 
-    `lanes` is what the simulation measured: `energy_kwh` and `breach_s` by lane.
+    `lanes` is what was measured: `cost`, each guard of `outcome` by its name, and `breach_s`, by lane.
     """
     counters = state.counters
     return {
@@ -30,9 +34,15 @@ def report_of(
         "breach_s": dict(lanes["breach_s"]),
         "stages": stages_of(state, spec, start_us, now_us),
         "status": state.rollout.status.value,
-        "energy_kwh": dict(lanes["energy_kwh"]),
+        "cost": measured(outcome.cost, lanes["cost"]),
+        "guards": [measured(guard, lanes[guard.name]) for guard in outcome.guards],
         "simulated_s": (now_us - start_us) / 1_000_000,
     }
+
+
+def measured(quantity: Quantity, by_lane: Mapping[str, float]) -> dict[str, Any]:
+    """A quantity as the plant declares it, with what each lane has come to, in its unit."""
+    return {"name": quantity.name, "unit": quantity.unit, "label": quantity.label, "lanes": dict(by_lane)}
 
 
 def stages_of(state: LoopState, spec: RolloutSpec, start_us: int, now_us: int) -> list[dict[str, Any]]:
@@ -49,7 +59,7 @@ def stages_of(state: LoopState, spec: RolloutSpec, start_us: int, now_us: int) -
 
 def _standing(state: LoopState) -> str:
     rollout = state.rollout
-    if rollout.status is Status.ABORTED:
+    if rollout.status is RolloutStatus.ABORTED:
         return f"aborted: {rollout.aborted_why}"
     if rollout.trip is not None:
         return f"{rollout.status.value}: {rollout.trip.cause}"

@@ -13,7 +13,7 @@ RECOVERED = 64  # decisions a plant may be behind the record after a restart: th
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class LoopStart:
     """Where a loop begins: its state, when that was last aged [us of plant time], the last proposal's measures, and
     the last decisions of the record, newest first."""
 
@@ -23,11 +23,11 @@ class Start:
     recorded: tuple[Decision, ...] = ()
 
 
-def start_of(parts: Parts, fresh: LoopState) -> Start:
+def start_of(parts: Parts, fresh: LoopState) -> LoopStart:
     """The start the spool kept, or a fresh one."""
     last, checkpoint = parts.spool.last_decision(), parts.spool.checkpoint()
     if last is None or checkpoint is None:
-        return Start(fresh)
+        return LoopStart(fresh)
     at_us = last.observation.taken_at
     state = decode_state(checkpoint, last.memory_after, parts.spec, rollout_id=fresh.rollout.rollout_id, now_us=at_us)
     if state.evidence.bundle != fresh.evidence.bundle:
@@ -40,7 +40,7 @@ def start_of(parts: Parts, fresh: LoopState) -> Start:
             counters=state.counters,
             unlatching=state.unlatching,
         )
-    return Start(state, at_us, last.measured, tuple(parts.spool.recent(RECOVERED)))
+    return LoopStart(state, at_us, last.measured, tuple(parts.spool.recent(RECOVERED)))
 
 
 class Catchup:

@@ -18,7 +18,7 @@ from controller.loop.evidence import AUDIT_FAILURE
 from controller.loop.guarding import aged, guard_command, in_force, is_driving
 from controller.loop.parts import Observed, Parts, Proposed, Tick
 from controller.loop.propose import propose
-from controller.loop.resume import Catchup, Start, apply_again, start_of
+from controller.loop.resume import Catchup, LoopStart, apply_again, start_of
 from controller.ports import Event, Outcome
 from controller.records.decision import Assignment, Decision
 from controller.records.spool_buffer import Ledger
@@ -30,7 +30,7 @@ from safety.values import Observation, Receipt, Rung, Signal, Source
 class PlantLoop:
     """The loop of one plant. Single-threaded; all it remembers is `state`, and all of that is in the spool."""
 
-    def __init__(self, parts: Parts, start: Start) -> None:
+    def __init__(self, parts: Parts, start: LoopStart) -> None:
         self.parts = parts
         self.state = start.state
         self.ledger = Ledger(parts.spool)
@@ -166,7 +166,7 @@ class PlantLoop:
     def _take_up_intents(self, seen: Observation) -> bool:
         """Carry out what operators asked for; return whether the STOP latch is set."""
         operators = self.parts.operators
-        self.state, events = operators.take_up(self.state, self.parts.envelope, self.parts.spec, seen)
+        self.state, events = operators.carry_out_pending(self.state, self.parts.envelope, self.parts.spec, seen)
         if events:
             checkpoint = self._checkpoints.encode(self.state)
             entry = TickEntry(decision=None, events=events, checkpoint=checkpoint, durable=True)
@@ -190,11 +190,11 @@ class PlantLoop:
         lost, self.ledger.lost = self.ledger.lost, 0
         missing = f"; {lost} entries were lost" if lost else ""
         text = f"the record is saved again{missing}"
-        return (Event(f"{seen.plant}.{seen.taken_at}.saved-again", seen.taken_at, "alarm", "system", text, {}),)
+        return (Event(f"{seen.plant}.{seen.taken_at}.saved-again", seen.taken_at, "alarm", "system", text),)
 
     def _cannot_save(self, seen: Observation) -> Event:
         text = f"the record cannot be saved, the candidate has lost the plant: {self.ledger.why}"
-        return Event(f"{seen.plant}.{seen.taken_at}.cannot-save", seen.taken_at, "alarm", "system", text, {})
+        return Event(f"{seen.plant}.{seen.taken_at}.cannot-save", seen.taken_at, "alarm", "system", text)
 
     def _notify(self, events: tuple[Event, ...]) -> None:
         for watcher in self.parts.watchers:
@@ -207,7 +207,7 @@ class PlantLoop:
         return 0 if before_us is None else max(0, seen.taken_at - before_us)
 
 
-def _assignment(drawn: blocks.Assignment, override: Override | None) -> Assignment:
+def _assignment(drawn: blocks.BlockAssignment, override: Override | None) -> Assignment:
     """Who has the tick: the source drawn for the block, unless an operator overrides it."""
     if override is None:
         return Assignment(Source(drawn.who), drawn.why, drawn.stage, drawn.block, drawn.share)

@@ -1,7 +1,8 @@
 """Every metric, once: name, kind, unit, help, labels. Factories, dashboards, rules, tests and the reference page read this.
 
-Base units, `_total` on counters. A label's values are known when the process starts (LABELS, or the site's own names), so
-that every series exists at zero and their number is bounded; nothing an operator or a decision brings becomes a label.
+Base units, or the plant's own under the label `unit`; `_total` on counters. A label's values are known when the process
+starts (LABELS, or the site's own names), so that every series exists at zero and their number is bounded; nothing an operator
+or a decision brings becomes a label.
 """
 
 from collections.abc import Mapping
@@ -41,7 +42,7 @@ LABELS: Mapping[str, tuple[str, ...]] = {
     "answer": ("decided", "late", "unavailable", "refused"),
     "sign_in": ("accepted", "refused"),
 }
-SITE_LABELS = ("plant", "rule", "setpoint", "signal", "stage")
+SITE_LABELS = ("plant", "rule", "setpoint", "signal", "stage", "guard", "unit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Names:
     setpoint: tuple[str, ...] = ()
     signal: tuple[str, ...] = ()
     stage: tuple[str, ...] = ()
+    guard: tuple[str, ...] = ()
+    unit: tuple[str, ...] = ()
 
     def series(self, metric: Metric) -> list[tuple[str, ...]]:
         """Every combination of label values the metric can have on this site."""
@@ -201,15 +204,28 @@ CONTROL = (
         read=True,
     ),
     Metric(
-        "understudy_energy_joules_total",
+        "understudy_cost_total",
         COUNTER,
-        "joules",
-        "Energy used: applied, and by its simulated twins.",
-        ("plant", "arm"),
+        "`unit`",
+        "What the plant declares as its cost: applied, and of its simulated twins.",
+        ("plant", "arm", "unit"),
         read=True,
     ),
     Metric(
-        "understudy_signal_celsius", GAUGE, "celsius", "Signals that are temperatures.", ("plant", "signal"), read=True
+        "understudy_guard_total",
+        COUNTER,
+        "`unit`",
+        "What must not grow while the cost falls: applied, and of its simulated twins.",
+        ("plant", "arm", "guard", "unit"),
+        read=True,
+    ),
+    Metric(
+        "understudy_signal_value",
+        GAUGE,
+        "`unit`",
+        "Signals that have a limit, in their own unit.",
+        ("plant", "signal", "unit"),
+        read=True,
     ),
     Metric(
         "understudy_signal_margin_ratio",

@@ -1,15 +1,14 @@
 """The control process's metrics: a few additions per decision; everything else is read from the live status at scrape time."""
 
-import json
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from controller.metrics.catalogue import LABELS, Names
-from controller.metrics.instruments import Board
+from controller.metrics.instruments import Instruments
 from controller.metrics.live import LiveCollector
 from controller.ports import Event
-from controller.protocol.status import PlantStatus, read
+from controller.protocol.status import PlantStatus, decode
 from controller.records.decision import Decision, Judged
 from safety.envelope import Envelope
 from safety.values import Rung, Status
@@ -41,18 +40,18 @@ class ControlMetrics:
     ) -> None:
         names, self._plant, self._live = names_of(envelope, stages), envelope.plant, live
         self._ranges = {spec.name: (spec.high - spec.low) or 1.0 for spec in envelope.setpoints}
-        board = Board(names)
-        self._decisions = board.counts("understudy_decisions_total")
-        self._assignments = board.counts("understudy_assignments_total")
-        self._proposals = board.counts("understudy_proposals_total")
-        self._refusals = board.counts("understudy_refusals_total")
-        self._comparisons = board.counts("understudy_comparisons_total")
-        self._events = board.counts("understudy_events_total")
-        self._difference = board.spread("understudy_step_difference_ratio")
-        self._proposing = board.spread("understudy_proposal_seconds")
-        self._deciding = board.spread("understudy_decide_seconds")
-        self._lateness = board.spread("understudy_tick_lateness_seconds")
-        registry.register(board)
+        instruments = Instruments(names)
+        self._decisions = instruments.counter("understudy_decisions_total")
+        self._assignments = instruments.counter("understudy_assignments_total")
+        self._proposals = instruments.counter("understudy_proposals_total")
+        self._refusals = instruments.counter("understudy_refusals_total")
+        self._comparisons = instruments.counter("understudy_comparisons_total")
+        self._events = instruments.counter("understudy_events_total")
+        self._difference = instruments.histogram("understudy_step_difference_ratio")
+        self._proposing = instruments.histogram("understudy_proposal_seconds")
+        self._deciding = instruments.histogram("understudy_decide_seconds")
+        self._lateness = instruments.histogram("understudy_tick_lateness_seconds")
+        registry.register(instruments)
         registry.register(LiveCollector(self._status, names))
 
     def decided(self, decision: Decision, comparison: Comparison | None = None) -> None:
@@ -97,7 +96,7 @@ class ControlMetrics:
         """The status, or None when it cannot be had: a scrape must still tell the counters."""
         try:
             text = self._live()
-            return None if text is None else read(json.loads(text))
+            return None if text is None else decode(text)
         except Exception:  # whatever the file system or a half-written status brings: `up` and the counters matter more
             return None
 

@@ -142,12 +142,15 @@ SHADOW = (
         "Outcome",
         (
             MARGIN,
-            Panel("Temperatures", ((f"understudy_signal_celsius{{{PLANT}}}", "{{signal}}"),), "celsius"),
             Panel(
-                "Power, by arm",
-                ((f"rate(understudy_energy_joules_total{{{PLANT}}}[{RATE}])", "{{arm}}"),),
-                "watt",
-                about="Joules per wall second: at a higher simulation speed this is that much more than the plant's power.",
+                "Signals that have limits",
+                ((f"understudy_signal_value{{{PLANT}}}", "{{signal}} [{{unit}}]"),),
+                about="Each in its own unit.",
+            ),
+            Panel(
+                "Cost per hour, by arm",
+                ((f"3600 * rate(understudy_cost_total{{{PLANT}}}[{RATE}])", "{{arm}} [{{unit}} per hour]"),),
+                about="Per wall hour: at a higher simulation speed this is that much more than per hour of the plant.",
             ),
         ),
     ),
@@ -242,11 +245,11 @@ ROLLOUT = (
         (
             Panel("Time outside limits, by arm", ((f"understudy_breach_seconds_total{{{PLANT}}}", "{{arm}}"),), "s"),
             Panel(
-                "Energy saved against the incumbent",
+                "Cost saved against the incumbent",
                 (
                     (
-                        f'1 - understudy_energy_joules_total{{{PLANT},arm="applied"}} / ignoring (arm)'
-                        f' understudy_energy_joules_total{{{PLANT},arm="incumbent"}}',
+                        f'1 - understudy_cost_total{{{PLANT},arm="applied"}} / ignoring (arm)'
+                        f' understudy_cost_total{{{PLANT},arm="incumbent"}}',
                         "applied",
                     ),
                 ),

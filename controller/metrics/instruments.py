@@ -17,7 +17,7 @@ from controller.metrics.catalogue import BY_NAME, Names
 Key = tuple[str, ...]
 
 
-class Counts:
+class Counter:
     """A counter: `add` to the series of some label values. Unknown ones are a KeyError, for they were never declared."""
 
     __slots__ = ("metric", "values")
@@ -37,7 +37,7 @@ class Counts:
         return made
 
 
-class Spread:
+class Histogram:
     """A histogram: `observe` a value in the series of some label values."""
 
     __slots__ = ("metric", "rows", "sums")
@@ -61,22 +61,22 @@ class Spread:
         return made
 
 
-class Board(Collector):
+class Instruments(Collector):
     """All that one process counts, as one collector."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._held: list[Counts | Spread] = []
+        self._held: list[Counter | Histogram] = []
 
-    def counts(self, name: str) -> Counts:
+    def counter(self, name: str) -> Counter:
         """A new counter of the catalogue."""
-        made = Counts(name, self._names)
+        made = Counter(name, self._names)
         self._held.append(made)
         return made
 
-    def spread(self, name: str) -> Spread:
+    def histogram(self, name: str) -> Histogram:
         """A new histogram of the catalogue."""
-        made = Spread(name, self._names)
+        made = Histogram(name, self._names)
         self._held.append(made)
         return made
 

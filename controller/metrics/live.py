@@ -9,8 +9,6 @@ from controller.metrics.catalogue import BY_NAME, CONTROL, COUNTER, LABELS, Name
 from controller.protocol.status import PlantStatus, SignalStatus
 
 Sample = tuple[str, tuple[str, ...], float]
-JOULES_PER_KWH = 3.6e6
-CELSIUS = ("C", "degC", "°C")
 
 
 class LiveCollector(Collector):
@@ -53,8 +51,13 @@ def samples_of(live: PlantStatus, names: Names) -> Iterator[Sample]:
     for name, value in _scalars(live):
         if value is not None:
             yield name, (plant,), float(value)
-    yield from _arms("understudy_breach_seconds_total", plant, live.breach_s, 1.0)
-    yield from _arms("understudy_energy_joules_total", plant, live.energy_kwh, JOULES_PER_KWH)
+    for arm, breach_s in _arms(live.breach_s):
+        yield "understudy_breach_seconds_total", (plant, arm), breach_s
+    for arm, cost in _arms(live.cost.lanes):
+        yield "understudy_cost_total", (plant, arm, live.cost.unit), cost
+    for guard in live.guards:
+        for arm, value in _arms(guard.lanes):
+            yield "understudy_guard_total", (plant, arm, guard.name, guard.unit), value
     yield from _signals(live)
     yield from _setpoints(live)
 
@@ -78,10 +81,10 @@ def _one_of(name: str, plant: str, values: Iterable[str], now: str) -> Iterator[
     yield from ((name, (plant, value), float(value == now)) for value in values)
 
 
-def _arms(name: str, plant: str, by_arm: dict[str, float | None], factor: float) -> Iterator[Sample]:
+def _arms(by_arm: dict[str, float | None]) -> Iterator[tuple[str, float]]:
     for arm, value in by_arm.items():
         if value is not None and arm in LABELS["arm"]:
-            yield name, (plant, arm), value * factor
+            yield arm, value
 
 
 def _signals(live: PlantStatus) -> Iterator[Sample]:
@@ -92,8 +95,8 @@ def _signals(live: PlantStatus) -> Iterator[Sample]:
         margin = _margin(signal)
         if margin is not None:
             yield "understudy_signal_margin_ratio", (live.plant, name), margin
-        if signal.value is not None and signal.unit in CELSIUS:
-            yield "understudy_signal_celsius", (live.plant, name), signal.value
+        if signal.value is not None and (signal.low, signal.high) != (None, None):
+            yield "understudy_signal_value", (live.plant, name, signal.unit), signal.value
 
 
 def _margin(signal: SignalStatus) -> float | None:

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.metrics.catalogue import WEB, Names
-from controller.metrics.instruments import Board
+from controller.metrics.instruments import Instruments
 from controller.metrics.live import Sample, families
 from controller.protocol.status import PlantStatus
 
@@ -38,14 +38,14 @@ class WebMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        board = Board(_NONE)
-        self._requests = board.counts("understudy_http_requests_total")
-        self._seconds = board.spread("understudy_http_request_seconds")
-        self._denied = board.counts("understudy_denied_requests_total")
-        self._sign_ins = board.counts("understudy_sign_ins_total")
-        self._push = board.counts("understudy_push_answers_total")
-        self._changes = board.counts("understudy_changes_total")
-        self.registry.register(board)
+        instruments = Instruments(_NONE)
+        self._requests = instruments.counter("understudy_http_requests_total")
+        self._seconds = instruments.histogram("understudy_http_request_seconds")
+        self._denied = instruments.counter("understudy_denied_requests_total")
+        self._sign_ins = instruments.counter("understudy_sign_ins_total")
+        self._push = instruments.counter("understudy_push_answers_total")
+        self._changes = instruments.counter("understudy_changes_total")
+        self.registry.register(instruments)
 
     def watch(self, statuses: Statuses, streams: Callable[[], int], now_us: Callable[[], int]) -> None:
         """Also tell, at each scrape, how the plants look from here."""

@@ -1,27 +1,28 @@
-"""What a kind of plant brings along, and which kinds there are.
+"""What a kind of plant brings, and how the kind that a site names is found.
 
-Built-in kinds are listed here. A third plant comes from an installed package by the entry point group
-`understudy.plants`, and only if `site.toml` names it under `plant.plugins`: nothing is loaded because it is there.
+Every kind, built in or not, is an entry point of the group `understudy.plants` that names a `PlantKind`. Those of our own
+distribution are always allowed. One of another package is allowed only if `site.toml` names it under `plant.plugins`;
+otherwise it is not even imported.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from controller.errors import SettingsError
-from controller.plants.bidding.incumbent import Pacing
-from controller.plants.bidding.plant import AdAccount
-from controller.plants.cooling.incumbent import TrimAndRespond
-from controller.plants.cooling.plant import CoolingHall
-from controller.plants.push.plant import Pushed, PushedIncumbent
-from controller.plants.twins import Twins
 from controller.ports import Companions, Incumbent, Plant
-from controller.settings import Site
+from controller.settings import PlantModel, PlantSettings, Site, load_site
 from safety.envelope import Envelope
+from safety.values import Observation, Proposal
+
+if TYPE_CHECKING:
+    from controller.learning.training_site import TrainingSite
 
 GROUP = "understudy.plants"
-Lanes = Mapping[str, Mapping[str, float]]
+DISTRIBUTION = "understudy"
+LaneTotals = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,71 +35,115 @@ class Setting:
     state: Path
 
 
+class PushPlant(Plant, Protocol):
+    """A plant that keeps its own loop: each of its questions is one tick."""
+
+    def ask(self, seen: Observation, wanted: Proposal) -> None:
+        """The next question: what the plant sees, and what its own controller wants."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PlantKit:
     """A plant behind its port, with the incumbent that runs it and what is measured beside it.
 
-    `lanes` gives `energy_kwh` and `breach_s` by lane (`applied`, and twins if there are any); `companions` commands twins.
+    `lanes` gives `cost`, each guard by its name and `breach_s`, by lane (`applied`, and twins if there are any);
+    `companions` commands twins; `pushed` is the plant once more if it keeps its own loop.
     """
 
     plant: Plant
     incumbent: Incumbent
-    lanes: Callable[[], Lanes]
+    lanes: Callable[[], LaneTotals]
     close: Callable[[], None] = lambda: None
     companions: Companions = field(default_factory=Companions)
-    pushed: Pushed | None = None
+    pushed: PushPlant | None = None
 
 
-def cooling(setting: Setting) -> PlantKit:
-    """The simulated hall, with trim-and-respond in charge of it and its twins beside it."""
-    settings = setting.site.settings.plant.cooling
-    _wants_incumbent(setting, "trim_and_respond")
-    hall = CoolingHall.open(setting.site, setting.envelope, seed=setting.seed, snapshot=setting.state / "plant.sqlite")
-    assert settings is not None, "the hall has refused a site without it"
-    twins = Twins(hall, setting.envelope, TrimAndRespond(settings.zones), settings.best_static)
-    return PlantKit(hall, TrimAndRespond(settings.zones), hall.lanes, hall.close, twins)
+@dataclass(frozen=True, slots=True)
+class PlantKind(Generic[PlantModel]):
+    """What an entry point of the group names.
 
+    `settings` is the model of the table `[plant.<kind>]`; `incumbents` are the values that `incumbent.kind` may have;
+    `build` makes the plant; `training` makes what `understudy train` and `evaluate` need of a site's folder, None where the
+    plant has no training. `push` says that the plant keeps its own loop.
+    """
 
-def bidding(setting: Setting) -> PlantKit:
-    """The simulated advertiser account, with PID pacing in charge of it and its twins beside it."""
-    _wants_incumbent(setting, "pid_pacing")
-    account = AdAccount(setting.site, setting.envelope, seed=setting.seed, snapshot=setting.state / "plant.sqlite")
-    campaigns = account.settings.campaigns
-    twins = Twins(account, setting.envelope, Pacing(campaigns))
-    return PlantKit(account, Pacing(campaigns), account.lanes, account.close, twins)
-
-
-def push(setting: Setting) -> PlantKit:
-    """A plant that keeps its own loop and asks us; its own controller's command comes with each question."""
-    _wants_incumbent(setting, "pushed")
-    plant = Pushed(setting.site)
-    return PlantKit(plant, PushedIncumbent(plant), plant.lanes, pushed=plant)
-
-
-BUILT_IN: Mapping[str, Callable[[Setting], PlantKit]] = {"cooling": cooling, "bidding": bidding, "push": push}
+    settings: type[PlantModel]
+    incumbents: tuple[str, ...]
+    build: Callable[[Setting, PlantModel], PlantKit]
+    training: "Callable[[Path, PlantModel], TrainingSite[Any]] | None" = None
+    push: bool = False
 
 
 def kit_for(setting: Setting) -> PlantKit:
-    """The kit of a site's plant. Raises SettingsError for a kind that is neither built in nor allow-listed and installed."""
-    plant = setting.site.settings.plant
-    if plant.kind in BUILT_IN:
-        return BUILT_IN[plant.kind](setting)
-    if plant.kind not in plant.plugins:
+    """The plant of a site, set up. Raises SettingsError where `check_plant` does, and for what the plant itself refuses."""
+    kind = kind_of(setting.site.settings.plant)
+    return kind.build(setting, _checked(setting.site, kind))
+
+
+def check_plant(site: Site) -> None:
+    """Check kind, own table and incumbent of a site's plant without setting it up. Raises SettingsError."""
+    _checked(site, kind_of(site.settings.plant))
+
+
+def training_site(folder: Path) -> "TrainingSite[Any]":
+    """The site in `folder` as training needs it. Raises SettingsError where its plant cannot be trained for."""
+    site = load_site(folder)
+    kind = kind_of(site.settings.plant)
+    settings = _checked(site, kind)
+    if kind.training is None:
         raise SettingsError(
-            f"plant kind `{plant.kind}` is none of {', '.join(BUILT_IN)}: if a package brings it, list it in `plant.plugins`"
+            f"site `{folder}`: plant kind `{site.settings.plant.kind}` has no training: name another site"
         )
-    for point in entry_points(group=GROUP):
-        if point.name == plant.kind:
-            found: PlantKit = point.load()(setting)
-            return found
+    return kind.training(folder, settings)
+
+
+def kind_of(plant: PlantSettings) -> PlantKind[Any]:
+    """The kind that a site's plant is of.
+
+    Raises:
+        SettingsError: the kind is not built in, and not both allow-listed and installed; or it cannot be imported.
+    """
+    points = sorted(entry_points(group=GROUP), key=lambda point: not _built_in(point))
+    for point in points:
+        if point.name == plant.kind and (_built_in(point) or plant.kind in plant.plugins):
+            return _loaded(point)
+    if plant.kind in plant.plugins:
+        raise SettingsError(
+            f"plant kind `{plant.kind}` is allowed, but no installed package brings it: install the package"
+        )
+    known = sorted(point.name for point in points if _built_in(point))
+    if not known:
+        raise SettingsError(
+            f"the installed `{DISTRIBUTION}` declares no plants (entry point group `{GROUP}`): it is absent or older than "
+            "this code; install it again, from a checkout with `pip install -e .`"
+        )
     raise SettingsError(
-        f"plant kind `{plant.kind}` is allowed, but no installed package brings it: install the package"
+        f"plant kind `{plant.kind}` is none of {', '.join(known)}: if a package brings it, list it in `plant.plugins`"
     )
 
 
-def _wants_incumbent(setting: Setting, kind: str) -> None:
-    given = setting.site.settings.incumbent.kind
-    if given != kind:
+def _built_in(point: EntryPoint) -> bool:
+    return point.dist is not None and point.dist.name == DISTRIBUTION
+
+
+def _loaded(point: EntryPoint) -> PlantKind[Any]:
+    try:
+        kind = point.load()
+    except (ImportError, AttributeError) as error:
         raise SettingsError(
-            f"incumbent `{given}` does not fit plant kind `{setting.site.settings.plant.kind}`: use `{kind}`"
-        )
+            f"plant kind `{point.name}` cannot be imported from `{point.value}` ({error}): install its package again"
+        ) from error
+    if not isinstance(kind, PlantKind):
+        raise SettingsError(f"plant kind `{point.name}`: `{point.value}` is not a PlantKind: correct the entry point")
+    return kind
+
+
+def _checked(site: Site, kind: PlantKind[PlantModel]) -> PlantModel:
+    """The plant's own settings. Raises SettingsError for these, or for another plant's incumbent."""
+    plant, incumbent = site.settings.plant, site.settings.incumbent.kind
+    settings = site.plant_settings(plant.kind, kind.settings)
+    if incumbent not in kind.incumbents:
+        wanted = " or ".join(f"`{name}`" for name in kind.incumbents)
+        raise SettingsError(f"incumbent `{incumbent}` does not fit plant kind `{plant.kind}`: use {wanted}")
+    return settings

@@ -1,6 +1,6 @@
 """The twins' controllers: the incumbent alone, the candidate with the whole plant, and one fixed setting if there is one.
 
-They live through the plant's own weather and load, which no real plant can offer; the report uses them, and nothing that
+They meet the plant's own weather and load, which no real plant can offer; the report uses them, and nothing that
 decides on the real lane ever does.
 """
 

@@ -1,6 +1,6 @@
 """A plant around another: whatever a subclass does not do itself is passed on."""
 
-from controller.ports import Outcome, Plant
+from controller.ports import Outcome, OutcomeSpec, Plant
 from safety.values import Command, Observation, Receipt
 
 
@@ -17,6 +17,10 @@ class Around:
     @property
     def simulated(self) -> bool:
         return self.plant.simulated
+
+    @property
+    def outcome_spec(self) -> OutcomeSpec:
+        return self.plant.outcome_spec
 
     def observe(self) -> Observation:
         return self.plant.observe()

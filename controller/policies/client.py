@@ -20,7 +20,7 @@ import numpy as np
 from controller.policies.bundle import Bundle
 from controller.policies.features import FeatureBuilder, MissingInputError, targets
 from controller.policies.manifest import BundleError
-from controller.policies.process import COMMAND, ChildLink, Start
+from controller.policies.process import COMMAND, ChildLink, ChildStart
 from controller.protocol import policy_wire
 from safety.values import Observation, Proposal, Source, Status
 
@@ -61,7 +61,7 @@ class ChildCandidate:
         self._command = tuple(command)
         self._builder = FeatureBuilder(bundle.manifest)
         self._link: ChildLink | None = None
-        self._start: Start | None = None
+        self._start: ChildStart | None = None
         self._asked = self._failures = self._to_skip = 0
         self._rss_bytes = self._latency_us = 0
         self._why = ""
@@ -161,7 +161,7 @@ class ChildCandidate:
         return self._link
 
     def _begin(self) -> None:
-        self._start = Start(self._bundle, self._command, START_S)
+        self._start = ChildStart(self._bundle, self._command, START_S)
 
     def _take(self, *, wait: bool) -> None:
         """Take over a started child if it is ready. Raises what kept it from starting."""

@@ -31,9 +31,7 @@ class GraphError(ValueError):
 class Graph:
     """The shapes of a graph's one input and one output; None is a free (batch) dimension."""
 
-    input_name: str
     input_shape: tuple[int | None, ...]
-    output_name: str
     output_shape: tuple[int | None, ...]
 
 
@@ -60,7 +58,7 @@ def inspect(model: bytes) -> Graph:
             f"it has {len(inputs)} inputs and {len(outputs)} outputs, wanted one of each: "
             "a recurrent state cannot be served, stack observations with `history` instead"
         )
-    return Graph(*inputs[0], *outputs[0])
+    return Graph(inputs[0][1], outputs[0][1])
 
 
 def _check_node(node: bytes) -> None:

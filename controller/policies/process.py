@@ -89,7 +89,7 @@ class ChildLink:
         self._process.wait()
 
 
-class Start:
+class ChildStart:
     """A child being started on a thread of its own, so that no tick waits for an interpreter to come up."""
 
     def __init__(self, bundle: Bundle, command: Sequence[str], within_s: float) -> None:

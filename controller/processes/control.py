@@ -72,8 +72,8 @@ def main(argv: list[str] | None = None) -> int:
 
 @contextmanager
 def serving(system: bootstrap.ControlSystem, path: Path) -> Iterator[None]:
-    """The control socket: pokes for everybody, decisions for a plant that keeps its own loop."""
-    server = PushServer(path, Answering(system.loop, system.kit.pushed).answer, system.operators.poke)
+    """The control socket: notifications of the operator queue, and decisions for a plant in push mode."""
+    server = PushServer(path, Answering(system.loop, system.kit.pushed).answer, system.operators.notify)
     server.start()
     try:
         yield

@@ -32,7 +32,6 @@ class Child:
     started_s: float = 0.0
     quick_deaths: int = 0
     not_before_s: float = 0.0
-    restarts: int = 0
     pipe: int = field(default=-1)
 
 
@@ -81,7 +80,6 @@ class Supervisor:
     def _schedule_restart(self, child: Child, code: int) -> None:
         quick = time.monotonic() - child.started_s < QUICK_S
         child.quick_deaths = child.quick_deaths + 1 if quick else 0
-        child.restarts += 1
         wait_s = min(MAX_BACKOFF_S, 0.1 * 2.0**child.quick_deaths)
         child.process, child.not_before_s = None, time.monotonic() + wait_s
         sys.stderr.write(f"understudy: `{child.name}` ended with {code}; starting it again in {wait_s:.1f} s\n")

@@ -17,6 +17,7 @@ from controller.api.access import AccessBook
 from controller.api.app import create_app
 from controller.api.site import SiteBackend
 from controller.console.app import install_console
+from controller.plants.registry import kind_of
 from controller.processes.parent_watchdog import watch_parent
 from controller.records.lookup import store_url
 from controller.records.store import Store
@@ -35,7 +36,7 @@ def build(site: Site, state: Path) -> FastAPI:
     url = store_url(settings.store.url, state)
     backend = SiteBackend(state, [plant], {envelope.digest: envelope}, lambda: Store(url, wait_s=2.0))
     access = AccessBook(state / "access.sqlite", lambda: time.time_ns() // 1000)
-    push_plants = [plant] if settings.plant.kind == "push" else []
+    push_plants = [plant] if kind_of(settings.plant).push else []
     return install_console(create_app(backend, access, push_plants=push_plants))
 
 

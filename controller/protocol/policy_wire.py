@@ -1,4 +1,4 @@
-"""What the control process and a policy child say to each other: length-prefixed MessagePack over a socket pair.
+"""Messages between the control process and a policy child: MessagePack in frames over a socket pair.
 
 Parent: `Load` once, then `Ask`s. Child: `Ready` or `Refused`, then one `Answer` or `Failed` per `Ask`.
 Tensors are raw little-endian float32.
@@ -12,18 +12,19 @@ from typing import TypeVar
 
 import msgspec
 
-_PREFIX = struct.Struct("<I")
+from controller.protocol.framing import FrameBuffer, FrameError, frame
+
 MAX_BYTES = 128 * 2**20
-_FIRST_BYTES = 65_536
+_CHUNK_BYTES = 65_536
 _T = TypeVar("_T")
 
 
 class WireError(ConnectionError):
-    """The other side is gone, or what it said is no message."""
+    """The connection is closed, or the other side sent what is not a message."""
 
 
 class WireTimeoutError(WireError):
-    """The other side said nothing in time."""
+    """The other side sent nothing in time."""
 
 
 class Load(msgspec.Struct, array_like=True, frozen=True, tag="load"):
@@ -90,56 +91,47 @@ def limit(sock: socket.socket, within_s: float) -> None:
 
 def send(sock: socket.socket, message: ToChild | ToParent) -> None:
     """Send one message whole. Raises WireError, or WireTimeoutError if the other side does not take it in time."""
-    body = _ENCODER.encode(message)
     try:
-        sock.sendall(_PREFIX.pack(len(body)) + body)
+        framed = frame(_ENCODER.encode(message), MAX_BYTES)
+    except FrameError as error:
+        raise WireError(str(error)) from error
+    try:
+        sock.sendall(framed)
     except (BlockingIOError, TimeoutError) as error:
-        raise WireTimeoutError("the other side takes no message") from error
+        raise WireTimeoutError("the other side does not read") from error
     except OSError as error:
         raise WireError(f"the other side is gone ({error.strerror})") from error
 
 
 def receive_ask(sock: socket.socket) -> ToChild:
     """The parent's next message. Raises WireError when it is gone."""
-    return _decoded(_TO_CHILD, _frame(sock, inf))
+    return _decoded(_TO_CHILD, _body(sock, inf))
 
 
 def receive_answer(sock: socket.socket, *, within_s: float) -> ToParent:
     """The child's next message. Raises WireTimeoutError after `within_s`, WireError on anything that is no message."""
-    return _decoded(_TO_PARENT, _frame(sock, within_s))
+    return _decoded(_TO_PARENT, _body(sock, within_s))
 
 
-def _frame(sock: socket.socket, within_s: float) -> memoryview:
-    """The body of the next message: nobody speaks before having been answered, so one message is all there is to read."""
-    got = _receive(sock, _FIRST_BYTES)
-    if len(got) >= _PREFIX.size and len(got) == _PREFIX.size + _PREFIX.unpack_from(got)[0]:
-        return memoryview(got)[_PREFIX.size :]
-    return _rest(sock, bytearray(got), time.monotonic() + within_s)
-
-
-def _rest(sock: socket.socket, got: bytearray, until: float) -> memoryview:
-    """The same for a message that came in parts."""
-    wanted = _PREFIX.size
-    while len(got) < wanted or wanted == _PREFIX.size:
-        if len(got) >= _PREFIX.size:
-            wanted = _PREFIX.size + _PREFIX.unpack_from(got)[0]
-            if wanted > MAX_BYTES:
-                raise WireError(f"a message of {wanted} bytes was announced, at most {MAX_BYTES} are taken")
-            if len(got) >= wanted:
-                break
-        if time.monotonic() > until:
-            raise WireTimeoutError("the other side said nothing whole in time")
-        got += _receive(sock, max(wanted - len(got), 1))
-    if len(got) > wanted:
-        raise WireError(f"{len(got) - wanted} bytes more than a message were said")
-    return memoryview(got)[_PREFIX.size :]
+def _body(sock: socket.socket, within_s: float) -> bytes:
+    """The body of the next message. Neither end sends before it is answered, so more than one message is an error."""
+    frames, until_s = FrameBuffer(MAX_BYTES), time.monotonic() + within_s
+    try:
+        while not (bodies := frames.feed(_receive(sock, max(frames.missing, _CHUNK_BYTES)))):
+            if time.monotonic() > until_s:
+                raise WireTimeoutError("the other side sent no whole message in time")
+    except FrameError as error:
+        raise WireError(str(error)) from error
+    if len(bodies) > 1 or frames.pending:
+        raise WireError("the other side sent more than one message at a time")
+    return bodies[0]
 
 
 def _receive(sock: socket.socket, size: int) -> bytes:
     try:
         part = sock.recv(size)
     except (BlockingIOError, TimeoutError) as error:
-        raise WireTimeoutError("the other side said nothing in time") from error
+        raise WireTimeoutError("the other side sent nothing in time") from error
     except OSError as error:
         raise WireError(f"the other side is gone ({error.strerror})") from error
     if not part:
@@ -147,8 +139,8 @@ def _receive(sock: socket.socket, size: int) -> bytes:
     return part
 
 
-def _decoded(decoder: "msgspec.msgpack.Decoder[_T]", frame: memoryview) -> _T:
+def _decoded(decoder: "msgspec.msgpack.Decoder[_T]", body: bytes) -> _T:
     try:
-        return decoder.decode(frame)
-    except msgspec.MsgspecError as error:
-        raise WireError(f"what the other side said is no message ({error})") from error
+        return decoder.decode(body)
+    except ValueError as error:  # msgspec's errors, and text that is not UTF-8
+        raise WireError(f"the other side sent what is not a message ({error})") from error

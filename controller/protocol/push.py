@@ -3,22 +3,21 @@
 It gets the command to apply, with reasons and validity. An answer whose `status` is not `decided` relinquishes: no setpoints, and
 the plant's own command stands. Everything here is pure; `push_client` and `push_server` move the frames.
 
-A frame on the control socket is a big-endian four-byte length and a MessagePack message, one of `Message`.
+A frame on the control socket (`framing`) holds a MessagePack message, one of `Message`.
 """
 
-import struct
 from math import nan
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
 
+from controller.protocol.framing import FrameError, frame
 from controller.records.decision import Decision
 from safety.values import Authority, Observation, Proposal, Quality, Rung, Signal, Source
 
 MAX_FRAME = 1 << 20
 DEADLINE_MS = 50
-_HEAD = struct.Struct(">I")
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 Setpoints = dict[Name, float]
 Moment = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -71,8 +70,8 @@ class DecideResponse(Struct, frozen=True):
     reasons: list[Reason] = field(default_factory=list)
 
 
-class Poke(Struct, frozen=True, array_like=True, tag="poke"):
-    """Look at the intents now."""
+class Notify(Struct, frozen=True, array_like=True, tag="notify"):
+    """Something was submitted to the operator queue: look at it on the next occasion."""
 
 
 class Decide(Struct, frozen=True, array_like=True, tag="decide"):
@@ -84,49 +83,29 @@ class Decide(Struct, frozen=True, array_like=True, tag="decide"):
     request: DecideRequest
 
 
-class Answer(Struct, frozen=True, array_like=True, tag="answer"):
+class DecideReply(Struct, frozen=True, array_like=True, tag="answer"):
     """The answer to the request of the same number."""
 
     number: int
     response: DecideResponse
 
 
-Message = Poke | Decide | Answer
+Message = Notify | Decide | DecideReply
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 
-class FrameError(ValueError):
-    """What came over the socket is no frame of ours; the connection is of no further use."""
+def encode(message: Message) -> bytes:
+    """A message as a frame. Raises FrameError if it is longer than MAX_FRAME."""
+    return frame(_encoder.encode(message), MAX_FRAME)
 
 
-def frame(message: Message) -> bytes:
-    """A message as it goes over the socket."""
-    body = _encoder.encode(message)
-    return _HEAD.pack(len(body)) + body
-
-
-def unframe(buffer: bytearray) -> list[Message]:
-    """Take all whole messages off the front of `buffer`. Raises FrameError on what is not ours."""
-    messages: list[Message] = []
-    at = 0
-    while len(buffer) - at >= _HEAD.size:
-        (length,) = _HEAD.unpack_from(buffer, at)
-        if length > MAX_FRAME:
-            raise FrameError(f"a frame of {length} bytes is over the limit of {MAX_FRAME}")
-        if len(buffer) - at < _HEAD.size + length:
-            break
-        messages.append(_message(bytes(buffer[at + _HEAD.size : at + _HEAD.size + length])))
-        at += _HEAD.size + length
-    del buffer[:at]
-    return messages
-
-
-def _message(body: bytes) -> Message:
+def decode(body: bytes) -> Message:
+    """The message of a frame's body. Raises FrameError if it is none."""
     try:
         return _decoder.decode(body)
-    except msgspec.MsgspecError as error:
-        raise FrameError(f"not a message of ours ({len(body)} bytes): {error}") from error
+    except ValueError as error:  # msgspec's errors, and text that is not UTF-8
+        raise FrameError(f"a body of {len(body)} bytes is not a message: {error}") from error
 
 
 def late(deadline_ms: int) -> DecideResponse:
@@ -165,7 +144,7 @@ def proposal(request: DecideRequest) -> Proposal:
 
 
 def answer(decision: Decision) -> DecideResponse:
-    """What the plant is told of a decision."""
+    """The answer that a decision gives the plant."""
     command = decision.command
     reasons = [
         Reason(judged.rung.value, f.rule, f.outcome.value, f.detail)

@@ -6,53 +6,53 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from controller.protocol.framing import FrameBuffer, FrameError
 from controller.protocol.push import (
-    Answer,
+    MAX_FRAME,
     Decide,
+    DecideReply,
     DecideRequest,
     DecideResponse,
-    FrameError,
-    Poke,
-    frame,
+    Notify,
+    decode,
+    encode,
     late,
     unavailable,
-    unframe,
 )
 
 RETRY_S = 0.25
 AWAY = "the control process is away"
 
 
-def poke(path: Path) -> None:
-    """Ask the control process to look at the intents now. If it cannot be reached it will look in its own time."""
+def notify(path: Path) -> None:
+    """Ask the control process to look at the operator queue on its next occasion. It looks every 20 ms in any case."""
     with suppress(OSError), socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(0.2)
         sock.connect(str(path))
-        sock.sendall(frame(Poke()))
+        sock.sendall(encode(Notify()))
 
 
 class _Wire(asyncio.Protocol):
-    """Sends frames, hands answers to those who wait, and tells them if the connection goes."""
+    """One connection: resolves each waiting request with its answer, and all of them when the connection is lost."""
 
     def __init__(self) -> None:
         self.waiting: dict[int, asyncio.Future[DecideResponse]] = {}
         self.transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
+        self._frames = FrameBuffer(MAX_FRAME)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
         try:
-            messages = unframe(self._buffer)
+            messages = [decode(body) for body in self._frames.feed(data)]
         except FrameError:
             if self.transport is not None:
                 self.transport.abort()
             return
         for message in messages:
-            if isinstance(message, Answer):
+            if isinstance(message, DecideReply):
                 future = self.waiting.pop(message.number, None)
                 if future is not None and not future.done():
                     future.set_result(message.response)
@@ -85,9 +85,13 @@ class PushClient:
             return unavailable(AWAY)
         self._number += 1
         number = self._number
+        try:
+            sent = encode(Decide(number, plant, request.deadline_ms * 1000, request))
+        except FrameError as error:
+            return unavailable(str(error))
         future: asyncio.Future[DecideResponse] = loop.create_future()
         wire.waiting[number] = future
-        wire.transport.write(frame(Decide(number, plant, request.deadline_ms * 1000, request)))
+        wire.transport.write(sent)
         expiry = loop.call_later(request.deadline_ms / 1000, _expire(wire, number, request.deadline_ms))
         try:
             return await future

@@ -1,4 +1,4 @@
-"""The control process's end of the control socket: one thread that answers pokes and push-mode requests in order.
+"""The control process's end of the control socket: one thread that answers notifications and push-mode requests in order.
 
 A request that waited longer than it may is answered `late` without a decision, so a jam cannot feed on itself. What
 comes over the socket can at worst cost its own connection.
@@ -13,18 +13,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from controller.protocol.framing import FrameBuffer, FrameError
 from controller.protocol.push import (
-    Answer,
+    MAX_FRAME,
     Decide,
+    DecideReply,
     DecideRequest,
     DecideResponse,
-    FrameError,
     Message,
-    Poke,
-    frame,
+    Notify,
+    decode,
+    encode,
     late,
     unavailable,
-    unframe,
 )
 
 log = logging.getLogger(__name__)
@@ -38,12 +39,13 @@ class _Peer:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.came = bytearray()
+        self.frames = FrameBuffer(MAX_FRAME)
         self.out = bytearray()
 
 
 class PushServer:
-    """Serves `path` from a daemon thread. `handle(plant, request)` decides; `poke()` wakes whoever reads the intents.
+    """Serves `path` from a daemon thread. `handle(plant, request)` decides; `notify()` is called for a change of the
+    operator queue.
 
     Both are called in the server's thread; an exception of `handle` is logged and answered as `unavailable`.
     """
@@ -52,11 +54,11 @@ class PushServer:
         self,
         path: Path,
         handle: Handle,
-        poke: Callable[[], None],
+        notify: Callable[[], None],
         *,
         monotonic_us: Callable[[], int] = lambda: time.monotonic_ns() // 1000,
     ) -> None:
-        self._handle, self._poke, self._monotonic_us = handle, poke, monotonic_us
+        self._handle, self._notify, self._monotonic_us = handle, notify, monotonic_us
         self._selector = selectors.DefaultSelector()
         self._path = path
         self._listener = _listen(path)
@@ -105,15 +107,14 @@ class PushServer:
         if not data:
             raise ConnectionResetError("closed by the other side")
         arrived_us = self._monotonic_us()
-        peer.came += data
-        for message in unframe(peer.came):
-            self._answer(peer, message, arrived_us)
+        for body in peer.frames.feed(data):
+            self._answer(peer, decode(body), arrived_us)
 
     def _answer(self, peer: _Peer, message: Message, arrived_us: int) -> None:
-        if isinstance(message, Poke):
-            self._poke()
+        if isinstance(message, Notify):
+            self._notify()
         elif isinstance(message, Decide):
-            peer.out += frame(Answer(message.number, self._decide(message, arrived_us)))
+            peer.out += encode(DecideReply(message.number, self._decide(message, arrived_us)))
 
     def _decide(self, message: Decide, arrived_us: int) -> DecideResponse:
         if self._monotonic_us() - arrived_us > message.left_us:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from controller.ports import Event
+from controller.ports import Event, EventDetail
 from safety.values import Receipt
 
 
@@ -25,7 +25,7 @@ class _WireEvent(msgspec.Struct, array_like=True, frozen=True):
     kind: str
     actor: str
     text: str
-    detail: dict[str, Any]
+    detail: EventDetail
 
 
 def _plain(value: Any) -> Any:
@@ -58,12 +58,12 @@ def decode_receipt(body: bytes) -> Receipt:
 
 
 def encode_events(events: Iterable[Event]) -> bytes:
-    """The stored form of a tick's events."""
-    return _ENCODER.encode([_WireEvent(e.id, e.at, e.kind, e.actor, e.text, dict(e.detail)) for e in events])
+    """The stored form of a tick's events; a detail is a mapping of what applies."""
+    return _ENCODER.encode([_WireEvent(e.id, e.at, e.kind, e.actor, e.text, e.detail) for e in events])
 
 
 def decode_events(body: bytes) -> list[Event]:
-    """The events of their stored form."""
+    """The events of their stored form. Keys that this build does not know are ignored."""
     return [Event(w.id, w.at, w.kind, w.actor, w.text, w.detail) for w in _EVENTS.decode(body)]
 
 

@@ -1,6 +1,6 @@
-"""What operators ask for, booked until the control process takes it up. Any process may submit; only control resolves.
+"""The operator queue: intents wait here until the control process carries them out. Any process may submit; only control resolves.
 
-An intent is kept once per idempotency key: asking again returns what was asked first, whatever became of it.
+An intent is stored once per idempotency key: submitting it again returns the stored one, whatever its outcome.
 """
 
 import sqlite3
@@ -56,7 +56,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class IntentState:
-    """An intent and what became of it: `outcome` is `pending`, `applied`, `refused` or `stale`."""
+    """An intent and its outcome: `outcome` is `pending`, `applied`, `refused` or `stale`."""
 
     intent: Intent
     outcome: str
@@ -64,8 +64,8 @@ class IntentState:
     version: int | None
 
 
-class IntentBook:
-    """The book of one site, a small SQLite file. Every act is synced to disk before `submit` or `resolve` returns.
+class OperatorQueue:
+    """The operator queue of one site, a small SQLite file. Every change is synced to disk before `submit` or `resolve` returns.
 
     Thread rule: any thread may call; calls take turns. The file is made by the first call.
     """
@@ -77,7 +77,7 @@ class IntentBook:
         self._inode = 0
 
     def submit(self, intent: Intent) -> Intent:
-        """Book an act. Returns the intent now booked under its key: this one, or the one that was there before."""
+        """Submit an intent. Returns the intent stored under its key: this one, or an earlier one."""
         if intent.kind not in get_args(Kind):
             raise IntentError(f"`kind` is `{intent.kind}`, want one of {', '.join(get_args(Kind))}")
         row = (
@@ -91,7 +91,7 @@ class IntentBook:
             intent.expected_version,
             intent.created_us,
         )
-        with self._opened("book an intent in") as db:
+        with self._opened("submit an intent to") as db:
             try:
                 db.execute(
                     f"INSERT INTO intent ({INTENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
@@ -99,19 +99,19 @@ class IntentBook:
                 )
             except sqlite3.IntegrityError as error:
                 raise IntentError(
-                    f"intent `{intent.id}` is booked under another key: give each act its own id"
+                    f"intent `{intent.id}` is stored under another key: give each intent its own id"
                 ) from error
             stored = db.execute(f"SELECT {INTENT} FROM intent WHERE key = ?", (intent.key,)).fetchone()
         return _intent(stored)
 
     def pending(self, plant: str) -> list[Intent]:
-        """What waits for this plant's loop, oldest first."""
+        """The pending intents of a plant, oldest first."""
         sql = f"SELECT {INTENT} FROM intent WHERE plant = ? AND outcome = 'pending' ORDER BY n"
         with self._opened("read") as db:
             return [_intent(row) for row in db.execute(sql, (plant,))]
 
     def resolve(self, intent_id: str, outcome: Resolution, detail: str, version: int | None) -> None:
-        """Say what became of an act; `version` is that of the rollout state after it. The first word stands."""
+        """Store the outcome of an intent, with the rollout's version after it. The first outcome stands."""
         if outcome not in get_args(Resolution):
             raise IntentError(f"`outcome` is `{outcome}`, want one of {', '.join(get_args(Resolution))}")
         with self._opened("resolve an intent in") as db:
@@ -123,17 +123,19 @@ class IntentBook:
                 return
             found = db.execute("SELECT outcome FROM intent WHERE id = ?", (intent_id,)).fetchone()
         if found is None:
-            raise IntentError(f"no intent `{intent_id}` is booked: resolve what `pending` returned")
+            raise IntentError(f"no intent `{intent_id}` is stored: resolve what `pending` returned")
         if found[0] != outcome:
-            raise IntentError(f"intent `{intent_id}` is `{found[0]}` already, not `{outcome}`: an outcome is said once")
+            raise IntentError(
+                f"intent `{intent_id}` is `{found[0]}` already, not `{outcome}`: an outcome is stored once"
+            )
 
     def get(self, intent_id: str) -> IntentState | None:
-        """An act and what became of it."""
+        """An intent and its outcome."""
         states = self._states("WHERE id = ?", intent_id)
         return states[0] if states else None
 
     def recent(self, limit: int) -> list[IntentState]:
-        """The last acts, newest first."""
+        """The last intents, newest first."""
         return self._states("ORDER BY n DESC LIMIT ?", limit)
 
     def close(self) -> None:
@@ -153,7 +155,7 @@ class IntentBook:
         with self._lock:
             try:
                 if self._db is not None and not self._is_the_file():
-                    self._db.close()  # the file was removed: others would book in a new one, unseen
+                    self._db.close()  # the file was removed: other processes would write to a new one, unseen
                     self._db = None
                 if self._db is None:
                     self._db = _open(self.path)

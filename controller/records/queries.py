@@ -66,7 +66,7 @@ class StoredDecision:
 
 
 @dataclass(frozen=True, slots=True)
-class Transition:
+class StoredTransition:
     """One stage left and another entered, at plant time `at` [us]."""
 
     id: str
@@ -85,7 +85,7 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
-class Trip:
+class StoredTrip:
     """A latched switch to the incumbent, and its reset if there was one."""
 
     id: str

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from controller.ports import Event
+from controller.ports import Event, EventDetail
 from controller.records.codec import RecordError, decode
 from controller.records.decision import Decision, Judged, decision_id
 from controller.records.entry import (
@@ -77,7 +77,7 @@ def event_rows(batch: Batch) -> list[tuple[Event, str]]:
     """The events of a batch, each with its plant: that of its detail, else that of its tick."""
     plants = {spooled.seq: spooled.plant for spooled in batch.decisions}
     return [
-        (event, _text(event.detail.get("plant") or plants.get(seq, "")))
+        (event, _text(event.detail.plant or plants.get(seq, "")))
         for seq, body in batch.events
         for event in decode_events(body)
     ]
@@ -98,17 +98,17 @@ def audit_row(event: Event, plant: str) -> Row:
 
 def rollout_row(event: Event, plant: str) -> Row:
     """The row of `rollout` of a `stage` event; its detail says `stage`, or that the rollout is `completed` or `aborted`."""
-    detail, version = event.detail, event.detail.get("version")
-    ended = next((end for end in ("aborted", "completed") if detail.get(end)), "")
+    detail = event.detail
+    ended = "aborted" if detail.aborted else "completed" if detail.completed else ""
     return {
         "id": _text(event.id),
         "plant": plant,
         "at": event.at,
-        "from_stage": _text(detail.get("from") or ""),
-        "to_stage": _text(detail.get("stage") or ended),
-        "why": _text(detail.get("why") or event.text),
+        "from_stage": _text(detail.from_stage or ""),
+        "to_stage": _text(detail.stage or ended),
+        "why": _text(detail.why or event.text),
         "actor": _text(event.actor),
-        "version": version if isinstance(version, int) else None,
+        "version": detail.version,
         "detail": _json(detail),
     }
 
@@ -117,12 +117,12 @@ def trip_row(event: Event, plant: str) -> Row:
     """The row of `trip` of a `trip` event; its detail names the `trip` and its `cause`, or the `latch` a rule has set."""
     detail = event.detail
     return {
-        "id": _text(detail.get("trip") or event.id),
+        "id": _text(detail.trip or event.id),
         "plant": plant,
         "at": event.at,
-        "cause": _text(detail.get("cause") or event.text),
-        "first_out": _text(detail.get("first_out") or detail.get("latch") or ""),
-        "critical": bool(detail.get("critical", False)),
+        "cause": _text(detail.cause or event.text),
+        "first_out": _text(detail.first_out or detail.latch or ""),
+        "critical": bool(detail.critical),
         "actor": _text(event.actor),
         "reset_at": None,
         "reset_by": None,
@@ -135,11 +135,11 @@ def reset_row(event: Event, plant: str) -> Row:
     return {
         "of_plant": plant,
         "until": event.at,
-        "of_trip": _text(event.detail.get("trip") or ""),
-        "of_latch": _text(event.detail.get("latch") or ""),
+        "of_trip": _text(event.detail.trip or ""),
+        "of_latch": _text(event.detail.latch or ""),
         "reset_at": event.at,
         "reset_by": _text(event.actor),
-        "reset_reason": _text(event.detail.get("reason") or event.text),
+        "reset_reason": _text(event.detail.reason or event.text),
     }
 
 
@@ -197,8 +197,8 @@ def _channels(said: Mapping[str, Any]) -> Iterator[Row]:
         yield {"setpoint": setpoint, "difference": known, "flipped": setpoint in flips}
 
 
-def _json(detail: Mapping[str, Any]) -> str:
-    return _text(msgspec.json.encode(dict(detail)).decode())
+def _json(detail: EventDetail) -> str:
+    return _text(msgspec.json.encode(detail).decode())
 
 
 def _text(value: Any) -> str:

@@ -4,12 +4,9 @@ Exactly once: a batch is one transaction, ingesting it again changes nothing, an
 store is away entries wait in the spool; `SpoolReader.shipping` says so to everybody.
 """
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from controller.records.errors import RecordsError, StoreError
 from controller.records.spool_file import fold
@@ -21,7 +18,6 @@ POLL_S = 0.2
 PING_S = 5.0
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
-LAST_WORDS_S = 5.0
 
 
 class Shipper:
@@ -78,30 +74,6 @@ class Shipper:
                 self._spool.mark_away(str(error))
             except RecordsError:
                 return  # without a spool there is nobody to tell
-
-
-def run_shipper(spool: Path, url: str, parent_fd: int | None = None) -> None:
-    """The shipper process: returns on SIGTERM or SIGINT, or when the other end of the pipe `parent_fd` closes."""
-    stopping = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.set())
-    if parent_fd is not None:
-        threading.Thread(target=_end_with_parent, args=(parent_fd, stopping), daemon=True).start()
-    reader, store = SpoolReader(spool), Store(url)
-    try:
-        Shipper(reader, store).run(stopping)
-    finally:
-        store.close()
-        reader.close()
-
-
-def _end_with_parent(parent_fd: int, stopping: threading.Event) -> None:
-    """Wait for the pipe's end; then let a batch finish, but not for ever: a dead database must not keep an orphan alive."""
-    while os.read(parent_fd, 1024):
-        pass
-    stopping.set()
-    time.sleep(LAST_WORDS_S)
-    os._exit(0)
 
 
 def _waits() -> Iterator[float]:

@@ -6,7 +6,7 @@ Only a failing spool is an audit failure. The loop then takes the plant from the
 from collections import deque
 from dataclasses import replace
 
-from controller.ports import Event
+from controller.ports import Event, EventDetail
 from controller.records.errors import SpoolConflict, SpoolError
 from controller.records.tick_entry import Spool, TickEntry
 
@@ -65,6 +65,7 @@ def _without_decision(entry: TickEntry, error: SpoolConflict) -> TickEntry:
     made = entry.decision
     assert made is not None, "only a decision can be in conflict"
     text = f"{error}; what was done instead is the command of `{made.command.rung}`"
-    detail = {"decision": made.id, "rung": made.command.rung.value, "setpoints": dict(made.command.setpoints)}
+    command = made.command
+    detail = EventDetail(decision=made.id, rung=command.rung.value, setpoints=dict(command.setpoints))
     told = Event(f"{made.id}.conflict", made.observation.taken_at, "alarm", "system", text, detail)
     return replace(entry, decision=None, events=(*entry.events, told))

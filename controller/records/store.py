@@ -19,8 +19,8 @@ from controller.records.queries import (
     Act,
     DecisionFilter,
     StoredDecision,
-    Transition,
-    Trip,
+    StoredTransition,
+    StoredTrip,
     decision_of,
     matching,
 )
@@ -101,21 +101,22 @@ class Store:
         query = select(RECEIPT.c.body).where(RECEIPT.c.decision == decision_id).order_by(RECEIPT.c.at)
         return [decode_receipt(bytes(row["body"])) for row in self._rows(query)]
 
-    def transitions(self, plant: str | None = None, limit: int = 100) -> list[Transition]:
+    def transitions(self, plant: str | None = None, limit: int = 100) -> list[StoredTransition]:
         """The stages entered and left, newest first."""
         query = select(ROLLOUT).order_by(ROLLOUT.c.at.desc(), ROLLOUT.c.id.desc()).limit(limit)
         return [
-            Transition.of(row) for row in self._rows(query if plant is None else query.where(ROLLOUT.c.plant == plant))
+            StoredTransition.of(row)
+            for row in self._rows(query if plant is None else query.where(ROLLOUT.c.plant == plant))
         ]
 
-    def trips(self, plant: str | None = None, *, active: bool | None = None, limit: int = 100) -> list[Trip]:
+    def trips(self, plant: str | None = None, *, active: bool | None = None, limit: int = 100) -> list[StoredTrip]:
         """The trips, newest first; `active` asks for those not reset, or for those that were."""
         query = select(TRIP).order_by(TRIP.c.at.desc(), TRIP.c.id.desc()).limit(limit)
         if plant is not None:
             query = query.where(TRIP.c.plant == plant)
         if active is not None:
             query = query.where(TRIP.c.reset_at.is_(None) if active else TRIP.c.reset_at.is_not(None))
-        return [Trip.of(row) for row in self._rows(query)]
+        return [StoredTrip.of(row) for row in self._rows(query)]
 
     def events(
         self, plant: str | None = None, kinds: Sequence[str] = (), limit: int = 100, before_us: int | None = None

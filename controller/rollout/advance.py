@@ -6,9 +6,9 @@ from dataclasses import replace
 from controller.rollout.blocks import block_of, is_last_tick_of_block
 from controller.rollout.breakers import open_breakers
 from controller.rollout.effects import ApprovalWanted, AuditNote, Completed
-from controller.rollout.gates import Gate, Outcome, judge_once
+from controller.rollout.gates import Gate, GateOutcome, judge_once
 from controller.rollout.spec import RolloutSpec
-from controller.rollout.state import LATCHED, RolloutState, Status
+from controller.rollout.state import LATCHED, RolloutState, RolloutStatus
 from controller.rollout.transitions import Change, end, enter, hold, open_latch
 from shadow.evidence import Evidence
 
@@ -25,7 +25,7 @@ def advance(
     """
     if not evidence.news and not is_last_tick_of_block(spec, now_us):
         return state, ()
-    if state.status is Status.ABORTED or state.status in LATCHED:
+    if state.status is RolloutStatus.ABORTED or state.status in LATCHED:
         return state, ()
     if causes := open_breakers(spec, evidence):
         return open_latch(spec, state, now_us, causes)
@@ -37,17 +37,17 @@ def _follow(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: 
     """What a gate's outcome means in a state. Everything not named here changes nothing."""
     due = _may_leave(spec, state, now_us)
     match state.status, gate.outcome:
-        case _, Outcome.FAILED:
+        case _, GateOutcome.FAILED:
             return end(state, now_us, f"gate of stage `{gate.stage}` failed: {gate.why}")
-        case Status.PAUSED, _:
+        case RolloutStatus.PAUSED, _:
             return state, ()
         case _, _ if state.promotion is not None and state.promotion.skips_gate:
             return _promote(spec, state, evidence, now_us) if due else (state, ())
-        case Status.RUNNING, Outcome.INCONCLUSIVE if not state.held:
+        case RolloutStatus.RUNNING, GateOutcome.INCONCLUSIVE if not state.held:
             return hold(spec, state, now_us, gate.why)
-        case ((Status.RUNNING | Status.WAITING_APPROVAL), Outcome.PASSED) if not state.held:
+        case ((RolloutStatus.RUNNING | RolloutStatus.WAITING_APPROVAL), GateOutcome.PASSED) if not state.held:
             return _passed(spec, state, evidence, now_us, gate, due)
-        case Status.WAITING_APPROVAL, _:
+        case RolloutStatus.WAITING_APPROVAL, _:
             return _no_longer_passed(state, now_us, gate)
         case _:
             return state, ()
@@ -68,16 +68,16 @@ def _may_leave(spec: RolloutSpec, state: RolloutState, now_us: int) -> bool:
 
 def _passed(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: int, gate: Gate, due: bool) -> Change:
     if state.stage + 1 >= len(spec.stages):
-        completed = replace(state, status=Status.COMPLETED, version=state.version + 1)
+        completed = replace(state, status=RolloutStatus.COMPLETED, version=state.version + 1)
         return completed, (Completed(now_us, gate.why),)
     following = spec.stages[state.stage + 1]
     if state.promotion is not None:
         return _promote(spec, state, evidence, now_us) if due else (state, ())
     if following.approvals == 0:
         return enter(spec, state, evidence, now_us, state.stage + 1, gate.why) if due else (state, ())
-    if state.status is Status.WAITING_APPROVAL:
+    if state.status is RolloutStatus.WAITING_APPROVAL:
         return state, ()
-    waiting = replace(state, status=Status.WAITING_APPROVAL, version=state.version + 1)
+    waiting = replace(state, status=RolloutStatus.WAITING_APPROVAL, version=state.version + 1)
     return waiting, (ApprovalWanted(now_us, gate.stage, following.name, following.approvals, gate.why),)
 
 
@@ -89,5 +89,5 @@ def _promote(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us:
 
 def _no_longer_passed(state: RolloutState, now_us: int, gate: Gate) -> Change:
     """What was to be approved no longer holds: approvals lapse with it."""
-    running = replace(state, status=Status.RUNNING, approvals=(), promotion=None, version=state.version + 1)
+    running = replace(state, status=RolloutStatus.RUNNING, approvals=(), promotion=None, version=state.version + 1)
     return running, (AuditNote(now_us, "approval no longer asked for", gate.why),)

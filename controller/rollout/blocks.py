@@ -10,7 +10,7 @@ from controller.rollout.state import DRIVING, RolloutState
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class BlockAssignment:
     """Who has the block that a moment lies in, and why. `share` is the chance with which it was the candidate's."""
 
     who: str
@@ -33,7 +33,7 @@ def is_last_tick_of_block(spec: RolloutSpec, at_us: int) -> bool:
     return block_of(spec, at_us + spec.period_s * 1_000_000) > block_of(spec, at_us)
 
 
-def assign(spec: RolloutSpec, state: RolloutState, at_us: int, key: bytes) -> Assignment:
+def assign(spec: RolloutSpec, state: RolloutState, at_us: int, key: bytes) -> BlockAssignment:
     """Who has the tick at `at_us`: the same answer every time, and without `key` nobody can foretell it.
 
     A stage begins at `state.first_block`; before it, in shadow, and whenever the state gives no authority, the block is
@@ -44,11 +44,11 @@ def assign(spec: RolloutSpec, state: RolloutState, at_us: int, key: bytes) -> As
     size, chosen = spec.group_of(state.stage)
     why = _withheld(state, block, size)
     if why:
-        return Assignment("incumbent", name, block, state.entry, -1, -1, 0.0, why)
+        return BlockAssignment("incumbent", name, block, state.entry, -1, -1, 0.0, why)
     group, position = divmod(block - state.first_block, size)
     drawn = candidate_positions(key, state.rollout_id, name, state.entry, group, size, chosen)
     who = "candidate" if position in drawn else "incumbent"
-    return Assignment(who, name, block, state.entry, group, position, chosen / size, "drawn in its group")
+    return BlockAssignment(who, name, block, state.entry, group, position, chosen / size, "drawn in its group")
 
 
 def _withheld(state: RolloutState, block: int, size: int) -> str:

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
+COST = "cost"
+"""The `metric` that is not a guard."""
 
 
 class Strict(BaseModel):
@@ -58,11 +60,11 @@ class PairedBlocks(Strict):
 class NonInferior(Strict):
     """The lower end of the benefit is above `-delta`; FAILED when the upper end is below it.
 
-    `metric` is `energy` (`delta` a fraction of expected energy) or `quality` (hot degree-minutes per block).
+    `metric` is `cost` (`delta` a fraction of expected cost) or the name of a guard (its own unit, per block).
     """
 
     kind: Literal["non_inferior"]
-    metric: Literal["energy", "quality"]
+    metric: Annotated[str, Field(min_length=1)]
     delta: Annotated[float, Field(gt=0.0)]
 
 

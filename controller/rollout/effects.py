@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from controller.rollout.state import Trip
+from controller.rollout.state import RolloutTrip
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Tripped:
     """The latch opened: the incumbent has the plant. Write this durably before anything else."""
 
     at_us: int
-    trip: Trip
+    trip: RolloutTrip
     locked_out: bool
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from controller.rollout.checks import (
+    COST,
     CheckSpec,
     CleanBlocks,
     DurationCheck,
@@ -72,9 +73,8 @@ def _need(check: CheckSpec, spec: RolloutSpec, index: int, driven_blocks: int, g
         case PairedBlocks():
             return _Need(f"{check.groups} paired blocks", groups=check.groups)
         case NonInferior():
-            scale = (
-                spec.outcome.energy_clip_frac if check.metric == "energy" else spec.outcome.quality_clip_degree_minutes
-            )
+            outcome = spec.outcome
+            scale = outcome.cost_clip_frac if check.metric == COST else outcome.guard_clips[check.metric]
             wanted = _fewest_groups(spec.outcome.alpha, check.delta / scale)
             return _Need(f"{wanted} groups at best for {check.metric}", groups=max(0, wanted - groups))
         case Saving():

@@ -2,6 +2,7 @@
 
 import hashlib
 import tomllib
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
@@ -9,17 +10,25 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from controller.rollout.checks import NEEDS_SCORED_GROUPS, REPORTED_ONLY, CheckSpec, Count, Probability, Strict
+from controller.rollout.checks import (
+    COST,
+    NEEDS_SCORED_GROUPS,
+    REPORTED_ONLY,
+    CheckSpec,
+    Count,
+    NonInferior,
+    Probability,
+    Strict,
+)
 from controller.rollout.errors import RolloutSpecError
+from controller.rollout.schema_1 import REFUSAL, is_schema_1
 from shadow.evidence import DetectorSettings, EvidenceSettings
 
 INSTANT_CAUSES = (
     "hard_veto",
     "breach",
     "envelope_trip",
-    "integrity_mismatch",
     "audit_failure",
-    "policy_dead",
     "memory_over_limit",
     "candidate_failed",
     "candidate_nan",
@@ -32,12 +41,12 @@ MAX_GROUP_BLOCKS = 100
 Seconds = Annotated[int, Field(ge=0)]
 
 
-class OutcomeSpec(Strict):
-    """What a benefit is measured in, fixed before anything is seen."""
+class BenefitSpec(Strict):
+    """What a benefit is measured in, fixed before anything is seen. `guard_clips` is by guard, in its unit per block."""
 
     alpha: Probability
-    energy_clip_frac: Annotated[float, Field(gt=0.0, le=1.0)]
-    quality_clip_degree_minutes: Annotated[float, Field(gt=0.0)]
+    cost_clip_frac: Annotated[float, Field(gt=0.0, le=1.0)]
+    guard_clips: dict[str, Annotated[float, Field(gt=0.0)]] = Field(default_factory=dict)
     min_scored_share: Annotated[float, Field(gt=0.0, le=1.0)]
     model_blocks: Count
     forgetting: Annotated[float, Field(gt=0.5, le=1.0)]
@@ -106,20 +115,20 @@ class ResetSpec(Strict):
 class RolloutSpec(Strict):
     """A whole rollout. Its digest names it; an approval holds for one digest only."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     period_s: Count
     block_ticks: Count
     washout_ticks: Annotated[int, Field(ge=0)]
     keep_incumbent_frac: Annotated[float, Field(gt=0.0, lt=0.5)]
     skip_approvals: Count
-    outcome: OutcomeSpec
+    outcome: BenefitSpec
     reset: ResetSpec
     stages: Annotated[tuple[StageSpec, ...], Field(min_length=2, strict=False)]
     breakers: Annotated[tuple[BreakerSpec, ...], Field(strict=False)]
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
-        faults = [*_stage_faults(self), *_breaker_faults(self)]
+        faults = [*_stage_faults(self), *_metric_faults(self), *_breaker_faults(self)]
         if self.washout_ticks >= self.block_ticks:
             faults.append(f"`washout_ticks` ({self.washout_ticks}) must be below `block_ticks` ({self.block_ticks})")
         if faults:
@@ -152,8 +161,8 @@ class RolloutSpec(Strict):
             self.block_ticks,
             self.washout_ticks,
             outcome.alpha,
-            outcome.energy_clip_frac,
-            outcome.quality_clip_degree_minutes,
+            outcome.cost_clip_frac,
+            outcome.guard_clips,
             outcome.min_scored_share,
             outcome.model_blocks,
             outcome.forgetting,
@@ -180,10 +189,22 @@ def load_spec(text: str) -> RolloutSpec:
         plain = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RolloutSpecError(f"rollout specification is not TOML: {error}") from None
+    if is_schema_1(plain):
+        raise RolloutSpecError(f"rollout specification: {REFUSAL}")
     try:
         return RolloutSpec.model_validate(plain)
     except ValidationError as error:
         raise RolloutSpecError(_in_words(error)) from None
+
+
+def check_guards(spec: RolloutSpec, guards: Iterable[str]) -> None:
+    """Refuse a specification that clips other guards than the plant measures. Raises RolloutSpecError."""
+    clipped, measured = set(spec.outcome.guard_clips), set(guards)
+    if unknown := sorted(clipped - measured):
+        known = ", ".join(f"`{name}`" for name in sorted(measured)) or "none"
+        raise RolloutSpecError(f"`outcome.guard_clips.{unknown[0]}` is not a guard of this plant; its guards: {known}")
+    if missing := sorted(measured - clipped):
+        raise RolloutSpecError(f"guard `{missing[0]}` has no clip: add `outcome.guard_clips.{missing[0]}`")
 
 
 def check_against(spec: RolloutSpec, site_is_simulated: bool) -> None:
@@ -232,6 +253,14 @@ def _stage_faults(spec: RolloutSpec) -> list[str]:
                 f"{spec.outcome.min_scored_share} on: its gate could never pass"
             )
     return faults
+
+
+def _metric_faults(spec: RolloutSpec) -> list[str]:
+    metrics = {c.metric for s in spec.stages for c in s.checks if isinstance(c, NonInferior)}
+    return [
+        f"metric `{metric}` is neither `{COST}` nor in `outcome.guard_clips`: give its clip there, or fix the name"
+        for metric in sorted(metrics - {COST, *spec.outcome.guard_clips})
+    ]
 
 
 def _breaker_faults(spec: RolloutSpec) -> list[str]:

@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
+from controller.rollout import schema_1
 from controller.rollout.spec import RolloutSpec
 
-SCHEMA = 1
+SCHEMA = 2
 
 
-class Status(StrEnum):
+class RolloutStatus(StrEnum):
     """RUNNING, WAITING_APPROVAL and COMPLETED give the candidate its share; every other one gives it nothing."""
 
     RUNNING = "running"
@@ -25,8 +26,8 @@ class Status(StrEnum):
     ABORTED = "aborted"
 
 
-DRIVING = frozenset({Status.RUNNING, Status.WAITING_APPROVAL, Status.COMPLETED})
-LATCHED = frozenset({Status.TRIPPED, Status.LOCKED_OUT})
+DRIVING = frozenset({RolloutStatus.RUNNING, RolloutStatus.WAITING_APPROVAL, RolloutStatus.COMPLETED})
+LATCHED = frozenset({RolloutStatus.TRIPPED, RolloutStatus.LOCKED_OUT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
-class Trip:
+class RolloutTrip:
     """A latched trip: the cause that came first, others of the same tick, and whether two people must reset it."""
 
     id: str
@@ -87,7 +88,7 @@ class RolloutState:
 
     rollout_id: str
     spec_digest: str
-    status: Status
+    status: RolloutStatus
     stage: int
     entry: int
     """Counts entries into stages; a new entry draws new groups."""
@@ -102,7 +103,7 @@ class RolloutState:
     """Why the gate was found inconclusive; empty while it was not. Only a person ends this."""
     version: int = 0
     history: tuple[Transition, ...] = ()
-    trip: Trip | None = None
+    trip: RolloutTrip | None = None
     trips_at_us: tuple[int, ...] = ()
     reset_by: tuple[Signature, ...] = ()
     approvals: tuple[Signature, ...] = ()
@@ -119,19 +120,26 @@ def to_plain(state: RolloutState) -> dict[str, Any]:
 def from_plain(plain: Any, spec: RolloutSpec, rollout_id: str, now_us: int) -> RolloutState:
     """The state `to_plain` was given. What cannot be read is TRIPPED, critically: nobody knows what was latched.
 
-    A state made under another specification is tripped too: its approvals were given for something else.
+    A state made under another specification is tripped too: its approvals were given for something else. State of schema 1
+    names the specification by the digest it had in its former keys.
     """
     try:
-        if plain["schema"] != SCHEMA:
+        if plain["schema"] not in (1, SCHEMA):
             return unknown(rollout_id, now_us, f"stored state has schema {plain['schema']!r}, want {SCHEMA}")
         state = msgspec.convert({k: v for k, v in plain.items() if k != "schema"}, RolloutState)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         return unknown(rollout_id, now_us, f"stored state cannot be read: {error}")
+    if plain["schema"] == 1 and state.spec_digest == schema_1.digest_of(spec.model_dump()):
+        state = replace(state, spec_digest=spec.digest())
     if state.rollout_id != rollout_id:
         return unknown(rollout_id, now_us, f"stored state belongs to rollout `{state.rollout_id}`")
     if state.spec_digest == spec.digest() and 0 <= state.stage < len(spec.stages):
         return state
-    return state if state.status in LATCHED or state.status is Status.ABORTED else _specification_changed(state, now_us)
+    return (
+        state
+        if state.status in LATCHED or state.status is RolloutStatus.ABORTED
+        else _specification_changed(state, now_us)
+    )
 
 
 def unknown(rollout_id: str, now_us: int, reason: str) -> RolloutState:
@@ -139,25 +147,25 @@ def unknown(rollout_id: str, now_us: int, reason: str) -> RolloutState:
     return RolloutState(
         rollout_id,
         spec_digest="",
-        status=Status.TRIPPED,
+        status=RolloutStatus.TRIPPED,
         stage=0,
         entry=now_us // 1_000_000,
         entered_at_us=now_us,
         first_block=0,
         patience_from_us=now_us,
-        trip=Trip(trip_id(rollout_id, 0, now_us), now_us, "unknown_state", reason, critical=True),
+        trip=RolloutTrip(trip_id(rollout_id, 0, now_us), now_us, "unknown_state", reason, critical=True),
         trips_at_us=(now_us,),
     )
 
 
 def _specification_changed(state: RolloutState, now_us: int) -> RolloutState:
     reason = "the specification is not the one this rollout began with: restore it, or reset to go on under the new one"
-    trip = Trip(
+    trip = RolloutTrip(
         trip_id(state.rollout_id, state.version, now_us), now_us, "specification_changed", reason, critical=True
     )
     return replace(
         state,
-        status=Status.TRIPPED,
+        status=RolloutStatus.TRIPPED,
         stage=0,
         version=state.version + 1,
         trip=trip,

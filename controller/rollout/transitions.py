@@ -7,7 +7,7 @@ from controller.rollout.breakers import BreakerReading
 from controller.rollout.effects import Aborted, Effect, Held, StageEntered, Tripped
 from controller.rollout.gates import marks_of
 from controller.rollout.spec import RolloutSpec
-from controller.rollout.state import RolloutState, Status, Transition, Trip, trip_id
+from controller.rollout.state import RolloutState, RolloutStatus, RolloutTrip, Transition, trip_id
 from shadow.evidence import Evidence
 
 Change = tuple[RolloutState, tuple[Effect, ...]]
@@ -18,7 +18,7 @@ def start(spec: RolloutSpec, rollout_id: str, evidence: Evidence, now_us: int) -
     state = RolloutState(
         rollout_id,
         spec.digest(),
-        Status.RUNNING,
+        RolloutStatus.RUNNING,
         stage=0,
         entry=0,
         entered_at_us=now_us,
@@ -42,7 +42,7 @@ def enter(
     move = Transition(now_us, spec.stages[state.stage].name, spec.stages[stage].name, why, by)
     entered = replace(
         state,
-        status=Status.RUNNING,
+        status=RolloutStatus.RUNNING,
         stage=stage,
         entry=state.entry + 1,
         entered_at_us=now_us,
@@ -64,14 +64,16 @@ def open_latch(spec: RolloutSpec, state: RolloutState, now_us: int, causes: tupl
     first, others = causes[0], causes[1:]
     critical = any(reading.critical for reading in causes)
     identity = trip_id(state.rollout_id, state.version, now_us)
-    trip = Trip(identity, now_us, first.cause, first.reason, critical, tuple(reading.cause for reading in others))
+    trip = RolloutTrip(
+        identity, now_us, first.cause, first.reason, critical, tuple(reading.cause for reading in others)
+    )
     trips = (*state.trips_at_us, now_us)
     recent = sum(at > now_us - spec.reset.lock_out_window_s * 1_000_000 for at in trips)
     locked = recent >= spec.reset.lock_out_trips
     stage, lowest = spec.stages[state.stage].name, spec.stages[0].name
     tripped = replace(
         state,
-        status=Status.LOCKED_OUT if locked else Status.TRIPPED,
+        status=RolloutStatus.LOCKED_OUT if locked else RolloutStatus.TRIPPED,
         stage=0,
         version=state.version + 1,
         history=(*state.history, Transition(now_us, stage, lowest, f"tripped by `{first.cause}`: {first.reason}")),
@@ -88,12 +90,14 @@ def open_latch(spec: RolloutSpec, state: RolloutState, now_us: int, causes: tupl
 def end(state: RolloutState, now_us: int, why: str, by: str = "") -> Change:
     """Abort: terminal."""
     ended = replace(
-        state, status=Status.ABORTED, version=state.version + 1, aborted_why=why, approvals=(), promotion=None
+        state, status=RolloutStatus.ABORTED, version=state.version + 1, aborted_why=why, approvals=(), promotion=None
     )
     return ended, (Aborted(now_us, why, by),)
 
 
 def hold(spec: RolloutSpec, state: RolloutState, now_us: int, why: str) -> Change:
     """The gate is inconclusive: stay at this stage until a person decides."""
-    held = replace(state, status=Status.RUNNING, held=why, approvals=(), promotion=None, version=state.version + 1)
+    held = replace(
+        state, status=RolloutStatus.RUNNING, held=why, approvals=(), promotion=None, version=state.version + 1
+    )
     return held, (Held(now_us, spec.stages[state.stage].name, why),)

@@ -109,15 +109,23 @@ class PlantContract:
             again = plant.outcome()
         assert [one.to_us for one in told[:-1]] == [one.from_us for one in told[1:]]
         assert [one.to_us - one.from_us for one in told[1:]] == [self.period_us] * 3
-        assert (again.to_us - again.from_us, again.energy_kwh, again.breach_s) == (0, 0.0, 0.0)
+        assert (again.to_us - again.from_us, again.cost, again.breach_s) == (0, 0.0, 0.0)
+        assert set(again.guards.values()) <= {0.0}
 
-    def test_the_circumstances_are_always_the_same_ones(self, tmp_path: Path) -> None:
+    def test_outcomes_match_the_declaration(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as plant:
-            names = []
+            declared, told = plant.outcome_spec, []
             for _ in range(3):
                 self.pass_time(plant, self.period_us)
-                names.append(list(plant.outcome().covariates))
-        assert names[0] == names[1] == names[2]
+                told.append(plant.outcome())
+            assert plant.outcome_spec == declared
+        guards, covariates = [q.name for q in declared.guards], [q.name for q in declared.covariates]
+        assert [(list(one.guards), list(one.covariates)) for one in told] == [(guards, covariates)] * 3
+
+    def test_every_declared_quantity_has_a_label(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path) as plant:
+            spec = plant.outcome_spec
+        assert all(quantity.label for quantity in (spec.cost, *spec.guards, *spec.covariates))
 
 
 class SimulatedPlantContract(PlantContract):
@@ -152,7 +160,7 @@ class SimulatedPlantContract(PlantContract):
         cost = []
         for tell in (True, False):
             with self.opened(_made(tmp_path / str(tell))) as plant:
-                cost.append([self._period(plant, tell=tell)[1].energy_kwh for _ in range(4)])
+                cost.append([self._period(plant, tell=tell)[1].cost for _ in range(4)])
         assert cost[0] != cost[1]
 
     def test_a_plant_left_at_any_period_goes_on_as_if_it_had_not_been(self, tmp_path: Path) -> None:

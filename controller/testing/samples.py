@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from controller.ports import Event
+from controller.ports import Event, EventDetail
 from controller.records.decision import Assignment, Decision, Digests, Judged
 from controller.records.tick_entry import TickEntry
 from safety.values import (
@@ -123,5 +123,5 @@ def sample_comparison(decision: Decision) -> Mapping[str, Any]:
 
 
 def sample_event(event_id: str, kind: str = "note", *, at: int = START_US, **detail: Any) -> Event:
-    """An event of a kind, with what its detail says."""
-    return Event(event_id, at, kind, "system", f"a {kind}, made up", detail)
+    """An event of a kind, with the fields of its detail."""
+    return Event(event_id, at, kind, "system", f"a {kind}, made up", EventDetail(**detail))

@@ -128,7 +128,7 @@ class StoreContract:
 
     def test_stages_and_trips_come_from_their_events(self, database: Database, tmp_path: Path) -> None:
         events = (
-            sample_event("s1", "stage", at=10, plant="hall", **{"from": "shadow", "stage": "1 %", "version": 4}),
+            sample_event("s1", "stage", at=10, plant="hall", from_stage="shadow", stage="1 %", version=4),
             sample_event("t1", "trip", at=20, plant="hall", trip="trip-7", cause="escape", critical=True),
             sample_event("t2", "trip", at=30, plant="hall", cause="late"),
         )

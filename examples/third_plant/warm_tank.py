@@ -3,7 +3,7 @@
     C dT/dt = P - D - U (T - T_room)
 
 All that a package needs to bring a plant is here: the plant behind `ports.Plant`, its incumbent behind
-`ports.Incumbent`, and `kit`, which the entry point `understudy.plants` names.
+`ports.Incumbent`, its settings, and `KIND`, which the entry point `understudy.plants` names.
 """
 
 import json
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from controller.errors import SettingsError, StateError
-from controller.plants.registry import PlantKit, Setting
-from controller.ports import Outcome
+from controller.plants.registry import PlantKind, PlantKit, Setting
+from controller.ports import Outcome, OutcomeSpec, Quantity
+from controller.settings import Number, StrictModel
 from safety.command_lease import Standing, in_force, taken
 from safety.values import Command, Observation, Proposal, Receipt, Rung, Setpoints, Signal, Source, Status
 
@@ -29,35 +30,40 @@ DRAW_STEP_US = 300_000_000
 
 @dataclass(frozen=True, slots=True)
 class Tank:
-    """The state: time, temperature, what was used so far, and what `outcome` has told of it."""
+    """The state: time, temperature, what was used so far, and what `outcome` has reported of it."""
 
     now_us: int
     tank_c: float
     energy_kwh: float = 0.0
     breach_s: float = 0.0
     draw_kwh: float = 0.0
-    told: tuple[int, float, float, float] = (0, 0.0, 0.0, 0.0)
+    reported: tuple[int, float, float, float] = (0, 0.0, 0.0, 0.0)
+
+
+class TankSettings(StrictModel):
+    """The table `[plant.warm_tank]`: below `low_c` [C] is a breach; the tank's own thermostat heats with `local_kw` [kW]."""
+
+    low_c: Number
+    local_kw: Number
 
 
 class WarmTank:
     """Implements `ports.Plant`. Without a command in force its own thermostat heats with `local_kw`."""
 
     simulated = True
+    outcome_spec = OutcomeSpec(
+        cost=Quantity("energy", "kWh", "Energy of the heater"),
+        covariates=(Quantity("draw_kwh", "kWh", "Hot water drawn"),),
+    )
 
-    def __init__(self, setting: Setting) -> None:
-        options = dict(setting.site.settings.plant.options)
-        try:
-            self.low_c, self.local_kw = float(options.pop("low_c")), float(options.pop("local_kw"))
-        except (KeyError, TypeError, ValueError) as error:
-            raise SettingsError(
-                f"[plant.options] of a tank needs the numbers `low_c` and `local_kw` ({error})"
-            ) from error
-        if options or setting.envelope.names != {"heater_kw"}:
-            raise SettingsError("a tank has the options `low_c` and `local_kw`, and the one setpoint `heater_kw`")
+    def __init__(self, setting: Setting, settings: TankSettings) -> None:
+        self.low_c, self.local_kw = settings.low_c, settings.local_kw
+        if setting.envelope.names != {"heater_kw"}:
+            raise SettingsError("envelope.toml and the plant disagree: a tank has the one setpoint `heater_kw`")
         self.name, self.seed = setting.site.settings.plant.name, setting.seed
         self.period_us, self.file = setting.envelope.period_us, setting.state / "tank.json"
         start_us = setting.site.start_us
-        self.tank, self._standing = Tank(start_us, 52.0, told=(start_us, 0.0, 0.0, 0.0)), Standing()
+        self.tank, self._standing = Tank(start_us, 52.0, reported=(start_us, 0.0, 0.0, 0.0)), Standing()
         if self.file.exists():
             self._load(json.loads(self.file.read_text()))
 
@@ -94,18 +100,18 @@ class WarmTank:
 
     def outcome(self) -> Outcome:
         """Energy and cold water since this was last asked; the draw is the people's doing, not the heater's."""
-        tank, (since_us, energy, breach, draw) = self.tank, self.tank.told
-        self.tank = replace(tank, told=(tank.now_us, tank.energy_kwh, tank.breach_s, tank.draw_kwh))
+        tank, (since_us, energy, breach, draw) = self.tank, self.tank.reported
+        self.tank = replace(tank, reported=(tank.now_us, tank.energy_kwh, tank.breach_s, tank.draw_kwh))
         circumstances = {"draw_kwh": tank.draw_kwh - draw}
-        return Outcome(since_us, tank.now_us, tank.energy_kwh - energy, tank.breach_s - breach, 0.0, circumstances)
+        return Outcome(since_us, tank.now_us, tank.energy_kwh - energy, {}, circumstances, tank.breach_s - breach)
 
     def lanes(self) -> dict[str, dict[str, float]]:
         """What the tank has cost so far; it has no twins."""
-        return {"energy_kwh": {"applied": self.tank.energy_kwh}, "breach_s": {"applied": self.tank.breach_s}}
+        return {"cost": {"applied": self.tank.energy_kwh}, "breach_s": {"applied": self.tank.breach_s}}
 
     def _heater_kw(self) -> float:
-        told = in_force(self._standing, self.tank.now_us)
-        return self.local_kw if told is None else told["heater_kw"]
+        setpoints = in_force(self._standing, self.tank.now_us)
+        return self.local_kw if setpoints is None else setpoints["heater_kw"]
 
     def _draw_kw(self, at_us: int) -> float:
         """Hot water drawn [kW]: by the hour of the day, and by a chance that belongs to seed and time alone."""
@@ -150,7 +156,7 @@ class WarmTank:
             raise StateError(
                 f"the saved tank is of seed {body['seed']}, this run of {self.seed}: name another state directory"
             )
-        self.tank = Tank(**{**body["tank"], "told": tuple(body["tank"]["told"])})
+        self.tank = Tank(**{**body["tank"], "reported": tuple(body["tank"]["reported"])})
         setpoints, rung, valid_for_us, epoch = body.get("command", [{}, Rung.RELINQUISH.value, 0, 0])
         self._standing = Standing(Command(setpoints, Rung(rung), valid_for_us, epoch), body["since_us"], body["epoch"])
 
@@ -171,12 +177,12 @@ class Thermostat:
         return {"asked_kw": applied["heater_kw"]}
 
 
-def kit(setting: Setting) -> PlantKit:
-    """What the entry point names: the plant with its incumbent, and what is measured of it."""
-    if setting.site.settings.incumbent.kind != "thermostat":
-        raise SettingsError("a tank is run by incumbent `thermostat`")
-    tank = WarmTank(setting)
+def build(setting: Setting, settings: TankSettings) -> PlantKit:
+    """The plant with its incumbent, and what is measured of it."""
+    tank = WarmTank(setting, settings)
     return PlantKit(tank, Thermostat(), tank.lanes)
 
 
-__all__ = ["Tank", "Thermostat", "WarmTank", "kit"]
+KIND = PlantKind(TankSettings, ("thermostat",), build)
+
+__all__ = ["KIND", "Tank", "TankSettings", "Thermostat", "WarmTank", "build"]

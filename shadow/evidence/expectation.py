@@ -1,4 +1,4 @@
-"""What the incumbent would have used under the same weather and load."""
+"""What the incumbent would have cost under the same circumstances."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ RIDGE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """Energy per tick of the incumbent, as a quadratic of the covariates: discounted least squares on past blocks.
+    """Cost per tick of the incumbent, as a quadratic of the covariates: discounted least squares on past blocks.
 
     Kept in information form, so that a block is one addition and a fit one solve: `gram` has shape [k, k] row by row,
     `cross` [k], for the k features `1, x, x^2, x_i x_j`. `weight` is the discounted, `blocks` the plain count.
@@ -23,15 +23,15 @@ class Expectation:
     gram: tuple[float, ...] = ()
     cross: tuple[float, ...] = ()
 
-    def update(self, covariates: Sequence[float], energy_kwh: float, forgetting: float) -> Self:
-        """One more incumbent block: mean covariates and mean energy per tick [kWh]."""
+    def update(self, covariates: Sequence[float], cost: float, forgetting: float) -> Self:
+        """One more incumbent block: mean covariates and mean cost per tick [unit of the cost]."""
         row = _features(covariates)
         if self.cross and len(self.cross) != row.size:
             raise ValueError(
                 f"{len(covariates)} `covariates` given, earlier blocks had another number: start new evidence"
             )
         gram = np.asarray(self.gram or np.zeros(row.size**2)) * forgetting + np.outer(row, row).ravel()
-        cross = np.asarray(self.cross or np.zeros(row.size)) * forgetting + row * energy_kwh
+        cross = np.asarray(self.cross or np.zeros(row.size)) * forgetting + row * cost
         return type(self)(self.blocks + 1, self.weight * forgetting + 1.0, tuple(gram.tolist()), tuple(cross.tolist()))
 
     def fit(self) -> tuple[float, ...]:
@@ -50,14 +50,14 @@ class Expectation:
         slope[0] = mean_y - float(slope @ mean)
         return tuple(slope.tolist())
 
-    def mean_kwh(self) -> float:
-        """Discounted mean energy per tick [kWh]."""
+    def mean(self) -> float:
+        """Discounted mean cost per tick [unit of the cost]."""
         return self.cross[0] / self.weight
 
 
-def expected_kwh(coefficients: Sequence[float], covariates: Sequence[float], floor_kwh: float) -> float:
-    """Energy per tick the incumbent would have used [kWh], at least `floor_kwh` where the fit extrapolates badly."""
-    return max(float(_features(covariates) @ np.asarray(coefficients)), floor_kwh)
+def expected_cost(coefficients: Sequence[float], covariates: Sequence[float], floor: float) -> float:
+    """Cost per tick the incumbent would have had [unit of the cost], at least `floor` where the fit extrapolates badly."""
+    return max(float(_features(covariates) @ np.asarray(coefficients)), floor)
 
 
 def _features(covariates: Sequence[float]) -> NDArray[np.float64]:

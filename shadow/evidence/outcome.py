@@ -2,17 +2,19 @@
 
 Why the differences are valid evidence. The candidate's positions in a group are drawn by a keyed hash, uniformly and
 independently of everything before the group. The expectation each block is held against is fitted on incumbent blocks
-that ended before the group began, and covariates are things no controller changes (weather, IT load), so a block's
+that ended before the group began, and covariates are things no controller changes (weather, demand), so a block's
 expectation does not depend on who was drawn for it. Given the past, the mean of the candidate's relative residuals
 minus that of the incumbent's is therefore unbiased for the difference candidate makes in that group, however wrong
 the expectation is: a poor fit only widens the noise. Groups are scored or not by facts known when they begin (the
 share, a fitted model); a group that a trip or a pause cuts short is scored with what it has, as intended for treatment.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
-from shadow.evidence.expectation import expected_kwh
+from shadow.evidence.expectation import expected_cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +36,31 @@ class OpenBlock:
     driven: int = 0
     """Of these, how many the candidate drove."""
     measured: int = 0
-    """Intervals measured after the washout; the four sums below are over them, or over all where it says so."""
-    energy_kwh: float = 0.0
+    """Intervals measured after the washout; the sums below are over them, or over all where it says so."""
+    cost: float = 0.0
     covariates: tuple[float, ...] = ()
-    hot_degree_minutes: float = 0.0
+    guards: Mapping[str, float] = field(default_factory=dict)
     """Over all intervals: the washout is left out of benefit, never of safety."""
     breach_s: float = 0.0
     """Over all intervals."""
 
 
+def added(sums: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
+    """`sums` with the finite values of `more` added by name; one that could not be measured adds nothing."""
+    return {**sums, **{name: sums.get(name, 0.0) + value for name, value in more.items() if math.isfinite(value)}}
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Finished blocks of one side of a group: how many, summed relative residuals, summed hot degree-minutes."""
+    """Finished blocks of one side of a group: how many, summed relative residuals, summed guards."""
 
     blocks: int = 0
     residual: float = 0.0
-    hot_degree_minutes: float = 0.0
+    guards: Mapping[str, float] = field(default_factory=dict)
 
-    def add(self, residual: float, hot_degree_minutes: float) -> Self:
+    def add(self, residual: float, guards: Mapping[str, float]) -> Self:
         """The arm with one more block."""
-        return type(self)(self.blocks + 1, self.residual + residual, self.hot_degree_minutes + hot_degree_minutes)
+        return type(self)(self.blocks + 1, self.residual + residual, added(self.guards, guards))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class OpenGroup:
     entry: int
     group: int
     coefficients: tuple[float, ...]
-    floor_kwh: float
+    floor: float
     candidate: Arm = Arm()
     incumbent: Arm = Arm()
     candidate_unmeasured: int = 0
@@ -73,14 +80,14 @@ class OpenGroup:
         if block.measured < max(1, least_measured):
             blind = self.candidate_unmeasured + (block.assigned == "candidate")
             return self._with(self.candidate, self.incumbent, blind)
-        energy, hot = self._residual(block), block.hot_degree_minutes
+        residual, guards = self._residual(block), block.guards
         if block.assigned == "candidate":
-            return self._with(self.candidate.add(energy, hot), self.incumbent, self.candidate_unmeasured)
-        return self._with(self.candidate, self.incumbent.add(energy, hot), self.candidate_unmeasured)
+            return self._with(self.candidate.add(residual, guards), self.incumbent, self.candidate_unmeasured)
+        return self._with(self.candidate, self.incumbent.add(residual, guards), self.candidate_unmeasured)
 
-    def differences(self) -> tuple[float, float] | None:
-        """Saving [fraction of expected energy] and relief [hot degree-minutes per block], positive where the candidate
-        is better; None where the candidate's turn had not come.
+    def differences(self) -> tuple[float, dict[str, float]] | None:
+        """Saving [fraction of expected cost] and, by guard, relief [unit of the guard per block], positive where the
+        candidate is better; None where the candidate's turn had not come.
 
         A group cut short before any incumbent block is held against the expectation alone.
         """
@@ -89,14 +96,15 @@ class OpenGroup:
             return None
         n = max(1, i.blocks)
         saving = i.residual / n - c.residual / c.blocks
-        return saving, i.hot_degree_minutes / n - c.hot_degree_minutes / c.blocks
+        relief = {name: i.guards.get(name, 0.0) / n - total / c.blocks for name, total in c.guards.items()}
+        return saving, relief
 
     def _residual(self, block: OpenBlock) -> float:
         n = block.measured
         covariates = [total / n for total in block.covariates]
-        return block.energy_kwh / n / expected_kwh(self.coefficients, covariates, self.floor_kwh) - 1.0
+        return block.cost / n / expected_cost(self.coefficients, covariates, self.floor) - 1.0
 
     def _with(self, candidate: Arm, incumbent: Arm, candidate_unmeasured: int) -> Self:
         return type(self)(
-            self.entry, self.group, self.coefficients, self.floor_kwh, candidate, incumbent, candidate_unmeasured
+            self.entry, self.group, self.coefficients, self.floor, candidate, incumbent, candidate_unmeasured
         )

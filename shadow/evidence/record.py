@@ -1,16 +1,18 @@
 """The evidence itself, and its plain form on disk."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import msgspec
 
 from shadow.evidence.expectation import Expectation
+from shadow.evidence.migrate import from_schema_1
 from shadow.evidence.outcome import OpenBlock, OpenGroup
 from shadow.evidence.tick import EvidenceSettings, TickEvidence
 from shadow.statistics import AllocationTest, BettingSequence, ChangeDetector, MeanSequence
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class EvidenceError(ValueError):
@@ -83,10 +85,10 @@ class Ranges:
 class Benefit:
     """What finished blocks and groups tell; it changes once a block, not once a tick."""
 
-    energy: BettingSequence
-    """Confidence sequence of the saving per group [fraction of expected energy]."""
-    quality: BettingSequence
-    """Confidence sequence of hot degree-minutes spared per block."""
+    cost: BettingSequence
+    """Confidence sequence of the saving per group [fraction of expected cost]."""
+    guards: Mapping[str, BettingSequence]
+    """By guard, the confidence sequence of what the candidate spares of it [unit of the guard per block]."""
     drift: MeanSequence
     """The saving again, valid for its running average if it drifts."""
     blocks: Blocks = Blocks()
@@ -117,9 +119,9 @@ class Evidence:
     def start(cls, bundle: str, plant: str, settings: EvidenceSettings) -> Self:
         """No evidence yet."""
         benefit = Benefit(
-            BettingSequence.of(settings.alpha, settings.energy_clip_frac),
-            BettingSequence.of(settings.alpha, settings.quality_clip_degree_minutes),
-            MeanSequence(settings.alpha, settings.energy_clip_frac),
+            BettingSequence.of(settings.alpha, settings.cost_clip_frac),
+            {name: BettingSequence.of(settings.alpha, clip) for name, clip in settings.guard_clips.items()},
+            MeanSequence(settings.alpha, settings.cost_clip_frac),
         )
         return cls(bundle, plant, settings, benefit, tuple(ChangeDetector.of(d.p0, d.bet) for d in settings.detectors))
 
@@ -145,14 +147,19 @@ def parts(evidence: Evidence) -> dict[str, Any]:
 _NAMES = tuple(field.name for field in fields(Evidence))
 
 
-def from_plain(plain: dict[str, Any]) -> Evidence:
-    """The evidence `to_plain` was given, exactly."""
+def from_plain(plain: Mapping[str, Any], guards: Sequence[str] = ()) -> Evidence:
+    """The evidence `to_plain` was given, exactly. Raises EvidenceError on what is not evidence.
+
+    `guards` names the guards of the plant: evidence of schema 1 counted one guard and did not name it.
+    """
     schema = plain.get("schema")
-    if schema != SCHEMA:
-        raise EvidenceError(f"stored evidence has `schema` {schema!r}, this version reads {SCHEMA}: migrate it first")
+    if schema not in (1, SCHEMA):
+        raise EvidenceError(f"stored evidence has `schema` {schema!r}, this version reads 1 and {SCHEMA}")
     try:
+        if schema == 1:
+            plain = from_schema_1(plain, guards)
         evidence = msgspec.convert({k: v for k, v in plain.items() if k != "schema"}, Evidence)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EvidenceError(f"stored evidence cannot be read: {error}") from None
     if len(evidence.detectors) != len(evidence.settings.detectors):
         raise EvidenceError("stored evidence has a different number of detectors than its own settings declare")

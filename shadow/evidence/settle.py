@@ -35,7 +35,7 @@ def _settle_block(benefit: Benefit, settings: EvidenceSettings, done: OpenBlock)
         group = group.add(done, least)
     if done.assigned == "incumbent" and done.driven == 0 and done.measured >= least:
         n = done.measured
-        model = model.update([x / n for x in done.covariates], done.energy_kwh / n, settings.forgetting)
+        model = model.update([x / n for x in done.covariates], done.cost / n, settings.forgetting)
     if 0.0 < done.share < 1.0:
         allocation = allocation.update(2 * done.driven >= done.ticks, done.share)
     blocks = _count(benefit.blocks, done, settings.block_ticks)
@@ -58,7 +58,7 @@ def _open_group(settings: EvidenceSettings, model: Expectation, tick: TickEviden
     """A group is scored or not by what is known as it begins: its share, and whether there is an expectation."""
     if tick.share < settings.min_scored_share or model.blocks < settings.model_blocks:
         return None
-    return OpenGroup(tick.entry, tick.group, model.fit(), FLOOR_FRAC * model.mean_kwh())
+    return OpenGroup(tick.entry, tick.group, model.fit(), FLOOR_FRAC * model.mean())
 
 
 def _settle_group(
@@ -69,11 +69,12 @@ def _settle_group(
         blind = blocks.groups_unscored + (group.candidate_unmeasured > 0)
         return replace(benefit, group=None, blocks=replace(blocks, groups_unscored=blind)), detectors
     saving, relief = differences
+    guards = {name: sequence.update(relief.get(name, 0.0)) for name, sequence in benefit.guards.items()}
     settled = replace(
         benefit,
         group=None,
-        energy=benefit.energy.update(saving),
-        quality=benefit.quality.update(relief),
+        cost=benefit.cost.update(saving),
+        guards=guards,
         drift=benefit.drift.update(saving),
         blocks=replace(blocks, groups=blocks.groups + 1),
     )
@@ -82,7 +83,7 @@ def _settle_group(
 
 def _detect_inferior(detectors: Detectors, settings: EvidenceSettings, saving: float) -> Detectors:
     """Badness of a group on [0, 1]: 0 is a saving of `clip`, 1 a loss of it."""
-    clip = settings.energy_clip_frac
+    clip = settings.cost_clip_frac
     badness = min(max((clip - saving) / (2.0 * clip), 0.0), 1.0)
     return tuple(
         detector.update(badness) if declared.signal == "inferior" else detector

@@ -1,6 +1,7 @@
 """What one control tick tells about the candidate, and the numbers fixed before anything was seen."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 OK = "ok"
 ABSENT = "absent"
@@ -32,12 +33,12 @@ class TickEvidence:
     """The envelope vetoed the candidate's proposal, or would have."""
     hard_veto: bool = False
     """The veto came from a tier that protects equipment or people."""
-    energy_kwh: float | None = None
-    """Energy used in the interval that ended [kWh]; None where the meter gave nothing."""
+    cost: float | None = None
+    """Cost of the interval that ended, in the plant's unit; None where the meter gave nothing."""
     covariates: tuple[float, ...] = ()
-    """What the interval's energy depends on and no controller can change: IT energy [kWh], wet bulb [degC], ..."""
-    hot_degree_minutes: float = 0.0
-    """Outcome quality of the interval: time above the wanted band times how far [K min]."""
+    """What the interval's cost depends on and no controller can change, in the plant's units and order."""
+    guards: Mapping[str, float] = field(default_factory=dict)
+    """What must not grow while the cost falls, by name, in the plant's units; NaN where it could not be measured."""
     breach_s: float = 0.0
     """Time the plant spent outside its limits in the interval [s]."""
     entry: int = 0
@@ -49,7 +50,7 @@ class TickEvidence:
     targets: tuple[float, ...] = ()
     """The candidate's targets, engineering units; empty when it had none."""
     causes: tuple[str, ...] = ()
-    """Causes found outside the decision, by name: `policy_dead`, `memory_over_limit`, `integrity_mismatch`, ..."""
+    """Causes found outside the decision, by name: `envelope_trip`, `audit_failure`, `memory_over_limit`."""
 
     def __post_init__(self) -> None:
         if self.candidate_status not in STATUSES:
@@ -80,8 +81,10 @@ class EvidenceSettings:
     block_ticks: int = 48
     washout_ticks: int = 12
     alpha: float = 0.05
-    energy_clip_frac: float = 0.2
-    quality_clip_degree_minutes: float = 60.0
+    cost_clip_frac: float = 0.2
+    """A group's saving is cut to plus or minus this [fraction of expected cost]."""
+    guard_clips: Mapping[str, float] = field(default_factory=dict)
+    """The same for each guard that is counted, by name [unit of the guard per block]."""
     min_scored_share: float = 0.25
     """Groups are scored for benefit from this share on; below it a group takes weeks and proves nothing of benefit."""
     model_blocks: int = 24

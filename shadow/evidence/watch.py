@@ -3,7 +3,7 @@
 import math
 import operator
 
-from shadow.evidence.outcome import OpenBlock
+from shadow.evidence.outcome import OpenBlock, added
 from shadow.evidence.record import Evidence, Tally
 from shadow.evidence.settle import close_block
 from shadow.evidence.tick import ABSENT, OK, EvidenceSettings, TickEvidence
@@ -54,10 +54,10 @@ def _grow(
     block: OpenBlock, settings: EvidenceSettings, last: TickEvidence, ended: TickEvidence, decided: TickEvidence | None
 ) -> OpenBlock:
     """The block with the outcome of the interval that just ended, and with the new decision if it is still its own."""
-    n, energy, covariates = block.measured, block.energy_kwh, block.covariates
+    n, cost, covariates = block.measured, block.cost, block.covariates
     place = last.at_us % settings.block_us // settings.period_us
     if place >= settings.washout_ticks and _measured(settings, block, last, ended):
-        n, energy = n + 1, energy + (ended.energy_kwh or 0.0)
+        n, cost = n + 1, cost + (ended.cost or 0.0)
         covariates = tuple(map(operator.add, covariates, ended.covariates)) if covariates else ended.covariates
     ticks, kept, driven = block.ticks, block.kept, block.driven
     if decided is not None:
@@ -74,9 +74,9 @@ def _grow(
         kept,
         driven,
         n,
-        energy,
+        cost,
         covariates,
-        block.hot_degree_minutes + ended.hot_degree_minutes,
+        added(block.guards, ended.guards),
         block.breach_s + ended.breach_s,
     )
 
@@ -84,9 +84,10 @@ def _grow(
 def _measured(settings: EvidenceSettings, block: OpenBlock, last: TickEvidence, tick: TickEvidence) -> bool:
     """Whether the interval is one whole period (to 5 %) with every number in it; a longer or shorter one is no like."""
     whole = abs(tick.at_us - last.at_us - settings.period_us) * 20 <= settings.period_us
-    energy, covariates = tick.energy_kwh, tick.covariates
+    cost, covariates = tick.cost, tick.covariates
     complete = block.measured == 0 or len(covariates) == len(block.covariates)
-    return whole and complete and energy is not None and math.isfinite(energy) and all(map(math.isfinite, covariates))
+    numbers = (*covariates, *tick.guards.values())
+    return whole and complete and cost is not None and math.isfinite(cost) and all(map(math.isfinite, numbers))
 
 
 def _count(tally: Tally, last: TickEvidence | None, tick: TickEvidence) -> Tally:

@@ -5,14 +5,13 @@ numbers. None of them assumes that ticks are independent.
 """
 
 from shadow.statistics.allocation import AllocationTest
-from shadow.statistics.bernstein import AteSequence, MeanSequence
+from shadow.statistics.bernstein import MeanSequence
 from shadow.statistics.betting import BettingSequence
 from shadow.statistics.detector import ChangeDetector
 from shadow.statistics.rates import BreachTest, CertifyTest, earliest_possible
 
 __all__ = [
     "AllocationTest",
-    "AteSequence",
     "BettingSequence",
     "BreachTest",
     "CertifyTest",

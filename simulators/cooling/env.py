@@ -49,7 +49,7 @@ class CoolingVectorEnv(gym.vector.VectorEnv):  # type: ignore[misc]
         self.single_action_space = gym.spaces.Box(-1.0, 1.0, (actions,), np.float32)
         self.observation_space = gym.vector.utils.batch_space(self.single_observation_space, num_envs)
         self.action_space = gym.vector.utils.batch_space(self.single_action_space, num_envs)
-        self._it_design_kwh = float(np.sum(world.params().it_design_kw * np.ones(world.zones))) * 300.0 / 3600.0
+        self._it_design_kwh = float(np.sum(world.params()["it_design_kw"])) * 300.0 / 3600.0
         self._started = False
 
     def reset(

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.physics.constants import SUB_STEP_S, prepare
+from simulators.cooling.physics.compiled import compiled
 from simulators.cooling.physics.outputs import Outputs
-from simulators.cooling.physics.plant import advance, last
-from simulators.cooling.physics.state import Disturbance, State
+from simulators.cooling.physics.plant import SUB_STEP_S, advance
+from simulators.cooling.physics.records import Records
+from simulators.cooling.physics.state import State
 from simulators.cooling.simulation import start_setpoints, start_state
 from simulators.cooling.world import adr
 from simulators.cooling.world.io_channel import Link
 from simulators.cooling.world.randomisation import randomised, with_shares
-from simulators.cooling.world.scenario import CONTROL_STEP_S, SUB_STEPS, DisturbanceSource, Scenario
+from simulators.cooling.world.scenario import CONTROL_STEP_S, DisturbanceSource, Scenario
 from simulators.cooling.world.signals import observe, readback
 
 Floats = NDArray[np.float64]
@@ -56,9 +57,8 @@ class Episodes:
         self._numbers = np.arange(lanes) if numbers is None else numbers
         self.params = scenario.params()
         self.ranges = None if scenario.randomisation is None else adr.start(scenario.randomisation)
-        """How far automatic randomisation has spread the plants by now; see `adapt`."""
+        """How far automatic randomisation has spread the plants by now; see `adr`."""
         self._edges, self._coped = np.full(lanes, -1), np.ones(lanes, dtype=np.bool_)
-        self._ready = prepare(self.params, SUB_STEP_S, lanes)
         self._link = Link(scenario, lanes)
         self.seed, self._episode = seed, -1
 
@@ -80,7 +80,7 @@ class Episodes:
         self._source = DisturbanceSource(self.scenario, self.seed, self._numbers, start, SETTLE_STEPS)
         self.step_index, setpoints = 0, start_setpoints(self.scenario.zones, self.lanes)
         self._link.restart(setpoints, self.seed, self._numbers, self._episode)
-        self._state = start_state(self._source.row(0), setpoints, self._ready.transit_slots)
+        self._state = start_state(self._source.row(0), setpoints, self.params.transit_slots(SUB_STEP_S))
         for _ in range(SETTLE_STEPS):
             measured = self.step(setpoints)
         return measured
@@ -102,28 +102,25 @@ class Episodes:
         else:
             drawn, self._edges = adr.drawn(how, self.ranges, name, self.seed, self._numbers, self._episode)
             self.params = with_shares(self.scenario.params(), how, drawn)
-        self._ready = prepare(self.params, SUB_STEP_S, self.lanes)
 
     def step(self, setpoints: Floats) -> Measured:
         """Five minutes under `setpoints` `[n, zones + 4]`."""
         now_s = (self.step_index - SETTLE_STEPS) * float(CONTROL_STEP_S)
         setpoints = self._link.down(setpoints, now_s)
         row = self._source.row(self.step_index)
-        self._state, outputs = advance(self._state, setpoints, row, self._ready)
+        self._state, outputs = advance(self._state, setpoints, row, self.params)
         self.step_index += 1
-        end, now = last(outputs), Disturbance(*(getattr(row, n)[-1] for n in Disturbance.__dataclass_fields__))
-        parts, it_kwh = _energy_kwh(outputs)
-        hottest = np.maximum.reduce(outputs.inlet_c, axis=0)
-        self._watch(hottest)
+        end, meters = outputs.at(-1), metered(outputs)
+        self._watch(meters.inlet_max_c)
         return Measured(
-            signals=self._link.up(observe(end, now, self._ready), now_s),
+            signals=self._link.up(observe(end, row.at(-1), self.params), now_s),
             setpoints=setpoints,
-            readback=readback(setpoints, end, self._ready),
-            inlet_max_c=hottest,
-            cooling_kwh=np.add.reduce(parts, axis=1),
-            it_kwh=it_kwh,
-            parts_kwh=parts,
-            water_kg=np.add.reduce(outputs.makeup_kg_s, axis=0)[:, 0] * SUB_STEP_S,
+            readback=readback(setpoints, end),
+            inlet_max_c=meters.inlet_max_c,
+            cooling_kwh=meters.cooling_kwh,
+            it_kwh=meters.it_kwh,
+            parts_kwh=meters.parts_kwh,
+            water_kg=meters.water_kg,
         )
 
     def _watch(self, hottest_c: Floats) -> None:
@@ -147,13 +144,47 @@ class Episodes:
         return self.step_index >= self.length + SETTLE_STEPS
 
 
-_HOURS = CONTROL_STEP_S / 3600.0 / SUB_STEPS
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """Energy and water of `n` plants over a row of sub-steps."""
+
+    inlet_max_c: Floats
+    cooling_kwh: Floats
+    it_kwh: Floats
+    parts_kwh: Floats
+    water_kg: Floats
 
 
-def _energy_kwh(outputs: Outputs) -> tuple[Floats, Floats]:
-    """Energy `[n, 4]` of fans, pumps, chillers and tower, and of IT `[n]`, over a row of sub-steps."""
-    o = outputs
-    fans = np.add.reduce(o.fan_kw, axis=-1, keepdims=True)
-    power = np.concatenate([fans, o.chw_pump_kw + o.cw_pump_kw, o.chiller_kw, o.tower_kw], axis=2)
-    it_kw = np.add.reduce(o.it_kw, axis=-1)
-    return np.add.reduce(power, axis=0) * _HOURS, np.add.reduce(it_kw, axis=0) * _HOURS
+def metered(outputs: Outputs) -> Metered:
+    """What meters and the hottest inlets say of a row of sub-steps of `SUB_STEP_S`."""
+    _, lanes, zones = outputs.zone.shape
+    m = Metered(np.empty((lanes, zones)), np.empty(lanes), np.empty(lanes), np.empty((lanes, 4)), np.empty(lanes))
+    read_meters(
+        outputs.zone, outputs.plant, SUB_STEP_S, m.inlet_max_c, m.cooling_kwh, m.it_kwh, m.parts_kwh, m.water_kg
+    )
+    return m
+
+
+@compiled
+def read_meters(
+    zones: Records, plants: Records, dt_s: float, inlet_max_c: Floats, cooling_kwh: Floats, it_kwh: Floats,
+    parts_kwh: Floats, water_kg: Floats,
+) -> None:  # fmt: skip
+    """`metered` on arrays: fills the last five."""
+    hours = dt_s / 3600.0
+    for lane in range(plants.shape[1]):
+        fans, it, pumps, chillers, tower, water = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for z in range(zones.shape[2]):
+            inlet_max_c[lane, z] = zones[0, lane, z].inlet_c
+        for k in range(plants.shape[0]):
+            o = plants[k, lane]
+            pumps, chillers = pumps + o.chw_pump_kw + o.cw_pump_kw, chillers + o.chiller_kw
+            tower, water = tower + o.tower_kw, water + o.makeup_kg_s
+            for z in range(zones.shape[2]):
+                here = zones[k, lane, z]
+                fans, it = fans + here.fan_kw, it + here.it_kw
+                inlet_max_c[lane, z] = max(inlet_max_c[lane, z], here.inlet_c)
+        parts_kwh[lane, 0], parts_kwh[lane, 1] = fans * hours, pumps * hours
+        parts_kwh[lane, 2], parts_kwh[lane, 3] = chillers * hours, tower * hours
+        cooling_kwh[lane], it_kwh[lane] = (fans + pumps + chillers + tower) * hours, it * hours
+        water_kg[lane] = water * dt_s

@@ -18,25 +18,21 @@ class Scaling:
 
     def __init__(self, zones: int) -> None:
         self.signals, self.setpoints = signal_specs(zones), setpoint_specs(zones)
-        self._signal_middle, self._signal_half = _range(self.signals)
+        signal_middle, signal_half = _range(self.signals)
         self._setpoint_middle, self._setpoint_half = _range(self.setpoints)
         self._discrete = [(i, np.array(s.values)) for i, s in enumerate(self.setpoints) if s.values is not None]
+        self._middle = np.concatenate([signal_middle, self._setpoint_middle])
+        self._half = np.concatenate([signal_half, self._setpoint_half])
 
     def observation(self, signals: NDArray[np.float64], setpoints: NDArray[np.float64]) -> NDArray[np.float32]:
         """`[n, signals + setpoints]` from engineering units."""
-        scaled = np.concatenate(
-            [
-                (signals - self._signal_middle) / self._signal_half,
-                (setpoints - self._setpoint_middle) / self._setpoint_half,
-            ],
-            axis=1,
-        )
-        limited: NDArray[np.float32] = np.clip(scaled, -OBSERVATION_LIMIT, OBSERVATION_LIMIT).astype(np.float32)
-        return limited
+        scaled = (np.concatenate([signals, setpoints], axis=1) - self._middle) / self._half
+        limited = np.minimum(np.maximum(scaled, -OBSERVATION_LIMIT), OBSERVATION_LIMIT)
+        return np.asarray(limited, dtype=np.float32)
 
     def command(self, action: NDArray[np.float32]) -> NDArray[np.float64]:
         """Setpoints `[n, setpoints]` in engineering units from actions in -1..1."""
-        action = np.clip(np.asarray(action, dtype=np.float64), -1.0, 1.0)
+        action = np.minimum(np.maximum(np.asarray(action, dtype=np.float64), -1.0), 1.0)
         command = self._setpoint_middle + action * self._setpoint_half
         for column, values in self._discrete:
             index = np.minimum((0.5 * (action[:, column] + 1.0) * len(values)).astype(np.int64), len(values) - 1)

@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.common.signals import SetpointSpec, SignalSpec
-from simulators.cooling.physics.constants import SUB_STEP_S, prepare
 from simulators.cooling.physics.outputs import Outputs
-from simulators.cooling.physics.plant import advance, last
+from simulators.cooling.physics.plant import SUB_STEP_S, advance
 from simulators.cooling.physics.state import LONG_AGO_S, Disturbance, State
 from simulators.cooling.world.faults import Fault, SensorFaults, sensor_faults, with_plant_faults
-from simulators.cooling.world.scenario import SUB_STEPS, DisturbanceSource, Scenario, sub_step
+from simulators.cooling.world.scenario import SUB_STEPS, DisturbanceSource, Scenario
 from simulators.cooling.world.signals import observe, readback, setpoint_specs, signal_specs
 
 SAFE_START = {"supply_air_c": 20.0, "fan": 0.8, "chws_c": 10.0, "tower_c": 22.0, "chillers_on": 1.0}
@@ -27,29 +26,26 @@ def start_setpoints(zones: int, lanes: int) -> NDArray[np.float64]:
 
 def start_state(disturbance: Disturbance, setpoints: NDArray[np.float64], transit_slots: int) -> State:
     """A state near rest under these setpoints `[n, zones + 4]` and this first row of disturbances."""
-    it_kw = disturbance.it_kw[0]
+    it_kw = disturbance["it_kw"][0]
     lanes, zones = it_kw.shape
-    supply = np.repeat(setpoints[:, 0:1], zones, axis=1)
-    one = np.ones((lanes, 1))
-    cws = np.maximum(setpoints[:, 2 + zones : 3 + zones], disturbance.wet_bulb_c[0] + 3.0)
-    return State(
-        fan_frac=setpoints[:, 1 : 1 + zones] * 1.0,
+    supply, (chws, tower, chillers) = setpoints[:, 0:1], setpoints[:, 1 + zones :].T
+    records = State.records(
+        (lanes,),
+        zones,
+        fan_frac=setpoints[:, 1 : 1 + zones],
         supply_c=supply,
         hot_c=supply + 9.0,
         rack_c=supply + 1.5 + it_kw / 20.0,
-        chws_c=setpoints[:, 1 + zones : 2 + zones] * 1.0,
-        chwr_c=setpoints[:, 1 + zones : 2 + zones] + 9.0,
-        cws_c=cws,
-        chillers=setpoints[:, 3 + zones : 4 + zones] * 1.0,
-        chillers_on=setpoints[:, 3 + zones : 4 + zones] * 1.0,
-        since_start_s=LONG_AGO_S * one,
-        since_stop_s=LONG_AGO_S * one,
-        room_kg_kg=0.0075 * one,
-        in_transit_kw=np.repeat(np.add.reduce(it_kw, axis=-1, keepdims=True), transit_slots, axis=1),
+        chws_c=chws,
+        chwr_c=chws + 9.0,
+        cws_c=np.maximum(tower, disturbance["wet_bulb_c"][0] + 3.0),
+        chillers=chillers,
+        chillers_on=chillers,
+        since_start_s=LONG_AGO_S,
+        since_stop_s=LONG_AGO_S,
+        room_kg_kg=0.0075,
     )
-
-
-_NOTHING = Outputs(*[np.empty(0)] * len(Outputs.__dataclass_fields__))
+    return State(*records, np.repeat(np.sum(it_kw, axis=1, keepdims=True), transit_slots, axis=1))
 
 
 class Simulation:
@@ -64,15 +60,14 @@ class Simulation:
 
     def __init__(self, scenario: Scenario, seed: int = 0, lanes: int = 1, start_node: int = 0) -> None:
         self.scenario, self.lanes = scenario, lanes
-        self._ready = prepare(scenario.params(), SUB_STEP_S, lanes)
+        self._params = scenario.params()
         self._source = DisturbanceSource(scenario, seed, np.arange(lanes), np.full(lanes, start_node, dtype=np.int64))
         self._faults: tuple[Fault, ...] = ()
         self._names = tuple(spec.name for spec in signal_specs(scenario.zones))
         self._broken = sensor_faults(scenario.faults, self._names, lanes)
         self._step, self._row = 0, self._source.row(0)
         self._setpoints = start_setpoints(scenario.zones, lanes)
-        self._state = start_state(self._row, self._setpoints, self._ready.transit_slots)
-        self._before, self._outputs, self._now = self._state, _NOTHING, self._row
+        self._state = start_state(self._row, self._setpoints, self._params.transit_slots(SUB_STEP_S))
         self.sub_step(self._setpoints)
 
     @property
@@ -99,15 +94,15 @@ class Simulation:
         if index == 0:
             self._row = self._source.row(control_step)
         self._setpoints = np.asarray(setpoints, dtype=np.float64)
-        self._now = sub_step(self._row, index)
+        now = self._row.at(slice(index, index + 1))
         if self._faults:
             middle_s = np.array([(self._step + 0.5) * SUB_STEP_S])
-            self._now = with_plant_faults(self._now, self._faults, middle_s)
+            now = with_plant_faults(now, self._faults, middle_s)
         self._before, self._held_before = self._state, self._broken.held
-        self._state, outputs = advance(self._before, self._setpoints, self._now, self._ready)
-        self._outputs = last(outputs)
+        self._state, outputs = advance(self._before, self._setpoints, now, self._params)
+        self._outputs = outputs.at(-1)
         self._step += 1
-        signals = np.asarray(observe(self._outputs, self._first(self._now), self._ready))
+        signals = observe(self._outputs, now.at(-1), self._params)
         self._signals, self._broken = self._broken.read(signals, self.elapsed_s)
 
     def inject(self, *faults: Fault) -> None:
@@ -131,7 +126,7 @@ class Simulation:
 
     def readback(self) -> NDArray[np.float64]:
         """What the plant is really doing about each setpoint, `[lanes, zones + 4]`."""
-        return np.asarray(readback(self._setpoints, self.outputs, self._ready))
+        return readback(self._setpoints, self.outputs)
 
     def save(self) -> bytes:
         """The run as bytes; give them to `restore` of a simulation made with the same arguments."""
@@ -162,7 +157,3 @@ class Simulation:
         self._state, self._step = State.from_bytes(state), step - 1
         self._row = self._source.row(self._step // SUB_STEPS)
         self.sub_step(setpoints)
-
-    @staticmethod
-    def _first(row: Disturbance) -> Disturbance:
-        return Disturbance(*(getattr(row, name)[0] for name in Disturbance.__dataclass_fields__))

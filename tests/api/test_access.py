@@ -56,14 +56,6 @@ def test_a_revoked_token_stops_at_once_in_the_process_that_revoked_it(access: Ac
     assert not access.revoke(token)
 
 
-def test_revoking_an_actor_takes_all_their_secrets(access: AccessBook) -> None:
-    tokens = [access.create_token("gone", Role.OPERATOR) for _ in range(2)]
-    other = access.create_token("here", Role.OPERATOR)
-    assert access.revoke_actor("gone") == 2
-    assert [access.token(token) for token in tokens] == [None, None]
-    assert access.token(other) is not None
-
-
 def test_a_token_made_by_another_process_is_known(access: AccessBook, tmp_path: Path) -> None:
     token = create_token(tmp_path, "script", "viewer", lambda: WALL_US)
     assert access.token(token) == Principal("script", Role.VIEWER, "token")

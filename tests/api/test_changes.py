@@ -70,15 +70,17 @@ def test_giving_authority_needs_the_version_that_was_seen(client: Client, path: 
     assert answer.json()["type"] == "urn:understudy:problem:version-required"
 
 
-def test_a_refusal_says_why_with_numbers(client: Client) -> None:
-    answer = client("approver").change(f"{PLANT}/rollout/promote", WHY, **{"If-Match": '"7"'})
+@pytest.mark.parametrize("act", ["promote", "approve"])
+def test_a_refusal_says_why_with_numbers(client: Client, act: str) -> None:
+    answer = client("approver").change(f"{PLANT}/rollout/{act}", WHY, **{"If-Match": '"7"'})
     assert answer.status_code == 422
     assert answer.json()["detail"] == "paired blocks (41) < required (100)"
 
 
-def test_a_gate_is_skipped_with_a_reason(client: Client, site: FakeSite) -> None:
+@pytest.mark.parametrize("act", ["promote", "approve"])
+def test_a_gate_is_skipped_with_a_reason(client: Client, site: FakeSite, act: str) -> None:
     body = WHY | {"skip_gate": True, "expected_version": 7}
-    told = client("approver").change(f"{PLANT}/rollout/promote", body).json()
+    told = client("approver").change(f"{PLANT}/rollout/{act}", body).json()
     assert told["payload"] == {"reason": WHY["reason"], "skip_gate": True}
 
 

@@ -8,23 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from controller.protocol.framing import FrameBuffer
 from controller.protocol.push import (
-    Answer,
+    MAX_FRAME,
     Decide,
+    DecideReply,
     DecideRequest,
     DecideResponse,
-    FrameError,
-    Message,
-    Poke,
     PushSignal,
-    frame,
+    decode,
+    encode,
     observation,
-    unframe,
 )
-from controller.protocol.push_client import PushClient, poke
+from controller.protocol.push_client import PushClient, notify
 from controller.protocol.push_server import PushServer
 from safety.values import Quality
 from tests.api.conftest import Client
@@ -36,31 +33,6 @@ BODY = {
     "incumbent": {"supply_air_c": 20.0, "chw_supply_c": 8.0, "fan_frac": 0.7},
 }
 REQUEST = DecideRequest(taken_at=5, signals={"t": PushSignal(math.nan, "bad")}, incumbent={"x": 1.0}, deadline_ms=500)
-MESSAGES: list[Message] = [
-    Poke(),
-    Decide(3, "hall-a", 50_000, DecideRequest(taken_at=1, signals={}, incumbent={"x": 2.5})),
-    Answer(3, DecideResponse("decided", "why", "incumbent", {"x": 2.5}, 10, 1, "hall-a.p.1")),
-]
-
-
-@given(st.lists(st.sampled_from(MESSAGES), max_size=6), st.integers(1, 40))
-@settings(derandomize=True, max_examples=60)
-def test_messages_survive_any_cutting_of_the_stream(messages: list[Message], cut: int) -> None:
-    sent, buffer, got = b"".join(map(frame, messages)), bytearray(), []
-    for at in range(0, len(sent), cut):
-        buffer += sent[at : at + cut]
-        got += unframe(buffer)
-    assert got == messages
-    assert not buffer
-
-
-@given(st.binary(min_size=4, max_size=64))
-@settings(derandomize=True, max_examples=200)
-def test_noise_is_waited_for_or_refused_and_nothing_else(noise: bytes) -> None:
-    try:
-        assert all(isinstance(message, Message) for message in unframe(bytearray(noise)))
-    except FrameError:
-        return
 
 
 def test_a_value_that_could_not_be_read_is_bad_whatever_was_claimed() -> None:
@@ -110,11 +82,11 @@ class Control:
     """The control process's end of the socket, with a handler that tests steer."""
 
     def __init__(self, path: Path) -> None:
-        self.pokes = 0
+        self.notified = 0
         self.delay_s = 0.0
         self.fail = False
         self.seen: list[int] = []
-        self.server = PushServer(path, self.handle, self.poke)
+        self.server = PushServer(path, self.handle, self.notify)
         self.server.start()
 
     def handle(self, plant: str, request: DecideRequest) -> DecideResponse:
@@ -124,8 +96,8 @@ class Control:
             raise ValueError("broken")
         return DecideResponse("decided", plant, "incumbent", dict(request.incumbent), decision=str(request.taken_at))
 
-    def poke(self) -> None:
-        self.pokes += 1
+    def notify(self) -> None:
+        self.notified += 1
 
 
 @pytest.fixture
@@ -172,11 +144,11 @@ def test_what_waited_too_long_is_answered_without_a_decision(path: Path) -> None
     server.start()
     with socket.socket(socket.AF_UNIX) as sock:
         sock.connect(str(path))
-        sock.sendall(frame(Decide(1, "hall-a", 50_000, REQUEST)))
-        (message,) = unframe(bytearray(sock.recv(4096)))
+        sock.sendall(encode(Decide(1, "hall-a", 50_000, REQUEST)))
+        (message,) = [decode(body) for body in FrameBuffer(MAX_FRAME).feed(sock.recv(4096))]
     server.close()
     assert not seen
-    assert isinstance(message, Answer)
+    assert isinstance(message, DecideReply)
     assert message.response.status == "late"
 
 
@@ -195,14 +167,14 @@ def test_noise_costs_only_its_own_connection(control: Control, path: Path) -> No
     assert asking(path, [REQUEST])[0].status == "decided"
 
 
-def test_a_poke_arrives(control: Control, path: Path) -> None:
-    poke(path)
-    asking(path, [REQUEST])  # accepted later, so the poke has been read by then
-    assert control.pokes == 1
+def test_a_notify_arrives(control: Control, path: Path) -> None:
+    notify(path)
+    asking(path, [REQUEST])  # accepted later, so the notify has been read by then
+    assert control.notified == 1
 
 
-def test_a_poke_at_nobody_is_no_error(path: Path) -> None:
-    poke(path)
+def test_a_notify_at_nobody_is_no_error(path: Path) -> None:
+    notify(path)
     assert not path.exists()
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from controller.api.explain import explain, story
-from controller.protocol.status import read
+from controller.protocol.status import decode
 from safety.values import Finding, Latch, Outcome, Rung, Source, Tier
 from tests.api.conftest import Client
 from tests.loop.fakes import WALL_US, FakeSite
@@ -136,6 +136,6 @@ def test_readiness_follows_the_age_of_the_status(client: Client, site: FakeSite)
 
 
 def test_a_status_with_parts_missing_is_read_with_defaults() -> None:
-    live = read({"plant": "p", "at_us": 1, "signals": {"t": {"value": float("nan")}}, "unknown": 3})
+    live = decode('{"plant": "p", "at_us": 1, "signals": {"t": {"value": null}}, "unknown": 3}')
     assert live.signals["t"].value is None
     assert live.breaker.state == "unknown"

@@ -1,6 +1,5 @@
 """The real backend on a real state directory: spool, intents, STOP latch, control socket, and a store that goes away."""
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from controller.api.backend import BackendAwayError
 from controller.api.site import SOCKET, SiteBackend
 from controller.ports import Event
 from controller.protocol.push_server import PushServer
+from controller.protocol.status import encode
 from controller.records.decision import Decision
 from controller.records.errors import StoreAway
 from controller.records.operator_queue import Intent
@@ -36,9 +36,9 @@ def spooled() -> FakeSite:
 def spool(tmp_path: Path, spooled: FakeSite) -> Iterator[SqliteSpool]:
     made = SqliteSpool(tmp_path / "spool.sqlite")
     for n, decision in enumerate(spooled.history):
-        events = tuple(Event(f"{n}-{i}", n, "note", "system", f"{n}.{i}", {}) for i in range(n % 3))
+        events = tuple(Event(f"{n}-{i}", n, "note", "system", f"{n}.{i}") for i in range(n % 3))
         made.append(TickEntry(decision=decision, events=events))
-    made.publish_live(json.dumps(spooled.status()))
+    made.publish_live(encode(spooled.status()))
     yield made
     made.close()
 
@@ -123,17 +123,17 @@ def test_events_are_numbered_in_order_and_continue_anywhere(backend: SiteBackend
     assert backend.last_event("hall-a") == numbers[-1]
 
 
-def test_an_act_is_booked_once_and_the_control_process_is_poked(backend: SiteBackend, tmp_path: Path) -> None:
-    pokes: list[int] = []
-    server = PushServer(tmp_path / SOCKET, lambda *_: pytest.fail("asked"), lambda: pokes.append(1))
+def test_repeated_act_is_stored_once_and_notifies_each_time(backend: SiteBackend, tmp_path: Path) -> None:
+    notified: list[int] = []
+    server = PushServer(tmp_path / SOCKET, lambda *_: pytest.fail("asked"), lambda: notified.append(1))
     server.start()
     assert backend.submit(ACT) == ACT
     assert backend.submit(ACT) == ACT
     deadline = time.monotonic() + 5
-    while len(pokes) < 2 and time.monotonic() < deadline:
+    while len(notified) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     server.close()
-    assert len(pokes) == 2
+    assert len(notified) == 2
     state = backend.act("i1")
     assert state is not None
     assert (state.intent, state.outcome) == (ACT, "pending")

@@ -28,7 +28,7 @@ def report(*stages: tuple[str, str], status: str = "running", **changes: Any) ->
             for n, (name, why) in enumerate(stages)
         ],
         "status": status,
-        "energy_kwh": {"applied": 90.0, "incumbent": 100.0, "candidate": 80.0, "best_static": 110.0},
+        "cost": {"lanes": {"applied": 90.0, "incumbent": 100.0, "candidate": 80.0, "best_static": 110.0}},
         "simulated_s": 172_800.0,
         "ticks_per_s": 301.5,
     } | changes

@@ -13,6 +13,7 @@ TANK = Path("examples/third_plant/site/envelope.toml")
 ACTS = {"msgspec", "rich"}
 LIVE = {
     "plant": "hall",
+    "at_us": 0,
     "mode": "rollout",
     "in_control": "incumbent",
     "why": "assigned",

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -145,9 +146,9 @@ def test_the_signals_charted_are_those_with_limits(site: FakeSite) -> None:
     live = site.live("hall-a")
     assert live is not None
     assert charted(live) == list(ZONES)
-    bare = {name: signal.model_copy(update={"low": None, "high": None}) for name, signal in live.signals.items()}
-    assert charted(live.model_copy(update={"signals": bare})) == [*ZONES, "outdoor_wetbulb_c"]
-    assert charted(live.model_copy(update={"signals": {}})) == []
+    bare = {name: replace(signal, low=None, high=None) for name, signal in live.signals.items()}
+    assert charted(replace(live, signals=bare)) == [*ZONES, "outdoor_wetbulb_c"]
+    assert charted(replace(live, signals={})) == []
 
 
 def test_vendored_files_are_what_their_page_says() -> None:

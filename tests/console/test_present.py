@@ -2,17 +2,18 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from controller.console import present
-from controller.protocol.status import PlantStatus, SignalStatus, read
+from controller.protocol.status import PlantStatus, SignalStatus
 from tests.loop.fakes import WALL_US, FakeSite
 
 
 def status(**changed: Any) -> PlantStatus:
     site = FakeSite()
     site.tick(5)
-    return read({**site.status(), **changed})
+    return msgspec.convert(msgspec.to_builtins(site.status()) | changed, PlantStatus)
 
 
 def told(**changed: Any) -> list[str]:

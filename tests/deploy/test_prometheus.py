@@ -34,10 +34,10 @@ PATIENCE_S = 45.0
 class SickSite(FakeSite):
     """A plant with everything wrong that an alert is there for."""
 
-    def status(self) -> dict[str, Any]:
+    def plain_status(self) -> dict[str, Any]:
         hot = {"unit": "degC", "value": 40.0, "quality": "stale", "age_us": 5, "low": 15.0, "high": 27.0}
         return {
-            **super().status(),
+            **super().plain_status(),
             "in_control": "hold",
             "escapes": 1,
             "trips": [{"id": "1"}],
@@ -91,7 +91,7 @@ class Fed:
                 decision, Comparison(seen.plant, "plant", seen.taken_at, klass, channels, (), Rung.INCUMBENT)
             )
             self.metrics.began(0.001)
-        self.metrics.happened(Event("e", 1, "note", "system", "", {}))
+        self.metrics.happened(Event("e", 1, "note", "system", ""))
         self.client.post("/act/pause?plant=hall-a", data={"key": str(before), "reason": "because"})
         self.site.mode = "rollout"
         command = {"supply_air_c": 20.0, "chw_supply_c": 8.0, "fan_frac": 0.7}

@@ -2,15 +2,17 @@
 
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import PydanticUndefined
 
+from controller.plants.registry import GROUP
 from controller.rollout.checks import CheckSpec
 from controller.rollout.spec import INSTANT_CAUSES, BreakerSpec, RolloutSpec
-from controller.settings import SiteSettings
+from controller.settings import SiteSettings, parse_site
 from safety.loading.spec import EnvelopeModel
 from safety.loading.spec_rules import AnyRule
 from tests.docs.pages import REFERENCE, ROOT, documented, fences, inline_code, pages, rows, section
@@ -50,7 +52,11 @@ def own_keys(model: Model) -> set[str]:
     return set(model.model_fields) - {"kind"}
 
 
+PLANTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][GROUP]
+MODELS = {kind: EntryPoint(kind, where, GROUP).load().settings for kind, where in PLANTS.items()}
 SITE_KEYS = dict(keys(SiteSettings))
+for kind, model in MODELS.items():
+    SITE_KEYS.update(keys(model, f"plant.{kind}."))
 
 
 def test_every_key_of_site_toml_is_on_its_page_and_nothing_else() -> None:
@@ -142,4 +148,5 @@ def test_the_site_shown_is_one_that_loads() -> None:
     shown = [table for where, table in tables() if where.startswith("docs/reference/settings.md")]
     assert shown
     for table in shown:
-        SiteSettings.model_validate(table)
+        settings, plant_table = parse_site(table)
+        MODELS[settings.plant.kind].model_validate(plant_table)

@@ -24,7 +24,7 @@ T = TypeVar("T")
 MODULES = {
     b"controller.processes.control": "control",
     b"controller.policies.server": "policy",
-    b"controller.processes.shipping": "shipper",
+    b"controller.processes.shipper": "shipper",
     b"controller.processes.web": "web",
 }
 PATIENCE_S = 120.0

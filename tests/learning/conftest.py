@@ -1,27 +1,29 @@
 import pytest
 
-from controller.learning.spec import TrainingSpec, load_training
 from controller.learning.tensors import Tensors, input_specs, output_specs
-from controller.plants.cooling.training_site import Ground, ground_of
-from simulators.cooling.world.signals import setpoint_specs, signal_specs
+from controller.plants.cooling.training.spec import CoolingSpec
+from controller.plants.cooling.training.training_site import CoolingTrainingSite
+from controller.plants.registry import training_site
 from tests.paths import ROOT
 
 DEMO = ROOT / "deploy/sites/demo"
 
 
 @pytest.fixture(scope="session")
-def ground() -> Ground:
-    return ground_of(DEMO)
+def site() -> CoolingTrainingSite:
+    made = training_site(DEMO)
+    assert isinstance(made, CoolingTrainingSite)
+    return made
 
 
 @pytest.fixture(scope="session")
-def spec() -> TrainingSpec:
-    return load_training(DEMO / "training.toml")
+def spec(site: CoolingTrainingSite) -> CoolingSpec:
+    return site.training_spec()
 
 
 @pytest.fixture(scope="session")
-def tensors(spec: TrainingSpec) -> Tensors:
-    signals, setpoints = signal_specs(4), setpoint_specs(4)
+def tensors(spec: CoolingSpec, site: CoolingTrainingSite) -> Tensors:
+    signals, setpoints = site.signals, site.setpoints
     return Tensors(
         input_specs(spec, signals, setpoints),
         output_specs(spec, setpoints),

@@ -47,5 +47,5 @@ def test_without_floors_the_graph_answers_as_it_did() -> None:
 
 
 def test_a_floor_on_what_the_policy_does_not_see_is_refused() -> None:
-    with pytest.raises(TrainingError, match="none of the policy's"):
+    with pytest.raises(TrainingError, match="the policy has no `moon`"):
         floored(save(linear()), TENSORS, [HOT.model_copy(update={"signal": "moon"})])

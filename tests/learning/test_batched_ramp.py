@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.learning.batched_ramp import limits_of
-from controller.plants.cooling.training_site import Ground
+from controller.plants.cooling.training.training_site import CoolingTrainingSite
 from safety.envelope import fresh_memory
 from safety.ramp import ramp
 from safety.rules.base import Situation
@@ -23,8 +23,8 @@ CALM = {
 
 @settings(max_examples=60, derandomize=True, deadline=None)
 @given(data=st.data())
-def test_the_batch_ramps_as_the_kernel_does(ground: Ground, data: st.DataObject) -> None:
-    limits, envelope = limits_of(ground.envelope), ground.envelope
+def test_the_batch_ramps_as_the_kernel_does(site: CoolingTrainingSite, data: st.DataObject) -> None:
+    limits, envelope = limits_of(site.envelope), site.envelope
     here = [data.draw(st.floats(low, high)) for low, high in zip(limits.low, limits.high, strict=True)]
     there = [data.draw(st.floats(low, high)) for low, high in zip(limits.low, limits.high, strict=True)]
     here[-1], there[-1] = data.draw(st.sampled_from([1.0, 2.0])), data.draw(st.sampled_from([1.0, 2.0]))
@@ -37,8 +37,8 @@ def test_the_batch_ramps_as_the_kernel_does(ground: Ground, data: st.DataObject)
     assert ours[0].tolist() == pytest.approx([wanted[name] for name in limits.names], abs=1e-6)
 
 
-def test_the_demos_outputs_lie_inside_its_bounds(ground: Ground, tensors: object) -> None:
-    limits = limits_of(ground.envelope)
+def test_the_demos_outputs_lie_inside_its_bounds(site: CoolingTrainingSite, tensors: object) -> None:
+    limits = limits_of(site.envelope)
     for i, output in enumerate(tensors.outputs):  # type: ignore[attr-defined]
         assert output.setpoint == limits.names[i]
         assert limits.low[i] <= output.centre - output.scale

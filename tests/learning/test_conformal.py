@@ -10,7 +10,7 @@ from scipy.stats import binom, chi2
 from controller.learning.conformal import ALPHA, SHRINKAGE, conformal_threshold, shape_of, statistics_of
 from controller.learning.spec import TrainingError
 from controller.policies.novelty import score
-from tests.safety.support.golden import seeded
+from tests.safety.support.seeded import seeded
 
 
 def gaussian(rows: int, seed: int = 0) -> np.ndarray:

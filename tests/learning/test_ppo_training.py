@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from controller.learning.batched_ramp import Limits, limits_of
-from controller.learning.randomisation import AutomaticSpec, RandomisationSpec
-from controller.learning.spec import TrainingSpec
 from controller.learning.tensors import Tensors
-from controller.plants.cooling.training_site import Ground
+from controller.plants.cooling.training.practice import PracticeHalls
+from controller.plants.cooling.training.randomisation import AutomaticSpec, RandomisationSpec
+from controller.plants.cooling.training.reward import reward_of, usual_kwh
+from controller.plants.cooling.training.spec import CoolingSpec
+from controller.plants.cooling.training.training_site import CoolingTrainingSite
 from controller.policies.graph import inspect
 from simulators.cooling.episode import Episodes, Measured
 from simulators.cooling.world.scenario import scenario
@@ -24,23 +26,23 @@ if find_spec("torch"):
     from controller.learning.environment import PracticeEnv
     from controller.learning.export import Actor, ExportError, check, export_actor
     from controller.learning.ppo_training import practise
-    from simulators.cooling.controllers.incumbents import TrimConfig
 
 LANES = 3
 STILL = np.zeros((LANES, 8))
 
 
 @pytest.fixture(scope="module")
-def limits(ground: Ground) -> Limits:
-    return limits_of(ground.envelope)
+def limits(site: CoolingTrainingSite) -> Limits:
+    return limits_of(site.envelope)
 
 
 @pytest.fixture
-def env(spec: TrainingSpec, tensors: Tensors, ground: Ground) -> "PracticeEnv":
-    return PracticeEnv(Episodes(scenario("greensboro-train"), 5, LANES, 4), tensors, ground.envelope, spec.reward)
+def env(spec: CoolingSpec, tensors: Tensors, site: CoolingTrainingSite) -> "PracticeEnv":
+    halls = PracticeHalls(Episodes(scenario("greensboro-train"), 5, LANES, 4), spec.reward)
+    return PracticeEnv(halls, tensors, site.envelope, spec.reward)
 
 
-def tiny(spec: TrainingSpec) -> TrainingSpec:
+def tiny(spec: CoolingSpec) -> CoolingSpec:
     """The demo's training, but for its size."""
     world = spec.world.model_copy(update={"lanes": LANES, "episode_steps": 6})
     cloning = spec.clone.model_copy(update={"steps": 5, "epochs": 2, "batch": 8})
@@ -51,9 +53,9 @@ def tiny(spec: TrainingSpec) -> TrainingSpec:
 def test_a_step_moves_no_further_than_the_envelope_lets_it(env: "PracticeEnv", limits: Limits) -> None:
     env.reset()
     for answer in (-1.0, 1.0, 1.0):
-        before = env.measured.setpoints
+        before = env.plants.setpoints
         env.step(np.full((LANES, len(limits.names)), answer, dtype=np.float32))
-        moved = env.measured.setpoints - before
+        moved = env.plants.setpoints - before
         assert np.all(moved <= limits.up + 1e-9)
         assert np.all(moved >= -limits.down - 1e-9)
 
@@ -62,10 +64,10 @@ def test_chillers_wait_for_their_timer(env: "PracticeEnv", limits: Limits) -> No
     env.reset()
     on, off = np.ones((LANES, 8), dtype=np.float32), -np.ones((LANES, 8), dtype=np.float32)
     env.step(on)
-    counts = [env.measured.setpoints[0, -1]]
+    counts = [env.plants.setpoints[0, -1]]
     for _ in range(3):
         env.step(off)
-        counts.append(env.measured.setpoints[0, -1])
+        counts.append(env.plants.setpoints[0, -1])
     assert limits.wait_down[-1] == 3
     assert counts == [2.0, 2.0, 2.0, 1.0]
 
@@ -79,28 +81,39 @@ def test_an_episodes_end_hands_over_its_last_features(env: "PracticeEnv") -> Non
     assert not np.array_equal(infos[0]["terminal_observation"], features[0])
 
 
-def test_energy_and_heat_both_cost(env: "PracticeEnv") -> None:
+def test_heat_costs_its_excess_and_its_square(env: "PracticeEnv", spec: CoolingSpec) -> None:
     env.reset()
-    env.advance(env.measured.setpoints)
-    rewards = env._rewards(env.measured, STILL)
-    hotter = env._rewards(_replaced(env, inlet_max_c=env.measured.inlet_max_c + 10), STILL)
-    dearer = env._rewards(_replaced(env, cooling_kwh=env.measured.cooling_kwh * 2), STILL)
-    assert np.all(hotter < rewards)
-    assert np.all(dearer < rewards)
+    measured = _replaced(env, inlet_max_c=np.full((LANES, 4), spec.reward.inlet_soft_c + 3.0))
+    cold = replace(measured, inlet_max_c=np.zeros((LANES, 4)))
+    heat = reward_of(cold, spec.reward, 1.0) - reward_of(measured, spec.reward, 1.0)
+    np.testing.assert_allclose(heat, spec.reward.inlet_weight * (3.0 + 9.0))
 
 
-def test_the_clone_comes_nearer_to_the_incumbent(env: "PracticeEnv", spec: TrainingSpec) -> None:
+def test_usual_energy_costs_one(env: "PracticeEnv", spec: CoolingSpec) -> None:
+    env.reset()
+    usual = usual_kwh(scenario("greensboro-train"))
+    measured = _replaced(env, inlet_max_c=np.zeros((LANES, 4)), cooling_kwh=np.full(LANES, usual))
+    assert reward_of(measured, spec.reward, usual).tolist() == [-1.0] * LANES
+
+
+def test_a_move_over_all_spans_costs_the_move_weight(env: "PracticeEnv", limits: Limits, spec: CoolingSpec) -> None:
+    env.reset()
+    moved = env._rewards(np.tile(limits.high - limits.low, (LANES, 1)))
+    np.testing.assert_allclose(env._rewards(STILL) - moved, spec.reward.move_weight, rtol=1e-5)
+
+
+def test_the_clone_comes_nearer_to_the_incumbent(env: "PracticeEnv", spec: CoolingSpec) -> None:
     model = PPO("MlpPolicy", env, n_steps=4, batch_size=12, seed=1, device="cpu")
-    seen, asked = watch(env, 20, TrimConfig())
+    seen, asked = watch(env, 20)
     settings = tiny(spec).clone
     first = clone(model.policy, seen, asked, settings, 1)
     assert clone(model.policy, seen, asked, settings.model_copy(update={"epochs": 40}), 1) < 0.5 * first
 
 
-def test_the_same_seed_gives_the_same_graph_to_the_byte(spec: TrainingSpec, tensors: Tensors, ground: Ground) -> None:
-    first, again, other = (
-        practise(tiny(spec), tensors, ground.envelope, seed, lambda line: None).graph for seed in (1, 1, 2)
-    )
+def test_the_same_seed_gives_the_same_graph_to_the_byte(
+    spec: CoolingSpec, tensors: Tensors, site: CoolingTrainingSite
+) -> None:
+    first, again, other = (practise(site, tiny(spec), tensors, seed, lambda line: None).graph for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -123,15 +136,16 @@ def test_a_graph_that_answers_otherwise_is_refused(env: "PracticeEnv", tensors: 
 
 
 def _replaced(env: "PracticeEnv", **changes: object) -> Measured:
-    return replace(env.measured, **changes)  # type: ignore[arg-type]
+    assert isinstance(env.plants, PracticeHalls)
+    return replace(env.plants.measured, **changes)  # type: ignore[arg-type]
 
 
 def test_practice_may_be_on_randomised_plants_whose_ranges_adapt(
-    spec: TrainingSpec, tensors: Tensors, ground: Ground
+    spec: CoolingSpec, tensors: Tensors, site: CoolingTrainingSite
 ) -> None:
     how = RandomisationSpec(automatic=AutomaticSpec(episodes=1, edge_frac=1.0))
     said: list[str] = []
-    practise(tiny(spec).model_copy(update={"randomisation": how}), tensors, ground.envelope, 1, said.append)
+    practise(site, tiny(spec).model_copy(update={"randomisation": how}), tensors, 1, said.append)
     assert "automatic randomisation in the end" in said[-1]
 
 
@@ -139,10 +153,11 @@ def test_what_an_interlock_refuses_is_not_done_and_costs(env: "PracticeEnv") -> 
     """One chiller under more than one carries."""
     env.reset()
     column = env.tensors.signals.index("it_power_kw")
-    signals = env.measured.signals.copy()
+    signals = env.plants.signals.copy()
     signals[:, column] = np.where(np.arange(LANES) == 0, 900.0, 500.0)
-    env._measured = _replaced(env, signals=signals)
-    last = env.measured.setpoints.copy()
+    assert isinstance(env.plants, PracticeHalls)
+    env.plants.measured = _replaced(env, signals=signals)
+    last = env.plants.setpoints.copy()
     asked = last.copy()
     asked[:, -1] = 1.0
     refused = env._refused(asked)

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from controller.plants.cooling.score_card import WEEKS
-from controller.plants.cooling.training_site import Ground
+from controller.learning.evaluate import bundle_tensors
+from controller.plants.cooling.training.score_card import WEEKS
+from controller.plants.cooling.training.training_site import CoolingTrainingSite
 from controller.policies.bundle import Bundle, load_bundle
 from controller.policies.client import ChildCandidate
 from controller.policies.features import DAY_US
@@ -30,12 +31,12 @@ def runner(bundle: Bundle) -> Run:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_shipped_bundle_is_trusted_small_and_fits_the_site(name: str, ground: Ground) -> None:
+def test_a_shipped_bundle_is_trusted_small_and_fits_the_site(name: str, site: CoolingTrainingSite) -> None:
     bundle = shipped(name)
     assert bundle.manifest.name == name
     assert bundle.signer == "demo"
-    assert bundle.manifest.envelope_digest == ground.envelope.digest
-    assert ground.tensors(bundle.manifest).inputs == bundle.manifest.inputs
+    assert bundle.manifest.envelope_digest == site.envelope.digest
+    assert bundle_tensors(bundle.manifest, site).inputs == bundle.manifest.inputs
     assert sum(path.stat().st_size for path in (DEMO / "bundles" / name).iterdir()) < 1_000_000
 
 

@@ -7,10 +7,12 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from controller.api.backend import APPLIED, PENDING, REFUSED, STALE, BackendAwayError
+import msgspec
+
+from controller.api.backend import PENDING, REFUSED, STALE, BackendAwayError
 from controller.ports import Event
 from controller.protocol.push import DecideRequest, DecideResponse, answer, observation, proposal
-from controller.protocol.status import PlantStatus, read
+from controller.protocol.status import PlantStatus, decode
 from controller.records.codec import ruling_digest
 from controller.records.decision import Assignment, Decision, Digests, assemble
 from controller.records.operator_queue import Intent, IntentState
@@ -208,7 +210,7 @@ class FakeSite:
         return {Source.INCUMBENT: Proposal(Source.INCUMBENT, incumbent), Source.CANDIDATE: candidate}
 
     def resolve(self) -> None:
-        """Look at the intents, as the control process does after a poke."""
+        """Carry out what is pending, as the control process does."""
         for act_id, state in list(self.handed.items()):
             if state.outcome == PENDING:
                 self.handed[act_id] = self._resolved(state.intent)
@@ -216,12 +218,12 @@ class FakeSite:
     def _resolved(self, act: Intent) -> IntentState:
         if act.expected_version is not None and act.expected_version != self.version:
             return IntentState(act, STALE, "", self.version)
-        if act.kind == "promote" and not act.payload.get("skip_gate"):
+        if act.kind in ("promote", "approve") and not act.payload.get("skip_gate"):
             return IntentState(act, REFUSED, "paired blocks (41) < required (100)", self.version)
         self._apply(act)
         self.version += 1
         self.note("intent", act.actor, f"{act.kind}: {act.payload.get('reason', '')}")
-        return IntentState(act, APPLIED, "", self.version)
+        return IntentState(act, "applied", "", self.version)
 
     def _apply(self, act: Intent) -> None:
         if act.kind == "stop":
@@ -250,13 +252,17 @@ class FakeSite:
 
     def note(self, kind: str, actor: str, text: str) -> None:
         place = len(self.happened) + 1
-        self.happened.append(Event(f"e{place}", self.now_us(), kind, actor, text, {}))
+        self.happened.append(Event(f"e{place}", self.now_us(), kind, actor, text))
 
     def now_us(self) -> int:
         return START_US + max(0, len(self.history) - 1) * PERIOD_US
 
-    def status(self) -> dict[str, Any]:
-        """The live status, as the contract has it."""
+    def status(self) -> PlantStatus:
+        """The live status."""
+        return decode(msgspec.json.encode(self.plain_status()))
+
+    def plain_status(self) -> dict[str, Any]:
+        """The live status as plain values."""
         last = self.history[-1] if self.history else None
         return {
             "plant": self.plant,
@@ -297,7 +303,15 @@ class FakeSite:
             "vetoes": {"T2-condensation": 11},
             "escapes": 0,
             "breach_s": {"applied": 0.0, "incumbent": 120.0},
-            "energy_kwh": {"applied": 5120.0, "incumbent": 5310.0, "candidate": 5010.0, "best_static": 5200.0},
+            "cost": {
+                "name": "energy",
+                "unit": "kWh",
+                "label": "Energy used",
+                "lanes": {"applied": 5120.0, "incumbent": 5310.0, "candidate": 5010.0, "best_static": 5200.0},
+            },
+            "guards": [
+                {"name": "hot", "unit": "K min", "label": "Too hot", "lanes": {"applied": 3.5, "incumbent": 2.0}}
+            ],
             "trips": self.trips,
             "latches": self.latched,
             "breaker": {
@@ -367,7 +381,7 @@ class FakeSite:
 
     def live(self, plant: str) -> PlantStatus | None:
         self._there()
-        return read(self.status()) if self.history else None
+        return self.status() if self.history else None
 
     def decisions(
         self, plant: str, *, limit: int, before: str | None = None, subject: str | None = None

@@ -1,5 +1,5 @@
 """A running hall whose candidate does what a test says, without a child process; what happens at a stated plant time; and
-operators with their book of intents."""
+operators with their queue."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from controller.plants.wrapper import Around
 from controller.policies.client import Health
 from controller.ports import Event, Meter, Plant
 from controller.records.decision import Decision
-from controller.records.operator_queue import Intent, IntentBook, IntentState, Kind
+from controller.records.operator_queue import Intent, IntentState, Kind, OperatorQueue
 from safety.values import Observation, Proposal, Setpoints, Source
 from simulators.cooling.world.faults import Fault
 from tests.loop.loop_fixture import DEMO, as_usual, in_charge, run_ticks
@@ -72,20 +72,20 @@ class Operator:
 
     def __init__(self, running: bootstrap.ControlSystem, name: str = "ann") -> None:
         self.running, self.name = running, name
-        self.book = IntentBook(running.options.state / "intents.sqlite")
+        self.queue = OperatorQueue(running.options.state / "intents.sqlite")
 
     def does(self, kind: Kind, reason: str = "a test", key: str = "", version: int | None = None, **more: Any) -> str:
-        """Book an act, and let the loop know. Returns the id of the intent that is booked."""
+        """Submit an act and notify the loop. Returns the id of the stored intent."""
         number = f"i{next(self._numbers)}"
         plant, payload = self.running.plant.name, {"reason": reason, **more}
         intent = Intent(number, key or number, plant, kind, payload, self.name, "approver", version, 0)
-        booked = self.book.submit(intent)
-        self.running.operators.poke()
-        return booked.id
+        stored = self.queue.submit(intent)
+        self.running.operators.notify()
+        return stored.id
 
     def became(self, intent_id: str) -> IntentState:
         """What became of an act."""
-        state = self.book.get(intent_id)
+        state = self.queue.get(intent_id)
         assert state is not None
         return state
 

@@ -14,7 +14,7 @@ from controller.records.errors import SpoolError
 from controller.records.spool import SqliteSpool
 from controller.records.spool_buffer import Ledger
 from controller.records.tick_entry import Spool, TickEntry
-from controller.rollout.state import Status
+from controller.rollout.state import RolloutStatus
 from safety.values import Rung
 from tests.loop.scripted_candidates import Operator, events, hall, play, second
 
@@ -118,7 +118,7 @@ def test_what_was_told_at_once_is_told_to_those_who_watch(running: bootstrap.Con
     disk.full = True
     running.loop.tick(running.plant.observe())
     assert [event.kind for event in seen] == ["alarm", "trip"]
-    assert running.loop.state.rollout.status is Status.TRIPPED
+    assert running.loop.state.rollout.status is RolloutStatus.TRIPPED
 
 
 def test_it_trips_in_shadow_too(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_an_act_that_cannot_be_recorded_takes_the_plant_at_that_guard_and_is_ans
         asked.append(ann.does("override", setpoints={"supply_air_c": 19.5}))
 
     told = commands(running)
-    look = running.operators.poke
+    look = running.operators.notify
     play(running, 3, {60_000_000: act, 90_000_000: look, 330_000_000: look, 600_000_000: lambda: fill(disk, False)})
     assert told[:2] == [Rung.CANDIDATE, Rung.OPERATOR]
     assert set(told[2:]) == {Rung.INCUMBENT}, "it is carried out once, and the candidate has lost the plant"
@@ -177,11 +177,11 @@ def test_a_commit_that_was_said_to_fail_and_happened_stays_in_the_record_with_wh
     stored = next(d for d in decisions if second(d) == 600.0)
     assert stored.command.rung is Rung.CANDIDATE, "what the disk has is never changed"
     conflict = next(e for e in events(running, "alarm") if "written once" in e.text)
-    assert conflict.detail["decision"] == stored.id
-    assert conflict.detail["rung"] == "incumbent"
-    assert conflict.detail["setpoints"]
+    assert conflict.detail.decision == stored.id
+    assert conflict.detail.rung == "incumbent"
+    assert conflict.detail.setpoints
     assert [second(d) for d in decisions] == [300.0, 600.0, 900.0]
-    assert running.loop.state.rollout.status is Status.TRIPPED
+    assert running.loop.state.rollout.status is RolloutStatus.TRIPPED
     assert running.spool.verify().ok
 
 
@@ -197,7 +197,7 @@ def test_a_file_that_may_not_grow_is_such_a_failure_and_the_live_status_is_let_g
 
     decisions = play(running, 80, {PERIOD_US * 2: lambda: most(0), PERIOD_US * 78: lambda: most(1_000_000)})
     assert [second(d) for d in decisions] == [300.0 * n for n in range(1, 81)]
-    assert running.loop.state.rollout.status is Status.TRIPPED
+    assert running.loop.state.rollout.status is RolloutStatus.TRIPPED
     alarms = [event.text for event in events(running, "alarm")]
     assert "full" in alarms[0]
     assert running.spool.verify().ok

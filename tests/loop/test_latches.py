@@ -10,7 +10,7 @@ from controller import bootstrap
 from controller.loop.checkpoint import Checkpoints, decode_state
 from controller.records.decision import Decision
 from controller.rollout.blocks import assign
-from controller.rollout.state import Status
+from controller.rollout.state import RolloutStatus
 from safety.values import Observation, Outcome, Rung, Setpoints, Source
 from simulators.cooling.world.faults import Fault
 from tests.loop.loop_fixture import certify, site_copy, without
@@ -99,10 +99,10 @@ def test_the_rollout_trips_with_it_critically_and_both_are_in_the_audit(stepped:
     assert trip.at_us == latching(decisions).observation.taken_at
     assert "envelope_trip" in (trip.cause, *trip.also)
     assert trip.critical
-    assert running.loop.state.rollout.status is Status.TRIPPED
+    assert running.loop.state.rollout.status is RolloutStatus.TRIPPED
     told = [event.detail for event in events(running, "trip")]
-    assert [detail.get("latch") for detail in told] == [None, RULE]
-    assert told[0]["trip"] == trip.id
+    assert [detail.latch for detail in told] == [None, RULE]
+    assert told[0].trip == trip.id
 
 
 def test_the_incumbent_keeps_the_inlet_below_the_hard_limit_where_the_candidate_alone_would_not_have(
@@ -236,7 +236,7 @@ class TestComingBack:
         first = ann.does("reset", trip_id=trip)
         play(running, 1)
         assert ann.became(first).outcome == "applied"
-        assert running.loop.state.rollout.status is Status.TRIPPED
+        assert running.loop.state.rollout.status is RolloutStatus.TRIPPED
         again = ann.does("reset", trip_id=trip)
         play(running, 1)
         assert "another person is needed" in ann.became(again).detail
@@ -244,7 +244,7 @@ class TestComingBack:
         play(running, 1)
 
         rollout = running.loop.state.rollout
-        assert (rollout.status, rollout.stage, rollout.re_entry) == (Status.RUNNING, 0, True)
+        assert (rollout.status, rollout.stage, rollout.re_entry) == (RolloutStatus.RUNNING, 0, True)
         assert assign(running.loaded.spec, rollout, running.plant.observe().taken_at, b"").who == "incumbent"
         assert {d.command.rung for d in play(running, 3)} == {Rung.INCUMBENT}
         assert [event.kind for event in events(running)].count("reset") == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.rollout.state import Status
+from controller.rollout.state import RolloutStatus
 from controller.testing.misbehaving import command
 from safety.values import Observation, Proposal, Rung, Source
 from safety.values import Status as Answer
@@ -47,7 +47,7 @@ def test_the_incumbent_acts_on_the_very_tick_its_breaker_trips_and_the_plant_nev
 
         after = [d for d in decisions if d.observation.taken_at > failed.observation.taken_at]
         assert {d.command.rung for d in after} == {Rung.INCUMBENT}
-        assert running.loop.state.rollout.status is Status.TRIPPED
+        assert running.loop.state.rollout.status is RolloutStatus.TRIPPED
         assert running.loop.state.rollout.trip is not None
         assert running.loop.state.rollout.trip.cause == cause
         assert running.loop.state.rollout.trip.at_us == failed.observation.taken_at

@@ -1,4 +1,4 @@
-"""What people do to a running loop, through the book of intents and the STOP file."""
+"""What people do to a running loop, through the operator queue and the STOP file."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -10,8 +10,9 @@ import pytest
 from controller import bootstrap
 from controller.records.decision import Decision
 from controller.records.entry import decode_receipt
+from controller.records.operator_queue import Kind
 from controller.records.stop_latch import read_stop, write_stop
-from controller.rollout.state import Status
+from controller.rollout.state import RolloutStatus
 from safety.values import Rung, Source
 from tests.loop.scripted_candidates import Killed, Operator, after, events, hall, play, second
 
@@ -77,9 +78,9 @@ class TestOverrides:
         ("setpoints", "why"),
         [
             ({"supply_air_c": 30.0}, "`SUPPLY-BOUND`"),
-            ({"supply_air_c": 99.0}, "no value it can take"),
-            ({"chillers_on": 1.5}, "no value it can take"),
-            ({"supply_air": 19.0}, "no setpoint of this plant; it has chillers_on"),
+            ({"supply_air_c": 99.0}, "`supply_air_c` = 99"),
+            ({"chillers_on": 1.5}, "`chillers_on` = 1.5"),
+            ({"supply_air": 19.0}, "unknown setpoint `supply_air`; valid: chillers_on"),
             ({}, "needs `setpoints`"),
             ("hot", "dictionary"),
         ],
@@ -130,7 +131,9 @@ class TestStop:
         assert Source.CANDIDATE in taken.removed
         assert rungs(after(decisions, 330.0)) == ["incumbent"]
         assert running.plant.observe().applied
-        assert running.loop.state.rollout.status is Status.RUNNING, "STOP is no trip: `start` gives back what there was"
+        assert running.loop.state.rollout.status is RolloutStatus.RUNNING, (
+            "STOP is no trip: `start` gives back what there was"
+        )
 
     def test_it_survives_a_restart(self, tmp_path: Path) -> None:
         with hall(tmp_path) as running:
@@ -158,16 +161,16 @@ class TestStop:
             write_stop(state, "ann", "a test")
             assert rungs(play(running, 1)) == ["incumbent"]
 
-    def test_it_works_with_a_book_of_intents_that_is_no_database(self, tmp_path: Path) -> None:
+    def test_it_works_with_a_queue_that_is_not_a_database(self, tmp_path: Path) -> None:
         (tmp_path / "intents.sqlite").write_bytes(b"not a database, whatever its name says" * 100)
         with hall(tmp_path) as running:
             assert rungs(play(running, 1)) == ["candidate"]
             write_stop(tmp_path, "ann", "a test")
             assert rungs(play(running, 1)) == ["incumbent"]
             (alarm,) = events(running, "alarm")
-            assert "operators' acts cannot be read" in alarm.text
+            assert alarm.id.endswith(".intents.away")
 
-    def test_the_book_of_intents_is_found_again_after_it_was_deleted(self, running: bootstrap.ControlSystem) -> None:
+    def test_the_operator_queue_is_found_again_after_it_was_deleted(self, running: bootstrap.ControlSystem) -> None:
         play(running, 1)
         for left in running.options.state.glob("intents.sqlite*"):
             left.unlink()
@@ -207,7 +210,7 @@ class TestRollout:
     ) -> None:
         ann.does("pause")
         assert rungs(play(running, 1)) == ["incumbent"]
-        assert running.loop.state.rollout.status is Status.PAUSED
+        assert running.loop.state.rollout.status is RolloutStatus.PAUSED
         ann.does("resume")
         block_ticks = running.loaded.spec.block_ticks
         made = rungs(play(running, 2 * block_ticks))
@@ -217,7 +220,7 @@ class TestRollout:
     def test_an_abort_is_for_good(self, running: bootstrap.ControlSystem, ann: Operator) -> None:
         ann.does("abort")
         play(running, 1)
-        assert running.loop.state.rollout.status is Status.ABORTED
+        assert running.loop.state.rollout.status is RolloutStatus.ABORTED
         asked = [ann.does("resume"), ann.does("promote"), ann.does("reset", trip_id="any")]
         play(running, 1)
         assert [ann.became(number).outcome for number in asked] == ["refused"] * 3
@@ -238,19 +241,20 @@ class TestRollout:
         play(running, 1)
         assert ann.became(asked).outcome == "applied"
         rollout = running.loop.state.rollout
-        assert (rollout.status, rollout.stage, rollout.re_entry) == (Status.RUNNING, 0, True)
+        assert (rollout.status, rollout.stage, rollout.re_entry) == (RolloutStatus.RUNNING, 0, True)
 
-    def test_a_gate_is_skipped_knowingly_by_two_people(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("kind", "other"), [("promote", "approve"), ("approve", "promote")])
+    def test_promote_and_approve_are_one_act(self, tmp_path: Path, kind: Kind, other: Kind) -> None:
         with hall(tmp_path, driving=False) as running:
             ann, bob = Operator(running, "ann"), Operator(running, "bob")
-            plain = ann.does("promote")
-            first = ann.does("promote", skip_gate=True)
-            again = ann.does("promote", skip_gate=True)
+            plain = ann.does(kind)
+            first = ann.does(kind, skip_gate=True)
+            again = ann.does(other, skip_gate=True)
             play(running, 1)
             assert ann.became(plain).outcome == "refused"
             assert ann.became(first).outcome == "applied"
             assert "another person is needed" in ann.became(again).detail
-            bob.does("promote", skip_gate=True)
+            bob.does(other, skip_gate=True)
             play(running, 2 * running.loaded.spec.block_ticks)
             assert running.loop.state.rollout.stage == 1
             (move,) = running.loop.state.rollout.history
@@ -265,8 +269,8 @@ class TestRollout:
         late = ann.does("abort", version=version)
         play(running, 1)
         assert ann.became(late).outcome == "stale"
-        assert f"you looked at {version}" in ann.became(late).detail
-        assert running.loop.state.rollout.status is Status.PAUSED
+        assert f"made for {version}" in ann.became(late).detail
+        assert running.loop.state.rollout.status is RolloutStatus.PAUSED
 
     def test_an_act_without_a_reason_is_refused(self, running: bootstrap.ControlSystem, ann: Operator) -> None:
         asked = ann.does("abort", reason=" ")
@@ -284,7 +288,7 @@ class TestOnce:
         play(running, 1)
         assert ann.does("pause", key="k") == first
         play(running, 1)
-        assert running.loop.state.rollout.status is Status.RUNNING
+        assert running.loop.state.rollout.status is RolloutStatus.RUNNING
         assert running.loop.state.rollout.version == version + 2
 
     def test_an_act_that_was_recorded_but_not_yet_answered_when_the_process_was_killed_acts_once(
@@ -295,7 +299,7 @@ class TestOnce:
             play(running, 1)
             version = running.loop.state.rollout.version
             asked = ann.does("pause")
-            running.operators.intents = Dies(running.operators.intents)
+            running.operators.queue = Dies(running.operators.queue)
             with pytest.raises(Killed):
                 play(running, 1)
             assert ann.became(asked).outcome == "pending"
@@ -331,13 +335,13 @@ class TestOnce:
 
 
 class Dies:
-    """A book of intents whose process is killed as it writes back what became of an act."""
+    """An operator queue whose process is killed as it writes back an outcome."""
 
-    def __init__(self, book: object) -> None:
-        self.book = book
+    def __init__(self, queue: object) -> None:
+        self.queue = queue
 
     def pending(self, plant: str) -> object:
-        return self.book.pending(plant)  # type: ignore[attr-defined]
+        return self.queue.pending(plant)  # type: ignore[attr-defined]
 
     def resolve(self, *_: object) -> None:
         raise Killed

@@ -41,7 +41,9 @@ def test_read_back_between_values_is_never_sent_in_shadow(tmp_path: Path, read_b
     usual = question(0)
     own, read = {**usual.incumbent, "chillers_on": asked}, {**usual.incumbent, "chillers_on": read_back}
     with system(tmp_path, site=PUSH) as running:
-        told = Answering(running).answer("hall", replace(usual, incumbent=own, applied=None, readback=read))
+        told = Answering(running.loop, running.kit.pushed).answer(
+            "hall", replace(usual, incumbent=own, applied=None, readback=read)
+        )
         (decision,) = running.spool.recent(1)
     assert (told.status, told.rung, told.setpoints) == ("decided", "incumbent", own)
     waived = {f.rule for f in decision.chosen.findings if f.outcome is Outcome.WAIVED}

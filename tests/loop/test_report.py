@@ -36,7 +36,7 @@ def test_the_same_seed_gives_the_same_report(first: dict[str, Any], tmp_path: Pa
 
 def test_another_seed_gives_another(first: dict[str, Any], tmp_path: Path) -> None:
     other = report(tmp_path, seed=2)
-    assert other["energy_kwh"] != first["energy_kwh"]
+    assert other["cost"]["lanes"] != first["cost"]["lanes"]
     assert other.keys() == first.keys()
 
 
@@ -46,8 +46,9 @@ def test_half_a_day_is_counted_as_it_was(first: dict[str, Any]) -> None:
     assert first["simulated_s"] == TICKS * 300.0
     assert first["escapes"] == 0
     assert first["breach_s"]["applied"] == first["breach_s"]["incumbent"] == 0.0
-    assert set(first["energy_kwh"]) == {"applied", "incumbent", "candidate", "best_static"}
-    assert first["energy_kwh"]["applied"] == first["energy_kwh"]["incumbent"] > first["energy_kwh"]["candidate"] > 0.0
+    cost = first["cost"]["lanes"]
+    assert set(cost) == {"applied", "incumbent", "candidate", "best_static"}
+    assert cost["applied"] == cost["incumbent"] > cost["candidate"] > 0.0
     assert first["stages"] == [{"name": "shadow", "entered_at_s": 0.0, "left_at_s": None, "why": "running"}]
     assert json.loads(json.dumps(first)) == first
 

@@ -11,7 +11,7 @@ import pytest
 
 from controller import bootstrap
 from controller.loop.parts import Tick, Watcher
-from controller.rollout.state import Status
+from controller.rollout.state import RolloutStatus
 from simulators.cooling.world.faults import Fault
 from tests.loop.loop_fixture import site_copy
 from tests.loop.scripted_candidates import Killed, Operator, hall, in_charge, play, second
@@ -111,7 +111,7 @@ class TestAnotherCandidate:
             fresh = running.loop.state
             assert fresh.evidence.bundle == running.loaded.bundle.digest != old.loaded.bundle.digest
             assert fresh.evidence.tally.ticks == 0
-            assert (fresh.rollout.status, fresh.rollout.stage, fresh.rollout.entry) == (Status.RUNNING, 0, 0)
+            assert (fresh.rollout.status, fresh.rollout.stage, fresh.rollout.entry) == (RolloutStatus.RUNNING, 0, 0)
             assert fresh.rollout.rollout_id != old.loop.state.rollout.rollout_id
             assert {d.assignment.stage for d in play(running, 3)} == {"shadow"}
             assert running.loop.state.evidence.tally.ticks == 3

@@ -1,11 +1,10 @@
 """A plant's metrics fed by a fake site."""
 
-import json
-
 import pytest
 from prometheus_client import CollectorRegistry
 
 from controller.metrics.control import ControlMetrics
+from controller.protocol.status import encode
 from tests.loop.fakes import FakeSite
 
 STAGES = ("shadow", "1%", "4%", "25%", "50%", "100%")
@@ -13,9 +12,7 @@ STAGES = ("shadow", "1%", "4%", "25%", "50%", "100%")
 
 def metrics_of(site: FakeSite, registry: CollectorRegistry) -> ControlMetrics:
     """Metrics that read the site's status as the control process would publish it."""
-    return ControlMetrics(
-        registry, site.envelope_held, STAGES, lambda: json.dumps(site.status()) if site.history else None
-    )
+    return ControlMetrics(registry, site.envelope_held, STAGES, lambda: encode(site.status()) if site.history else None)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.loop.fakes import WALL_US, ZONES, FakeSite
 from tests.metrics.conftest import STAGES
 from tests.paths import ROOT
 
-UNITS = {"seconds": "_seconds", "joules": "_joules", "celsius": "_celsius", "ratio": "_ratio", "bytes": "_bytes"}
+UNITS = {"seconds": "_seconds", "ratio": "_ratio", "bytes": "_bytes"}
 
 
 def compared(site: FakeSite, klass: Klass, **channels: float) -> Comparison:
@@ -81,7 +81,7 @@ def test_no_run_adds_series_without_bound(metrics: ControlMetrics, registry: Col
     site.tick(60)
     for decision in site.history:
         metrics.decided(decision)
-    metrics.happened(Event("e", 1, "something new", "ann", "text", {}))
+    metrics.happened(Event("e", 1, "something new", "ann", "text"))
     assert told(registry) == before
 
 
@@ -134,10 +134,14 @@ def test_states_are_one_for_what_is_and_zero_for_the_rest(
     assert registry.get_sample_value("understudy_trips", {"plant": "hall-a"}) == 1
 
 
-def test_energy_is_told_in_joules(metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite) -> None:
+def test_cost_and_guards_are_in_the_plants_unit(
+    metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite
+) -> None:
     site.tick()
     labels = {"plant": "hall-a", "arm": "applied"}
-    assert registry.get_sample_value("understudy_energy_joules_total", labels) == pytest.approx(5120 * 3.6e6)
+    assert registry.get_sample_value("understudy_cost_total", {**labels, "unit": "kWh"}) == 5120.0
+    guard = {**labels, "guard": "hot", "unit": "K min"}
+    assert registry.get_sample_value("understudy_guard_total", guard) == 3.5
 
 
 def test_a_margin_is_one_in_the_middle_and_nothing_without_a_value(

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 from controller.plants.bidding.plant import TICK_US, AdAccount
+from controller.plants.bidding.settings import BiddingSettings
 from controller.plants.cooling.plant import CoolingHall
+from controller.plants.cooling.settings import CoolingSettings
 from controller.plants.push.plant import Pushed
+from controller.plants.push.settings import PushedCost, PushedGuard, PushSettings
 from controller.ports import Plant
-from controller.settings import FilesSettings, PushSettings, Site, load_site
+from controller.settings import FilesSettings, Site, load_site
 from controller.testing.plants import PlantContract, SimulatedPlantContract
 from safety.loading.spec import load_envelope
 from safety.values import Observation, Proposal, Setpoints, Signal, Source
@@ -15,6 +18,11 @@ from simulators.cooling.world.signals import setpoint_specs
 from tests.paths import ROOT
 
 SITES = ROOT / "deploy" / "sites"
+PUSH = PushSettings(
+    cost=PushedCost(name="energy", unit="kWh", label="Energy", per_hour_signal="power_kw"),
+    guards=[PushedGuard(name="warm", unit="K min", label="Too warm", signals=["outdoor_c"], above=10.0)],
+    covariate_signals=["outdoor_c"],
+)
 PUSHED = Observation("hall", "", 1_700_000_000_000_000, {"power_kw": Signal(300.0), "outdoor_c": Signal(12.0)})
 
 
@@ -24,7 +32,8 @@ class TestCoolingHall(SimulatedPlantContract):
     def plant(self, folder: Path) -> Plant:
         site = load_site(SITES / "demo")
         envelope = load_envelope(site.folder / "envelope.toml")
-        return CoolingHall.open(site, envelope, seed=1, snapshot=folder / "plant.sqlite")
+        settings = site.plant_settings("cooling", CoolingSettings)
+        return CoolingHall(site, settings, envelope, seed=1, snapshot=folder / "plant.sqlite")
 
     def setpoints(self) -> Setpoints:
         row = start_setpoints(4, 1)[0].tolist()
@@ -38,7 +47,8 @@ class TestAdAccount(SimulatedPlantContract):
     def plant(self, folder: Path) -> Plant:
         site = load_site(SITES / "bidding-demo")
         envelope = load_envelope(site.folder / "envelope.toml")
-        return AdAccount(site, envelope, seed=1, snapshot=folder / "plant.sqlite")
+        settings = site.plant_settings("bidding", BiddingSettings)
+        return AdAccount(site, settings, envelope, seed=1, snapshot=folder / "plant.sqlite")
 
     def setpoints(self) -> Setpoints:
         return {f"multiplier_c{i}": 1.0 + 0.1 * i for i in range(6)}
@@ -48,7 +58,7 @@ class TestPushed(PlantContract):
     period_us = 300_000_000
 
     def plant(self, folder: Path) -> Plant:
-        plant = Pushed(_pushing(folder))
+        plant = Pushed(_pushing(folder), PUSH, load_envelope(SITES / "demo" / "envelope.toml"))
         plant.ask(PUSHED, Proposal(Source.INCUMBENT, {"supply_air_c": 20.0}))
         return plant
 
@@ -64,7 +74,6 @@ class TestPushed(PlantContract):
 def _pushing(folder: Path) -> Site:
     """A site whose plant keeps its own loop."""
     settings = load_site(SITES / "demo").settings
-    push = PushSettings(power_signal="power_kw", covariate_signals=["outdoor_c"])
-    plant = settings.plant.model_copy(update={"kind": "push", "simulated": False, "cooling": None, "push": push})
+    plant = settings.plant.model_copy(update={"kind": "push", "simulated": False})
     changed = settings.model_copy(update={"plant": plant, "files": FilesSettings()})
     return Site(folder=folder, settings=changed, digest="0" * 64)

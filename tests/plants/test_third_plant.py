@@ -14,7 +14,7 @@ import pytest
 from controller.errors import SettingsError
 from controller.plants.registry import Setting, kit_for
 from controller.ports import Plant
-from controller.settings import Site, load_site
+from controller.settings import load_site
 from controller.testing.plants import SimulatedPlantContract
 from safety.loading.spec import load_envelope
 from safety.values import Setpoints
@@ -52,7 +52,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 def setting(state: Path, **plant: object) -> Setting:
     site = load_site(SITE)
     settings = site.settings.model_copy(update={"plant": site.settings.plant.model_copy(update=plant)})
-    changed = Site(folder=site.folder, settings=settings, digest=site.digest)
+    changed = site.model_copy(update={"settings": settings})
     return Setting(changed, load_envelope(SITE / "envelope.toml"), seed=1, state=state)
 
 

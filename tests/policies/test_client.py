@@ -57,7 +57,7 @@ def ask(candidate: ChildCandidate, tick: int = 0) -> Proposal:
         ("nan", Status.NOT_FINITE, "nan"),
         ("infinite", Status.NOT_FINITE, "inf"),
         ("wrong_shape", Status.WRONG_SHAPE, "shape [1, 3], wanted [1, 2]"),
-        ("garbage", Status.FAILED, "bytes was announced"),
+        ("garbage", Status.FAILED, "over the limit of"),
         ("stale", Status.FAILED, "did not answer what it was asked"),
     ],
 )

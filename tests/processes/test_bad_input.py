@@ -96,6 +96,18 @@ def void(_: object) -> None:
     """Nothing is made of it."""
 
 
+def rename_kind(site: Path) -> None:
+    edit("site.toml", '"cooling"', '"heating"')(site)
+    edit("site.toml", "[plant.cooling", "[plant.heating", count=2)(site)
+
+
+def without_table(site: Path) -> None:
+    """Take out `[plant.cooling]` and its inner table."""
+    text = (site / "site.toml").read_text()
+    before, rest = text.split("[plant.cooling]")
+    (site / "site.toml").write_text(before + "[incumbent]" + rest.split("[incumbent]")[1])
+
+
 FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
     "no site.toml": (remove("site.toml"), ("`site.toml` cannot be read", "give the folder of a site")),
     "site.toml is not TOML": (write("site.toml", b"name = \n"), ("site.toml` is not TOML",)),
@@ -106,14 +118,31 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
     ),
     "a time without an offset": (
         edit("site.toml", "00:00:00Z", "00:00:00"),
-        ("plant.cooling.start", "needs an offset"),
+        ("`plant.start`", "needs an offset"),
+    ),
+    "a cooling plant without a start": (
+        edit("site.toml", "start = 2023-01-01T00:00:00Z", ""),
+        ("`plant.start` is missing",),
     ),
     "an unknown time zone": (edit("site.toml", "America/New_York", "Mars/Base"), ("`Mars/Base`", "as `Europe/Berlin`")),
     "hard limits reversed": (
         edit("site.toml", "hard_high_c = 32.0", "hard_high_c = 12.0"),
         ("`hard_low_c` < `soft_high_c` <= `hard_high_c`", "given 15, 27, 12", "put them in order"),
     ),
-    "an unknown plant kind": (edit("site.toml", '"cooling"', '"heating"'), ("`heating`", "list it in `plant.plugins`")),
+    "an unknown plant kind": (
+        rename_kind,
+        ("`heating` is none of bidding, cooling, push", "list it in `plant.plugins`"),
+    ),
+    "another kind's table": (edit("site.toml", '"cooling"', '"bidding"'), ("`plant.cooling`", "remove it")),
+    "no table of the plant": (without_table, ("needs a [plant.cooling] table",)),
+    "unknown key of the plant": (
+        edit("site.toml", "zones = 4", "zones = 4\ncolour = 1"),
+        ("site.toml`: `plant.cooling.colour`", "remove it"),
+    ),
+    "a wrong value of the plant": (
+        edit("site.toml", "zones = 4", "zones = 0"),
+        ("site.toml`: `plant.cooling.zones`", "greater than or equal to 1", "given `0`"),
+    ),
     "another plant's incumbent": (edit("site.toml", "trim_and_respond", "pid_pacing"), ("`pid_pacing`", "use `trim")),
     "a missing weather file": (
         edit("site.toml", 'weather = "greensboro"', 'weather = "atlantis.epw"'),

@@ -37,7 +37,7 @@ def descendants(pid: int) -> dict[str, int]:
     kinds = {
         "controller.processes.control": "control",
         "controller.policies.server": "policy",
-        "controller.processes.shipping": "shipper",
+        "controller.processes.shipper": "shipper",
     }
     found: dict[str, int] = {}
     for child in children_of(pid):

@@ -1,6 +1,5 @@
 """The web process as it is started: it comes up without a store or a control process, and goes with its parent."""
 
-import json
 import os
 import shutil
 import socket
@@ -14,6 +13,7 @@ import httpx
 from controller.api.access import create_login_url, create_token
 from controller.api.app import wall_us
 from controller.processes.parent_watchdog import PARENT_PIPE
+from controller.protocol.status import encode
 from controller.records.spool import SqliteSpool
 from tests.loop.fakes import FakeSite
 from tests.paths import ROOT
@@ -66,7 +66,7 @@ def serves(base: str, state: Path) -> None:
     site = FakeSite(plant="hall", wall_us=wall_us())
     site.tick(3)
     spool = SqliteSpool(state / "spool.sqlite")
-    spool.publish_live(json.dumps(site.status()))
+    spool.publish_live(encode(site.status()))
     assert httpx.get(f"{base}/readyz").status_code == 200
     token = create_token(state, "test", "viewer", wall_us)
     told = httpx.get(f"{base}/v1/plants/hall", headers={"Authorization": f"Bearer {token}"}).json()

@@ -17,7 +17,8 @@ from controller.records.replay import ruled_differently
 from safety.loading.spec import load_envelope
 from safety.values import Proposal, Quality, Signal, Source
 from tests.records.record_corpus import RECORDS, decision_of, reworded
-from tests.safety.support.golden import CASES, paths, read, seeded
+from tests.safety.support.golden import CASES, paths, read
+from tests.safety.support.seeded import seeded
 
 SMALL = load_envelope(CASES / "envelopes" / "small.toml")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import migrations
+from controller.processes.parent_watchdog import PARENT_PIPE, STORE_URL
 from controller.records.disagreement_review import Stretch
 from controller.records.errors import StoreError, StoreOutdated
 from controller.records.shipper import Shipper
@@ -20,13 +21,6 @@ from controller.records.store import Store
 from controller.records.tick_entry import TickEntry
 from controller.testing.samples import sample_decision, sample_entry
 from tests.paths import ROOT
-
-SHIPPER = """
-import sys
-from pathlib import Path
-from controller.records.shipper import run_shipper
-run_shipper(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
-"""
 
 
 @pytest.fixture
@@ -132,8 +126,9 @@ def test_the_shipper_process_ships_and_ends(spool: SqliteSpool, url: str, end: s
     for index in range(3):
         spool.append(sample_entry(index))
     ours, theirs = os.pipe()
-    command = [sys.executable, "-c", SHIPPER, str(spool.path), url, str(ours)]
-    with subprocess.Popen(command, cwd=ROOT, pass_fds=[ours]) as process:
+    command = [sys.executable, "-m", "controller.processes.shipper", str(spool.path)]
+    environment = os.environ | {STORE_URL: url, PARENT_PIPE: str(ours)}
+    with subprocess.Popen(command, cwd=ROOT, pass_fds=[ours], env=environment) as process:
         os.close(ours)
         try:
             assert soon(lambda: spool.shipping().seq == 3)

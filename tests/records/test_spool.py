@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.ports import Event, EventDetail
+from controller.records.entry import decode_events, encode_events
 from controller.records.errors import SpoolBusy, SpoolConflict, SpoolCorrupt, SpoolError
 from controller.records.spool import SqliteSpool
 from controller.records.spool_file import fold
@@ -111,13 +114,20 @@ def test_of_two_events_with_one_id_the_first_stands(spool: SqliteSpool) -> None:
 
 
 def test_numbers_of_numpy_are_kept_as_numbers(spool: SqliteSpool) -> None:
-    spool.append(TickEntry(None, events=(sample_event("n", share=np.float64(0.25), ticks=np.int64(7)),)))
-    assert spool.events(1)[0].detail == {"share": 0.25, "ticks": 7}
+    spool.append(TickEntry(None, events=(sample_event("n", setpoints={"fan": np.float64(0.25)}, version=np.int64(7)),)))
+    assert spool.events(1)[0].detail == EventDetail(setpoints={"fan": 0.25}, version=7)
+
+
+def test_events_stored_by_an_earlier_build_are_read() -> None:
+    stored = [["hall.5.v2.0", 5, "trip", "system", "tripped", {"trip": "t-1", "critical": False, "dropped_since": 1}]]
+    (event,) = decode_events(msgspec.msgpack.encode(stored))
+    assert event == Event("hall.5.v2.0", 5, "trip", "system", "tripped", EventDetail(trip="t-1", critical=False))
+    assert msgspec.msgpack.decode(encode_events([event]))[0][5] == {"trip": "t-1", "critical": False}
 
 
 def test_what_cannot_be_kept_is_refused_before_anything_is_written(spool: SqliteSpool) -> None:
     with pytest.raises(TypeError, match="a record cannot hold a `object`"):
-        spool.append(TickEntry(sample_decision(1), events=(sample_event("n", what=object()),)))
+        spool.append(TickEntry(sample_decision(1), events=(sample_event("n", setpoints={"fan": object()}),)))
     assert spool.count() == 0
     fill(spool, 2)
     assert spool.verify().checked == 2

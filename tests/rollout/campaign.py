@@ -71,7 +71,7 @@ def run(
         tick = TickEvidence(
             at_us,
             *_decided(spec, state, at_us, bool(refused[i])),
-            energy_kwh=None if i == 0 else float(base[i - 1]) * (1.0 - saving_frac * led),
+            cost=None if i == 0 else float(base[i - 1]) * (1.0 - saving_frac * led),
             covariates=() if i == 0 else (float(it_kwh[i - 1]), float(wet_bulb_c[i - 1])),
         )
         tick = _placed(tick, spec, state, at_us)

@@ -1,5 +1,6 @@
 """What ticks do to a rollout, as properties of arbitrary histories."""
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
@@ -10,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.rollout import acts
+from controller.rollout import acts, schema_1
 from controller.rollout.advance import advance
 from controller.rollout.blocks import assign, is_last_tick_of_block
 from controller.rollout.effects import Aborted, ApprovalWanted, Effect, Held, StageEntered, Tripped
 from controller.rollout.errors import ActRefusedError
-from controller.rollout.gates import Outcome, combine, judge
+from controller.rollout.gates import GateOutcome, combine, judge
 from controller.rollout.spec import INSTANT_CAUSES, RolloutSpec, load_spec
-from controller.rollout.state import DRIVING, LATCHED, RolloutState, Status, from_plain, to_plain
+from controller.rollout.state import DRIVING, LATCHED, RolloutState, RolloutStatus, from_plain, to_plain
 from controller.rollout.transitions import enter, start
 from shadow.evidence import Evidence, TickEvidence, observe_tick
 from shadow.statistics import BettingSequence
@@ -63,7 +64,7 @@ def _tick(spec: RolloutSpec, state: RolloutState, i: int, saving_frac: float = 0
         a.block,
         a.who,
         a.who,
-        energy_kwh=10.0 * (1 - saving_frac * (before.who == "candidate")),
+        cost=10.0 * (1 - saving_frac * (before.who == "candidate")),
         covariates=(5.0,),
         entry=a.entry,
         group=a.group,
@@ -122,7 +123,7 @@ def _act(what: str, state: RolloutState, evidence: Evidence, now_us: int) -> Rol
                 identity = state.trip.id if state.trip else "none"
                 return acts.reset(SPEC, state, evidence, now_us, identity, who, "cause removed")[0]
             case "promote":
-                return acts.promote(SPEC, state, evidence, now_us, who, "enough seen")[0]
+                return acts.promote(SPEC, state, evidence, now_us, who, "enough seen", skip_gate=True)[0]
             case "demote":
                 return acts.demote(SPEC, state, evidence, now_us, "shadow", who, "too soon")[0]
     except ActRefusedError:
@@ -198,9 +199,9 @@ def test_abort_is_possible_from_every_state_and_final(history: History) -> None:
     state, evidence = states[len(states) // 2]
     now = 10_000 * PERIOD_US
     ended, effects = acts.abort(state, now, "anyone", "enough")
-    assert ended.status is Status.ABORTED
-    assert len(effects) == (state.status is not Status.ABORTED)
-    evidence = observe_tick(evidence, replace(_tick(SPEC, ended, 10_000), causes=("policy_dead",)))
+    assert ended.status is RolloutStatus.ABORTED
+    assert len(effects) == (state.status is not RolloutStatus.ABORTED)
+    evidence = observe_tick(evidence, replace(_tick(SPEC, ended, 10_000), causes=("memory_over_limit",)))
     assert advance(SPEC, ended, evidence, now) == (ended, ())
     for act in ("resume", "promote", "reset", "trip", "demote", "pause"):
         assert _act(act, ended, evidence, now) == ended
@@ -213,7 +214,7 @@ def test_evidence_never_shrinks_whatever_happens_to_the_rollout(history: History
     for before, after in pairwise(seen):
         assert after.tally.shadowed >= before.tally.shadowed
         assert after.tally.driven_unusable >= before.tally.driven_unusable
-        assert after.benefit.energy.count >= before.benefit.energy.count
+        assert after.benefit.cost.count >= before.benefit.cost.count
 
 
 @FAST
@@ -245,7 +246,7 @@ def test_a_good_candidate_walks_through_any_list_of_shares(shares: list[int]) ->
     begin, end = TEXT.index('[[stages]]\nname = "1 %"'), TEXT.index("# One event trips")
     spec = load_spec(TEXT[:begin] + stages + TEXT[end:])
     state, _, effects = _run(range(60 + 400 * len(shares)), _begin(spec), spec)
-    assert (state.stage, state.status) == (len(shares), Status.COMPLETED)
+    assert (state.stage, state.status) == (len(shares), RolloutStatus.COMPLETED)
     assert [e.stage for e in effects if isinstance(e, StageEntered)] == [s.name for s in spec.stages]
 
 
@@ -259,26 +260,26 @@ def test_stages_are_entered_at_the_end_of_a_block_and_of_a_scored_group() -> Non
             if SPEC.scores_benefit(before.stage):
                 size, _ = SPEC.group_of(before.stage)
                 assert (rollout[0].first_block - before.first_block) % size == 0
-    assert rollout[0].status is Status.COMPLETED
+    assert rollout[0].status is RolloutStatus.COMPLETED
 
 
-@pytest.mark.parametrize("missing", ["ticks", "energy", "proposals"])
+@pytest.mark.parametrize("missing", ["ticks", "cost", "proposals"])
 def test_a_missing_metric_never_promotes(missing: str) -> None:
     rollout, i = _until(SPEC, 3)
     if missing == "ticks":
         state, evidence, _ = rollout
         for k in range(i, i + 4000):
             state, _effects = advance(SPEC, state, evidence, k * PERIOD_US)
-        assert judge(SPEC, state, evidence, (i + 4000) * PERIOD_US).outcome is Outcome.ERRORED
-    elif missing == "energy":
-        state, evidence, _ = _run(range(i, i + 800), rollout, energy_kwh=None)
-        assert judge(SPEC, state, evidence, (i + 799) * PERIOD_US).outcome is Outcome.ERRORED
+        assert judge(SPEC, state, evidence, (i + 4000) * PERIOD_US).outcome is GateOutcome.ERRORED
+    elif missing == "cost":
+        state, evidence, _ = _run(range(i, i + 800), rollout, cost=None)
+        assert judge(SPEC, state, evidence, (i + 799) * PERIOD_US).outcome is GateOutcome.ERRORED
     else:
         rollout = _begin()
         state, evidence, _ = _run(range(800), rollout, candidate_status="absent")
         assert state.stage == 0
         return
-    assert (state.stage, state.status) == (3, Status.RUNNING)
+    assert (state.stage, state.status) == (3, RolloutStatus.RUNNING)
 
 
 DRIVEN_CAUSES = ("breach", "hard_veto")
@@ -308,7 +309,7 @@ def test_every_instant_cause_trips_in_its_own_tick_running_or_paused(cause: str,
     for k in range(needed):
         assert state.status not in LATCHED
         state, evidence, effects = _run(range(i + k, i + k + 1), (state, evidence, effects), **changes)
-    assert state.status is Status.TRIPPED
+    assert state.status is RolloutStatus.TRIPPED
     assert state.trip is not None
     assert (state.trip.cause, state.trip.at_us) == (cause, (i + needed - 1) * PERIOD_US)
     assert isinstance(effects[-1], Tripped)
@@ -322,9 +323,9 @@ def test_a_cause_nobody_declared_trips_critically() -> None:
 
 
 def test_the_first_out_cause_is_named_and_the_others_are_kept() -> None:
-    state, _, _ = _run(range(1), _begin(), causes=("policy_dead", "audit_failure"), candidate_status="failed")
+    state, _, _ = _run(range(1), _begin(), causes=("memory_over_limit", "audit_failure"), candidate_status="failed")
     assert state.trip is not None
-    assert (state.trip.cause, state.trip.also) == ("audit_failure", ("policy_dead", "candidate_failed"))
+    assert (state.trip.cause, state.trip.also) == ("audit_failure", ("memory_over_limit", "candidate_failed"))
 
 
 def test_a_trip_beats_a_promotion_due_on_the_same_tick() -> None:
@@ -334,19 +335,19 @@ def test_a_trip_beats_a_promotion_due_on_the_same_tick() -> None:
         if after[0].stage == 1:
             break
         rollout = after
-    state, _, _ = _run(range(i, i + 1), rollout, causes=("policy_dead",))
-    assert (state.status, state.stage) == (Status.TRIPPED, 0)
+    state, _, _ = _run(range(i, i + 1), rollout, causes=("memory_over_limit",))
+    assert (state.status, state.stage) == (RolloutStatus.TRIPPED, 0)
 
 
 def test_a_gate_goes_on_being_judged_while_approval_is_awaited() -> None:
     spec = load_spec(TEXT.replace("approvals = 0", "approvals = 1"))
     rollout = _run(range(100), _begin(spec), spec)
-    assert rollout[0].status is Status.WAITING_APPROVAL
+    assert rollout[0].status is RolloutStatus.WAITING_APPROVAL
     assert [type(e) for e in rollout[2]].count(ApprovalWanted) == 1
     state, _, _ = _run(range(100, 140), rollout, spec, candidate_refused=True)
-    assert state.status in (Status.TRIPPED, Status.ABORTED)
+    assert state.status in (RolloutStatus.TRIPPED, RolloutStatus.ABORTED)
     lapsed, _, _ = _run(range(100, 104), rollout, spec, candidate_status="late", candidate_refused=False, causes=())
-    assert lapsed.status is Status.TRIPPED
+    assert lapsed.status is RolloutStatus.TRIPPED
 
 
 def test_an_approval_promotes_at_the_end_of_the_block_and_only_while_the_gate_holds() -> None:
@@ -365,7 +366,7 @@ def test_an_approval_promotes_at_the_end_of_the_block_and_only_while_the_gate_ho
 
 def test_a_failed_gate_aborts_with_its_reason() -> None:
     state, _, effects = _run(range(40), _begin(), candidate_refused=True)
-    assert state.status is Status.ABORTED
+    assert state.status is RolloutStatus.ABORTED
     assert isinstance(effects[-1], Aborted)
     assert "established above 0.3" in state.aborted_why
 
@@ -377,8 +378,10 @@ def test_an_inconclusive_gate_waits_for_a_person_and_never_promotes_by_itself() 
     assert "observed days (3.04) < required (4)" in state.held
     # By now everything asked for is there; it still waits.
     state, evidence, effects = _run(range(80, 300), (state, evidence, effects), spec)
-    assert (state.stage, state.status) == (0, Status.RUNNING)
-    assert judge(spec, state, evidence, 299 * PERIOD_US).outcome is Outcome.PASSED
+    assert (state.stage, state.status) == (0, RolloutStatus.RUNNING)
+    assert judge(spec, state, evidence, 299 * PERIOD_US).outcome is GateOutcome.PASSED
+    with pytest.raises(ActRefusedError, match=re.escape(state.held)):
+        acts.promote(spec, state, evidence, 299 * PERIOD_US, "ada", "it has passed by now")
     state, _ = acts.resume(spec, state, 299 * PERIOD_US, "ada", "the week was short")
     state, _, _ = _run(range(300, 308), (state, evidence, effects), spec)
     assert state.stage == 1
@@ -386,10 +389,10 @@ def test_an_inconclusive_gate_waits_for_a_person_and_never_promotes_by_itself() 
 
 def test_a_gate_is_skipped_only_by_two_people_and_that_is_recorded() -> None:
     state, evidence, effects = _run(range(10), _begin())
-    state, notes = acts.promote(SPEC, state, evidence, 9 * PERIOD_US, "ada", "known elsewhere")
+    state, notes = acts.promote(SPEC, state, evidence, 9 * PERIOD_US, "ada", "known elsewhere", skip_gate=True)
     assert state.promotion is None
     assert "gate skip agreed to (1 of 2)" in str(notes)
-    state, _ = acts.promote(SPEC, state, evidence, 9 * PERIOD_US, "ben", "agreed")
+    state, _ = acts.promote(SPEC, state, evidence, 9 * PERIOD_US, "ben", "agreed", skip_gate=True)
     state, _, _ = _run(range(10, 12), (state, evidence, effects))
     assert state.stage == 1
     assert state.history[-1].why.startswith("gate skipped (pending: observed days")
@@ -399,18 +402,18 @@ def test_a_failed_gate_cannot_be_skipped() -> None:
     rollout = _run(range(10), _begin())
     _, evidence, _ = _run(range(10, 40), rollout, candidate_refused=True)
     with pytest.raises(ActRefusedError, match="established above"):
-        acts.promote(SPEC, rollout[0], evidence, 39 * PERIOD_US, "ada", "no matter")
+        acts.promote(SPEC, rollout[0], evidence, 39 * PERIOD_US, "ada", "no matter", skip_gate=True)
 
 
 def _tripped(**changes: Any) -> tuple[Rollout, int]:
     rollout = _run(range(60), _begin())
     rollout = _run(range(60, 61), rollout, **changes)
-    assert rollout[0].status is Status.TRIPPED
+    assert rollout[0].status is RolloutStatus.TRIPPED
     return rollout, 61
 
 
 def test_reset_waits_for_the_cool_down_and_for_the_cause_to_clear() -> None:
-    (state, evidence, effects), i = _tripped(causes=("policy_dead",))
+    (state, evidence, effects), i = _tripped(causes=("memory_over_limit",))
     assert state.trip is not None
     with pytest.raises(ActRefusedError, match="cool-down"):
         acts.reset(SPEC, state, evidence, 61 * PERIOD_US, state.trip.id, "ada", "restarted")
@@ -419,39 +422,39 @@ def test_reset_waits_for_the_cool_down_and_for_the_cause_to_clear() -> None:
     with pytest.raises(ActRefusedError, match="the latched one is"):
         acts.reset(SPEC, state, evidence, 64 * PERIOD_US, "an older trip", "ada", "restarted")
     state, evidence, effects = _run(range(i, 64), (state, evidence, effects))
-    assert state.status is Status.TRIPPED
+    assert state.status is RolloutStatus.TRIPPED
     assert state.trip is not None
     reset, _ = acts.reset(SPEC, state, evidence, 63 * PERIOD_US, state.trip.id, "ada", "restarted")
-    assert (reset.status, reset.stage, reset.trip, reset.re_entry) == (Status.RUNNING, 0, None, True)
+    assert (reset.status, reset.stage, reset.trip, reset.re_entry) == (RolloutStatus.RUNNING, 0, None, True)
 
 
 def test_a_critical_trip_is_reset_by_two_different_people() -> None:
-    (state, evidence, _), _ = _tripped(causes=("integrity_mismatch",))
+    (state, evidence, _), _ = _tripped(causes=("envelope_trip",))
     rollout = _run(range(61, 64), (state, evidence, []))
     identity = state.trip.id  # type: ignore[union-attr]
     once, _ = acts.reset(SPEC, rollout[0], rollout[1], 63 * PERIOD_US, identity, "ada", "verified")
-    assert once.status is Status.TRIPPED
+    assert once.status is RolloutStatus.TRIPPED
     with pytest.raises(ActRefusedError, match="another person"):
         acts.reset(SPEC, once, rollout[1], 63 * PERIOD_US, identity, "ada", "verified again")
     twice, _ = acts.reset(SPEC, once, rollout[1], 63 * PERIOD_US, identity, "ben", "verified")
-    assert twice.status is Status.RUNNING
+    assert twice.status is RolloutStatus.RUNNING
 
 
 def test_too_many_trips_in_the_window_lock_out() -> None:
     state, evidence, _ = _run(range(10), _begin())
     for k in range(3):
         state, _ = acts.trip(SPEC, state, (9 + 3 * k) * PERIOD_US, "ada", "test")
-        assert state.status is (Status.LOCKED_OUT if k == 2 else Status.TRIPPED)
+        assert state.status is (RolloutStatus.LOCKED_OUT if k == 2 else RolloutStatus.TRIPPED)
         if k < 2:
             state, _ = acts.reset(SPEC, state, evidence, (11 + 3 * k) * PERIOD_US, state.trip.id, "ada", "tested")  # type: ignore[union-attr]
     assert [move.to_stage for move in state.history] == ["shadow"] * 5
     once, _ = acts.reset(SPEC, state, evidence, 30 * PERIOD_US, state.trip.id, "ada", "looked into")  # type: ignore[union-attr]
-    assert once.status is Status.LOCKED_OUT
+    assert once.status is RolloutStatus.LOCKED_OUT
 
 
 def test_re_entry_asks_for_settled_shadow_and_keeps_the_evidence() -> None:
     rollout, i = _until(SPEC, 3)
-    state, evidence, effects = _run(range(i, i + 1), rollout, causes=("policy_dead",))
+    state, evidence, effects = _run(range(i, i + 1), rollout, causes=("memory_over_limit",))
     state, evidence, effects = _run(range(i + 1, i + 4), (state, evidence, effects))
     now = (i + 3) * PERIOD_US
     state, _ = acts.reset(SPEC, state, evidence, now, state.trip.id, "ada", "restarted")  # type: ignore[union-attr]
@@ -474,12 +477,12 @@ def test_a_bad_group_detector_starts_anew_after_a_reset_but_the_verdict_remember
     assert detector is not None
     assert detector.count > 0
     state, _ = acts.trip(SPEC, state, (i + 59) * PERIOD_US, "ada", "test")
-    count = evidence.benefit.energy.count
+    count = evidence.benefit.cost.count
     state, evidence, effects = _run(range(i + 60, i + 63), (state, evidence, effects))
     state, _ = acts.reset(SPEC, state, evidence, (i + 62) * PERIOD_US, state.trip.id, "ada", "tested")  # type: ignore[union-attr]
     _, evidence, _ = _run(range(i + 63, i + 65), (state, evidence, effects))
     assert evidence.detector("inferior").count == 0  # type: ignore[union-attr]
-    assert evidence.benefit.energy.count >= count
+    assert evidence.benefit.cost.count >= count
 
 
 def test_taking_authority_away_is_one_persons_right_in_every_driving_state() -> None:
@@ -487,9 +490,9 @@ def test_taking_authority_away_is_one_persons_right_in_every_driving_state() -> 
     now = i * PERIOD_US
     for status in DRIVING:
         state = replace(rollout[0], status=status)
-        assert acts.pause(state, now, "ada", "look")[0].status is Status.PAUSED
-        assert acts.trip(SPEC, state, now, "ada", "look")[0].status is Status.TRIPPED
-        assert acts.abort(state, now, "ada", "look")[0].status is Status.ABORTED
+        assert acts.pause(state, now, "ada", "look")[0].status is RolloutStatus.PAUSED
+        assert acts.trip(SPEC, state, now, "ada", "look")[0].status is RolloutStatus.TRIPPED
+        assert acts.abort(state, now, "ada", "look")[0].status is RolloutStatus.ABORTED
         assert acts.demote(SPEC, state, rollout[1], now, "1 %", "ada", "look")[0].stage == 1
 
 
@@ -509,18 +512,27 @@ def test_resume_goes_on_with_new_groups_at_the_next_block() -> None:
 )
 def test_a_stored_state_nobody_understands_is_tripped_and_critical(plain: Any) -> None:
     state = from_plain(plain, SPEC, "rollout", 5_000_000)
-    assert state.status is Status.TRIPPED
+    assert state.status is RolloutStatus.TRIPPED
     assert state.trip is not None
     assert (state.trip.cause, state.trip.critical) == ("unknown_state", True)
+
+
+def test_schema_1_names_the_specification_by_its_former_digest() -> None:
+    state, _, _ = _begin()
+    stored = to_plain(state) | {"schema": 1, "spec_digest": schema_1.digest_of(SPEC.model_dump())}
+    assert from_plain(stored, SPEC, "rollout", 5) == state
+    assert from_plain(stored, quick_spec(), "rollout", 5).status is RolloutStatus.TRIPPED
+    without = SPEC.model_copy(update={"outcome": SPEC.outcome.model_copy(update={"guard_clips": {}})})
+    assert schema_1.digest_of(without.model_dump()) == ""
 
 
 def test_a_state_of_another_specification_or_rollout_is_tripped() -> None:
     state, _, _ = _begin()
     changed = from_plain(to_plain(state), quick_spec(), "rollout", 5)
-    assert (changed.status, changed.trip.cause) == (Status.TRIPPED, "specification_changed")  # type: ignore[union-attr]
+    assert (changed.status, changed.trip.cause) == (RolloutStatus.TRIPPED, "specification_changed")  # type: ignore[union-attr]
     assert from_plain(to_plain(state), SPEC, "another", 5).trip.cause == "unknown_state"  # type: ignore[union-attr]
     unreadable = to_plain(state) | {"status": "fine"}
-    assert from_plain(unreadable, SPEC, "rollout", 5).status is Status.TRIPPED
+    assert from_plain(unreadable, SPEC, "rollout", 5).status is RolloutStatus.TRIPPED
 
 
 def test_checks_show_their_comparison() -> None:
@@ -532,12 +544,12 @@ def test_checks_show_their_comparison() -> None:
 
 def test_a_worse_candidate_is_failed_when_its_upper_end_is_below_the_margin() -> None:
     (state, evidence, _), i = _until(SPEC, 3)
-    energy = BettingSequence.of(0.05, 0.2)
+    cost = BettingSequence.of(0.05, 0.2)
     for _ in range(40):
-        energy = energy.update(-0.1)
-    worse = replace(evidence, benefit=replace(evidence.benefit, energy=energy), news=True)
+        cost = cost.update(-0.1)
+    worse = replace(evidence, benefit=replace(evidence.benefit, cost=cost), news=True)
     ended, _ = advance(SPEC, state, worse, (i - 1) * PERIOD_US)
-    assert ended.status is Status.ABORTED
+    assert ended.status is RolloutStatus.ABORTED
     assert "upper end < -0.02" in ended.aborted_why
 
 
@@ -552,7 +564,7 @@ def test_advancing_twice_on_one_tick_changes_nothing_more(history: History) -> N
 
 
 def test_no_checks_at_all_never_pass() -> None:
-    assert combine([]) is Outcome.ERRORED
+    assert combine([]) is GateOutcome.ERRORED
 
 
 def test_a_frozen_candidate_is_reported_but_not_judged_by_it() -> None:
@@ -564,7 +576,7 @@ def test_a_frozen_candidate_is_reported_but_not_judged_by_it() -> None:
     assert state.stage == 1
     shadow = replace(state, stage=0)
     frozen = [c for c in judge(SPEC, shadow, evidence, 99 * PERIOD_US).checks if c.name == "frozen_proposals"]
-    assert (frozen[0].outcome, frozen[0].decides) == (Outcome.INCONCLUSIVE, False)
+    assert (frozen[0].outcome, frozen[0].decides) == (GateOutcome.INCONCLUSIVE, False)
 
 
 def test_an_act_without_a_name_or_a_reason_is_refused() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.rollout.blocks import assign, candidate_positions
-from controller.rollout.state import DRIVING, RolloutState, Status
+from controller.rollout.state import DRIVING, RolloutState, RolloutStatus
 from controller.rollout.transitions import start
 from shadow.evidence import Evidence
 from tests.rollout.campaign import KEY, demo_spec
@@ -68,8 +68,8 @@ def test_key_rollout_stage_and_entry_each_draw_anew(other: tuple[bytes, str, str
     assert draws(*other) == draws(*other)
 
 
-@pytest.mark.parametrize("status", [s for s in Status if s not in DRIVING])
-def test_a_state_without_authority_gives_every_block_to_the_incumbent(status: Status) -> None:
+@pytest.mark.parametrize("status", [s for s in RolloutStatus if s not in DRIVING])
+def test_a_state_without_authority_gives_every_block_to_the_incumbent(status: RolloutStatus) -> None:
     state = replace(_at_stage(5), status=status)
     given_ = [assign(SPEC, state, b * SPEC.block_us, KEY) for b in range(40)]
     assert {(a.who, a.share, a.group) for a in given_} == {("incumbent", 0.0, -1)}

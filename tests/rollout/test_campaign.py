@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.rollout.state import Status
+from controller.rollout.state import RolloutStatus
 from tests.rollout.campaign import demo_spec, quick_spec, run
 
 
@@ -17,8 +17,8 @@ def test_a_candidate_that_saves_eight_percent_reaches_25_percent_by_day_60_and_f
 
 def test_a_candidate_ten_percent_worse_is_failed_at_25_percent() -> None:
     campaign = run(quick_spec(), -0.10, 150, seed=2)
-    assert campaign.state.status is Status.ABORTED
-    assert "gate of stage `25 %` failed: energy benefit" in campaign.state.aborted_why
+    assert campaign.state.status is RolloutStatus.ABORTED
+    assert "gate of stage `25 %` failed: cost benefit" in campaign.state.aborted_why
 
 
 def test_a_candidate_that_does_nothing_is_not_promoted_beyond_half() -> None:
@@ -29,17 +29,17 @@ def test_a_candidate_that_does_nothing_is_not_promoted_beyond_half() -> None:
 
 def test_a_do_nothing_candidate_is_held_for_a_person_when_patience_ends() -> None:
     campaign = run(quick_spec(), 0.0, 260, seed=1)
-    assert (campaign.state.stage, campaign.state.status) == (4, Status.RUNNING)
-    assert "energy benefit" in campaign.state.held
+    assert (campaign.state.stage, campaign.state.status) == (4, RolloutStatus.RUNNING)
+    assert "cost benefit" in campaign.state.held
 
 
 @pytest.mark.parametrize("seed", [3, 4])
 def test_a_candidate_refused_too_often_fails_in_shadow(seed: int) -> None:
     campaign = run(demo_spec(), 0.1, 30, seed, refusal_rate=0.05)
     assert campaign.state.stage == 0
-    assert campaign.state.status in (Status.ABORTED, Status.TRIPPED)
+    assert campaign.state.status in (RolloutStatus.ABORTED, RolloutStatus.TRIPPED)
 
 
 def test_the_saving_is_estimated_without_bias_over_seeds() -> None:
-    means = [run(quick_spec(), 0.05, 120, seed).evidence.benefit.energy.mean() for seed in range(6)]
+    means = [run(quick_spec(), 0.05, 120, seed).evidence.benefit.cost.mean() for seed in range(6)]
     assert sum(means) / len(means) == pytest.approx(0.05, abs=0.008)

@@ -6,7 +6,8 @@ import pytest
 
 from controller.rollout.errors import RolloutSpecError
 from controller.rollout.plan import plan
-from controller.rollout.spec import check_against, group_shape, load_spec
+from controller.rollout.schema_1 import RENAMED
+from controller.rollout.spec import check_against, check_guards, group_shape, load_spec
 from shadow.statistics import BettingSequence, earliest_possible
 from tests.rollout.campaign import DEMO, demo_spec
 
@@ -33,7 +34,7 @@ def test_the_digest_names_the_content_not_the_spelling() -> None:
         ("period_s = 300", "period_s = 300\nperiods = 3", "`periods`: unknown key"),
         ("period_s = 300", "", "`period_s`: missing"),
         ("period_s = 300", 'period_s = "300"', "`period_s`: input should be a valid integer"),
-        ("alpha = 0.05\nenergy", "alpha = nan\nenergy", "`outcome.alpha`"),
+        ("alpha = 0.05\ncost", "alpha = nan\ncost", "`outcome.alpha`"),
         ("washout_ticks = 12", "washout_ticks = 48", "`washout_ticks` .48. must be below `block_ticks` .48."),
         ('name = "5 %"', 'name = "1 %"', "stage names must differ"),
         ("share = 0.05", "share = 0.5", "rise from stage to stage"),
@@ -44,15 +45,41 @@ def test_the_digest_names_the_content_not_the_spelling() -> None:
         ('cause = "candidate_nan"', 'cause = "breach"', "each cause has one breaker"),
         ("bet = 50.0", "bet = 101.0", "must not exceed 1 / `p0`"),
         ("min_scored_share = 0.25", "min_scored_share = 0.5", "stage `25 %` asks for a benefit"),
+        ('metric = "hot"', 'metric = "energy"', "metric `energy` is neither `cost` nor in `outcome.guard_clips`"),
+        ("guard_clips = { hot = 60.0 }", "guard_clips = { hot = 0.0 }", "`outcome.guard_clips.hot`"),
         ('{ kind = "clean_blocks", blocks = 2 },', '{ kind = "horoscope" },', "horoscope"),
-        ("schema_version = 1", "schema_version = 2", "`schema_version`"),
-        ("schema_version = 1", "schema_version 1", "is not TOML"),
+        ("schema_version = 2", "schema_version = 3", "`schema_version`"),
+        ("schema_version = 2", "schema_version 2", "is not TOML"),
     ],
 )
 def test_a_wrong_specification_gets_one_clear_message(old: str, new: str, said: str) -> None:
     assert old in DEMO
     with pytest.raises(RolloutSpecError, match=said):
         load_spec(DEMO.replace(old, new, 1) if "bet" not in old else DEMO.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("new", "old"),
+    [
+        ("cost_clip_frac", "energy_clip_frac"),
+        ("guard_clips = { hot = 60.0 }", "quality_clip_degree_minutes = 60.0"),
+        ("schema_version = 2", "schema_version = 1"),
+    ],
+)
+def test_a_key_of_schema_1_gets_one_message_with_the_new_keys(new: str, old: str) -> None:
+    assert new in DEMO
+    with pytest.raises(RolloutSpecError) as refused:
+        load_spec(DEMO.replace(new, old))
+    assert all(f"`outcome.{before}` to `outcome.{now}`" in str(refused.value) for before, now in RENAMED.items())
+    assert "schema_version = 2" in str(refused.value)
+    assert ";" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("guards", "said"), [((), "`outcome.guard_clips.hot`"), (("hot", "damp"), "guard `damp`")])
+def test_clips_and_the_plants_guards_must_agree(guards: tuple[str, ...], said: str) -> None:
+    check_guards(demo_spec(), ["hot"])
+    with pytest.raises(RolloutSpecError, match=said):
+        check_guards(demo_spec(), guards)
 
 
 def test_a_stage_without_a_deciding_check_is_refused() -> None:

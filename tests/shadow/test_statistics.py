@@ -12,7 +12,6 @@ from scipy.integrate import quad
 
 from shadow.statistics import (
     AllocationTest,
-    AteSequence,
     BettingSequence,
     BreachTest,
     CertifyTest,
@@ -191,22 +190,6 @@ def test_the_mean_sequence_covers_the_running_average_of_a_drifting_mean() -> No
     assert missed / 150 <= 0.05
 
 
-def test_the_treatment_effect_of_coin_flip_blocks_is_covered_at_every_look_and_found_in_the_end() -> None:
-    rng, missed, found = np.random.default_rng(8), 0, 0
-    for _ in range(40):
-        run, outside, drift = AteSequence(0.05, 0.25), False, 0.0
-        for t in range(1200):
-            drift = 0.9 * drift + rng.normal(0, 0.02)  # carried from block to block, the same for both arms
-            p = 0.25 if t % 2 else 0.5
-            treated = bool(rng.random() < p)
-            run = run.update(float(np.clip(0.4 + 0.2 * treated + drift, 0, 1)), treated, p)
-            low, high = run.interval()
-            outside |= not low <= 0.2 <= high
-        missed, found = missed + outside, found + (run.interval()[0] > 0)
-    assert missed / 40 <= 0.05
-    assert found == 40
-
-
 def test_the_stitched_boundary_equals_its_published_constants() -> None:
     """eta = 2, s = 1.4, v = v_min, alpha = 0.025, reach = 1: every term by hand."""
     zeta_s = sum(k**-1.4 for k in range(1, 2_000_000)) + 2_000_000**-0.4 / 0.4
@@ -284,7 +267,6 @@ def test_allocation_wealth_is_the_product_of_its_bets() -> None:
         CertifyTest.of(0.01).seen(100, 3),
         BettingSequence.of(0.05, 0.2).update(0.03),
         MeanSequence(0.05, 0.2).update(-0.1),
-        AteSequence(0.05, 0.25).update(0.4, True, 0.5),
         ChangeDetector.of(0.01, 50.0).update(1.0),
         AllocationTest().update(True, 0.25),
     ],
@@ -302,8 +284,6 @@ def test_every_statistic_survives_storage_exactly(value: Any) -> None:
         (lambda: BettingSequence.of(0.05, 0.0), "clip > 0"),
         (lambda: BettingSequence.of(0.05, 0.2).update(math.nan), "finite"),
         (lambda: MeanSequence(0.05, 0.2).update(math.inf), "finite"),
-        (lambda: AteSequence(0.05, 0.25).update(1.2, True, 0.5), "`outcome`"),
-        (lambda: AteSequence(0.05, 0.25).update(0.2, True, 0.1), "`propensity`"),
         (lambda: ChangeDetector.of(0.01, 101.0), "bet"),
         (lambda: ChangeDetector.of(0.01, 50.0).update(math.nan), "`x`"),
         (lambda: AllocationTest().update(True, 0.0), "`share`"),

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from controller.api.acts import Handed
+from controller.api.acts import Submitter
 from controller.api.guards import guarded
 from controller.api.models import BreakersView, ChangeBody, IntentView, ResetBody, StopBody, TripBody
 from controller.api.roles import Role
@@ -20,25 +20,25 @@ async def get_breakers(request: Request, plant: str) -> BreakersView:
 
 
 @router.post("/breakers/trip", status_code=202, **guarded(Role.OPERATOR))
-async def trip(desk: Handed, plant: str, body: TripBody) -> IntentView:
+async def trip(submitter: Submitter, plant: str, body: TripBody) -> IntentView:
     """Open the breaker by hand: the incumbent runs the plant until a person resets it."""
-    return intent(await desk.hand_in(plant, "trip", {"reason": body.reason}, body.expected_version))
+    return intent(await submitter.submit(plant, "trip", {"reason": body.reason}, body.expected_version))
 
 
 @router.post("/breakers/reset", status_code=202, **guarded(Role.APPROVER))
-async def reset(desk: Handed, plant: str, body: ResetBody) -> IntentView:
+async def reset(submitter: Submitter, plant: str, body: ResetBody) -> IntentView:
     """Reset the named trip. Re-entry is through shadow at the lowest stage. Needs the version that was seen."""
     payload = {"trip_id": body.trip_id, "reason": body.reason}
-    return intent(await desk.hand_in(plant, "reset", payload, body.expected_version))
+    return intent(await submitter.submit(plant, "reset", payload, body.expected_version))
 
 
 @router.post("/stop", status_code=202, **guarded(Role.OPERATOR))
-async def stop(desk: Handed, plant: str, body: StopBody) -> IntentView:
+async def stop(submitter: Submitter, plant: str, body: StopBody) -> IntentView:
     """STOP: takes the candidate's authority at once. It never stops the plant: the incumbent goes on."""
-    return intent(await desk.hand_in(plant, "stop", {"reason": body.reason}))
+    return intent(await submitter.submit(plant, "stop", {"reason": body.reason}))
 
 
 @router.post("/start", status_code=202, **guarded(Role.APPROVER))
-async def start(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
+async def start(submitter: Submitter, plant: str, body: ChangeBody) -> IntentView:
     """Take a STOP back. Needs the version that was seen."""
-    return intent(await desk.hand_in(plant, "start", {"reason": body.reason}, body.expected_version))
+    return intent(await submitter.submit(plant, "start", {"reason": body.reason}, body.expected_version))

@@ -15,7 +15,6 @@ from controller.api.roles import Role
 from controller.api.services import Services, asked, services, status_of
 from controller.api.streams import stream
 from controller.api.views import event, intent, line
-from controller.protocol.status import as_json
 
 router = APIRouter(tags=["events and intents"])
 BATCH = 200
@@ -91,7 +90,7 @@ async def _happenings(found: Services, plant: str, after: int) -> AsyncIterator[
         now = (live.version, live.mode, live.in_control)
         if now != told:
             told = now
-            body = as_json(dict(zip(("version", "mode", "in_control"), now, strict=True)))
+            body = msgspec.json.encode(dict(zip(("version", "mode", "in_control"), now, strict=True)))
             lines.append(b"event: status\ndata: %s\n\n" % body)
         if live.last_decision != newest:
             newest = live.last_decision

@@ -16,7 +16,7 @@ class Alive(BaseModel):
     status: str = "ok"
 
 
-class Ready(BaseModel):
+class Readiness(BaseModel):
     """Whether every plant's status is there and fresh."""
 
     ready: bool
@@ -29,12 +29,14 @@ async def livez() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", openapi_extra={"x-role": "none"}, responses={503: {"model": Ready, "description": "not ready"}})
-async def readyz(request: Request, response: Response) -> Ready:
+@router.get(
+    "/readyz", openapi_extra={"x-role": "none"}, responses={503: {"model": Readiness, "description": "not ready"}}
+)
+async def readyz(request: Request, response: Response) -> Readiness:
     """200 once the control process writes its status; 503 before, and when the status is older than 10 s."""
     control = await _control(request)
     response.status_code = 200 if control == "ok" else 503
-    return Ready(ready=control == "ok", control=control)
+    return Readiness(ready=control == "ok", control=control)
 
 
 async def _control(request: Request) -> str:

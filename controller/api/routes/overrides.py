@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from controller.api.acts import Handed
+from controller.api.acts import Submitter
 from controller.api.guards import guarded
 from controller.api.models import ChangeBody, IntentView, OverrideBody, OverrideView, StandingBody
 from controller.api.problems import Problem
@@ -21,26 +21,26 @@ async def get_override(request: Request, plant: str) -> OverrideView:
 
 
 @router.post("/next", status_code=202, **guarded(Role.OPERATOR))
-async def override_next(request: Request, desk: Handed, plant: str, body: OverrideBody) -> IntentView:
+async def override_next(request: Request, submitter: Submitter, plant: str, body: OverrideBody) -> IntentView:
     """Command, or refuse the candidate, on the next decision only. The envelope judges it like any other command."""
     payload = _payload(body) | {"scope": "next", "for_s": 0}
-    return intent(await desk.hand_in(plant, "override", payload, body.expected_version))
+    return intent(await submitter.submit(plant, "override", payload, body.expected_version))
 
 
 @router.post("/standing", status_code=202, **guarded(Role.OPERATOR))
-async def override_standing(request: Request, desk: Handed, plant: str, body: StandingBody) -> IntentView:
+async def override_standing(request: Request, submitter: Submitter, plant: str, body: StandingBody) -> IntentView:
     """Command, or refuse the candidate, for `for_s` seconds of plant time."""
     longest_s = services(request).max_override_s
     if body.for_s > longest_s:
         raise Problem(422, "invalid", f"`for_s` {body.for_s} is over this site's limit of {longest_s} s")
     payload = _payload(body) | {"scope": "standing", "for_s": body.for_s}
-    return intent(await desk.hand_in(plant, "override", payload, body.expected_version))
+    return intent(await submitter.submit(plant, "override", payload, body.expected_version))
 
 
 @router.post("/clear", status_code=202, **guarded(Role.OPERATOR))
-async def override_clear(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
+async def override_clear(submitter: Submitter, plant: str, body: ChangeBody) -> IntentView:
     """End the override in force: the assigned source acts at the next tick."""
-    return intent(await desk.hand_in(plant, "override_clear", {"reason": body.reason}, body.expected_version))
+    return intent(await submitter.submit(plant, "override_clear", {"reason": body.reason}, body.expected_version))
 
 
 def _payload(body: OverrideBody) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from controller.api.acts import Handed
+from controller.api.acts import Submitter
 from controller.api.guards import guarded
 from controller.api.models import ChangeBody, IntentView, PromoteBody, RolloutView
 from controller.api.roles import Role
@@ -19,31 +19,32 @@ async def get_rollout(request: Request, plant: str) -> RolloutView:
 
 
 @router.post("/pause", status_code=202, **guarded(Role.OPERATOR))
-async def pause(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
+async def pause(submitter: Submitter, plant: str, body: ChangeBody) -> IntentView:
     """Pause: the incumbent runs the plant and the stage waits."""
-    return intent(await desk.hand_in(plant, "pause", {"reason": body.reason}, body.expected_version))
+    return intent(await submitter.submit(plant, "pause", {"reason": body.reason}, body.expected_version))
 
 
 @router.post("/abort", status_code=202, **guarded(Role.OPERATOR))
-async def abort(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
+async def abort(submitter: Submitter, plant: str, body: ChangeBody) -> IntentView:
     """Abort: the rollout ends for good and the incumbent runs the plant. Works from every state."""
-    return intent(await desk.hand_in(plant, "abort", {"reason": body.reason}, body.expected_version))
+    return intent(await submitter.submit(plant, "abort", {"reason": body.reason}, body.expected_version))
 
 
 @router.post("/resume", status_code=202, **guarded(Role.APPROVER))
-async def resume(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
+async def resume(submitter: Submitter, plant: str, body: ChangeBody) -> IntentView:
     """Continue after a pause. Needs the version that was seen."""
-    return intent(await desk.hand_in(plant, "resume", {"reason": body.reason}, body.expected_version))
+    return intent(await submitter.submit(plant, "resume", {"reason": body.reason}, body.expected_version))
 
 
 @router.post("/promote", status_code=202, **guarded(Role.APPROVER))
-async def promote(desk: Handed, plant: str, body: PromoteBody) -> IntentView:
-    """Go to the next stage, if its gate has passed; with `skip_gate` although it has not. Needs the version seen."""
+async def promote(submitter: Submitter, plant: str, body: PromoteBody) -> IntentView:
+    """Approve the next stage. Refused where its gate has not passed, unless `skip_gate`. Needs the version that was seen."""
     payload = {"reason": body.reason, "skip_gate": body.skip_gate}
-    return intent(await desk.hand_in(plant, "promote", payload, body.expected_version))
+    return intent(await submitter.submit(plant, "promote", payload, body.expected_version))
 
 
 @router.post("/approve", status_code=202, **guarded(Role.APPROVER))
-async def approve(desk: Handed, plant: str, body: ChangeBody) -> IntentView:
-    """Approve what waits for a second person. Needs the version that was seen."""
-    return intent(await desk.hand_in(plant, "approve", {"reason": body.reason}, body.expected_version))
+async def approve(submitter: Submitter, plant: str, body: PromoteBody) -> IntentView:
+    """The same act as `promote`, under the name that a second person looks for. Needs the version that was seen."""
+    payload = {"reason": body.reason, "skip_gate": body.skip_gate}
+    return intent(await submitter.submit(plant, "approve", payload, body.expected_version))

@@ -1,1 +1,1 @@
-"""The advertiser account: settings, plant, incumbent, candidate."""
+"""The advertiser account: its kind, settings, plant and incumbent; `training` makes its candidate."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.errors import SettingsError, StateError
+from controller.plants.bidding.settings import BiddingSettings
 from controller.plants.snapshot import (
     SnapshotFile,
     Twin,
@@ -24,8 +25,8 @@ from controller.plants.snapshot import (
     wire_standing,
     wire_twin,
 )
-from controller.ports import Outcome
-from controller.settings import BiddingSettings, Site
+from controller.ports import Outcome, OutcomeSpec, Quantity
+from controller.settings import Site
 from safety.command_lease import Standing, in_force, taken
 from safety.envelope import Envelope
 from safety.values import Authority, Command, Observation, Receipt, Setpoints, Signal
@@ -43,6 +44,11 @@ Floats = NDArray[np.float64]
 LANES = ("applied", "incumbent", "candidate")
 TICK_US = TICK_S * 1_000_000
 DAY_US = 86_400_000_000
+OUTCOME = OutcomeSpec(
+    cost=Quantity("missed_worth", "currency", "Worth on offer that was missed"),
+    guards=(Quantity("excess_cost", "currency", "Cost beyond target"),),
+    covariates=(Quantity("offered", "currency", "Worth on offer"),),
+)
 SCHEMA = 2
 _VALUE = HISTORY.index("value_pico")
 
@@ -87,10 +93,19 @@ class AdAccount:
     """A simulated account and its twins. Implements `ports.Plant`; `command` and `observation` are for the twins' lanes."""
 
     simulated = True
+    outcome_spec = OUTCOME
     lane_names = LANES
 
-    def __init__(self, site: Site, envelope: Envelope, *, seed: int, snapshot: Path | None) -> None:
-        self.settings, self.name, self.seed = _settings(site), site.settings.plant.name, seed
+    def __init__(
+        self, site: Site, settings: BiddingSettings, envelope: Envelope, *, seed: int, snapshot: Path | None
+    ) -> None:
+        """The account as it was saved in `snapshot`, or at the start of its run.
+
+        Raises:
+            SettingsError: site, settings and envelope do not describe one account.
+            StateError: `snapshot` is of another run or cannot be read.
+        """
+        self.settings, self.name, self.seed = settings, site.settings.plant.name, seed
         self.start_us = site.start_us
         self._command_ticks = max(envelope.valid_for_us // TICK_US, 1)
         self.setpoints = [spec.name for spec in setpoint_specs(self.settings.campaigns)]
@@ -183,23 +198,20 @@ class AdAccount:
                 self._half_hour()
 
     def outcome(self) -> Outcome:
-        """What the account missed since this was last asked. `energy_kwh` carries it, in currency, as the cost to keep small;
-
-        `hot_degree_minutes` carries cost beyond target. Worth on offer is the circumstance: it answers to no bid.
-        """
+        """What the account missed and paid beyond target since this was last asked. Worth on offer answers to no bid."""
         was, now = self._told, (self._tick_us, *self.meters.row())
         self._told = now
         missed, excess, breach_s, offered = (after - before for after, before in zip(now[1:], was[1:], strict=True))
-        return Outcome(was[0], now[0], missed, breach_s, excess, {"offered": offered})
+        return Outcome(was[0], now[0], missed, {"excess_cost": excess}, {"offered": offered}, breach_s)
 
     def lanes(self) -> dict[str, dict[str, float]]:
         """What each lane has missed so far, and what it has scored."""
         meters = self.meters
         rows = {
-            "energy_kwh": meters.missed,
+            "cost": meters.missed,
+            "excess_cost": meters.excess,
             "breach_s": meters.breach_s,
             "score": meters.score,
-            "excess": meters.excess,
         }
         return {what: dict(zip(LANES, row.tolist(), strict=True)) for what, row in rows.items()}
 
@@ -302,13 +314,6 @@ class AdAccount:
         self._told, self._standing = s.told, standing_of(s.standing)
         self._billed_before = s.billed_before
         self.twins = {name: twin_of(wire) for name, wire in s.twins.items()}
-
-
-def _settings(site: Site) -> BiddingSettings:
-    settings = site.settings.plant.bidding
-    if settings is None:
-        raise SettingsError('`plant.kind = "bidding"` needs a [plant.bidding] table in site.toml')
-    return settings
 
 
 def _currency(micros: Floats) -> Floats:

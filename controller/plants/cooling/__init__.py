@@ -1,1 +1,1 @@
-"""The cooling plant: settings, plant, scenario, incumbent, training site, reward, score card."""
+"""The cooling plant: its kind, settings, plant, scenario and incumbent; `training` has reward, evaluation and bundles."""

@@ -70,8 +70,8 @@ class TrimAndRespond:
 def follow(memory: TrimMemory, applied: Floats) -> TrimMemory:
     """The memory after `applied` [n, k] came into force on a tick whose `trim_and_respond` has already been asked.
 
-    That tick is counted and its errors are measured already, so only the command changes; a chiller staged by somebody
-    else starts the time between stages anew. Following one's own command changes nothing.
+    That tick is counted and its errors are measured already, so only the command changes; a chiller staged by another
+    controller starts the time between stages anew. Following one's own command changes nothing.
     """
     staged = applied[:, -1] != memory.setpoints[:, -1]
     return replace(memory, setpoints=applied * 1.0, since_stage=np.where(staged, 0.0, memory.since_stage))

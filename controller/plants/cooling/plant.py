@@ -1,6 +1,6 @@
 """The simulated cooling hall behind the plant port: real weather, several lanes, resumable to the bit.
 
-Lane 0 is the plant. The others are twins that live through the same weather and load under other controllers, so that
+Lane 0 is the plant. The others are twins that meet the same weather and load under other controllers, so that
 the report can say what each would have cost. A period is integrated in one go, and read out sub-step by sub-step; when
 a guard changes the command in between, it is integrated again from there.
 """
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from controller.errors import SettingsError, StateError
 from controller.plants.cooling.scenario import start_node, world_of
+from controller.plants.cooling.settings import CoolingSettings
 from controller.plants.snapshot import (
     SnapshotFile,
     Twin,
@@ -26,14 +27,13 @@ from controller.plants.snapshot import (
     wire_standing,
     wire_twin,
 )
-from controller.ports import Outcome
+from controller.ports import Outcome, OutcomeSpec, Quantity
 from controller.settings import Site
 from safety.command_lease import Standing, in_force, taken
 from safety.envelope import Envelope
 from safety.values import Authority, Command, Observation, Receipt, Setpoints, Signal
-from simulators.cooling.physics.constants import SUB_STEP_S, prepare
-from simulators.cooling.physics.plant import advance
-from simulators.cooling.physics.state import Disturbance, State
+from simulators.cooling.physics.plant import SUB_STEP_S, advance
+from simulators.cooling.physics.state import State
 from simulators.cooling.simulation import start_setpoints, start_state
 from simulators.cooling.world.redundant_sensors import Redundancy, sensor_specs
 from simulators.cooling.world.scenario import SUB_STEPS, DisturbanceSource
@@ -41,6 +41,11 @@ from simulators.cooling.world.signals import observe, readback, setpoint_specs, 
 
 _Told = tuple[int, float, float, float, float, float]
 LANES = ("applied", "incumbent", "candidate", "best_static")
+OUTCOME = OutcomeSpec(
+    cost=Quantity("energy", "kWh", "Energy of all cooling equipment"),
+    guards=(Quantity("hot", "K min", "Degree-minutes above the recommended band"),),
+    covariates=(Quantity("it_kwh", "kWh", "IT energy"), Quantity("wet_bulb_c_h", "C h", "Outdoor wet bulb")),
+)
 SUB_STEP_US = int(SUB_STEP_S * 1_000_000)
 SCHEMA = 2
 
@@ -119,13 +124,22 @@ class CoolingHall:
     """A simulated hall and its twins. Implements `ports.Plant`; `command` and `observation` are for the twins' lanes."""
 
     simulated = True
+    outcome_spec = OUTCOME
 
-    def __init__(self, site: Site, envelope: Envelope, *, seed: int, snapshot: Path | None) -> None:
-        cooling = site.settings.plant.cooling
-        if cooling is None:
-            raise SettingsError('`plant.kind = "cooling"` needs a [plant.cooling] table in site.toml')
+    def __init__(
+        self, site: Site, cooling: CoolingSettings, envelope: Envelope, *, seed: int, snapshot: Path | None
+    ) -> None:
+        """The hall as it was saved in `snapshot`, or at the start of its run.
+
+        Raises:
+            SettingsError: site, settings and envelope do not describe one hall.
+            StateError: `snapshot` is of another run or cannot be read.
+        """
         self.name = site.settings.plant.name
         self.settings, self.envelope, self.seed = cooling, envelope, seed
+        start = site.settings.plant.start
+        if start is None:
+            raise SettingsError("`plant.start` is missing: weather and load of a cooling plant begin at a stated time")
         self.start_us = site.start_us
         self.lane_names = LANES
         world = world_of(cooling, site.folder)
@@ -134,9 +148,9 @@ class CoolingHall:
         specs = (*signal_specs(cooling.zones), *sensor_specs(cooling.zones))
         self._columns = {spec.name: column for column, spec in enumerate(specs)}
         self._setpoint_names = [spec.name for spec in self._specs]
-        self._ready = prepare(world.params(), SUB_STEP_S, len(LANES))
-        same = np.zeros(len(LANES), dtype=np.int64)  # every lane lives through the noise of lane 0
-        self._source = DisturbanceSource(world, seed, same, same + start_node(cooling, site.settings.timezone))
+        self._params = world.params()
+        same = np.zeros(len(LANES), dtype=np.int64)  # every lane has the noise of lane 0
+        self._source = DisturbanceSource(world, seed, same, same + start_node(start, site.settings.timezone))
         self._sensors = Redundancy(seed, same, cooling.zones)
         self._local = start_setpoints(cooling.zones, 1)[0]
         self._store = None if snapshot is None else SnapshotFile(snapshot)
@@ -146,11 +160,6 @@ class CoolingHall:
         self.twins = {name: Twin() for name in LANES[1:]}
         self._begin()
         self._resume()
-
-    @classmethod
-    def open(cls, site: Site, envelope: Envelope, *, seed: int, snapshot: Path | None) -> "CoolingHall":
-        """The hall as it was saved in `snapshot`, or at the start of its run."""
-        return cls(site, envelope, seed=seed, snapshot=snapshot)
 
     @property
     def now_us(self) -> int:
@@ -184,8 +193,8 @@ class CoolingHall:
         setpoints = in_force(self._standing, self.now_us)
         self._set(0, setpoints)
         _, does = self._read(0)
-        told = dict(zip(self._setpoint_names, does, strict=True))
-        return Receipt(decision, setpoints, told, self.now_us, accepted=not detail, detail=detail)
+        read_back = dict(zip(self._setpoint_names, does, strict=True))
+        return Receipt(decision, setpoints, read_back, self.now_us, accepted=not detail, detail=detail)
 
     def command(self, lane: int, setpoints: Setpoints | None) -> None:
         """Command a twin; None leaves it to the local system."""
@@ -215,19 +224,19 @@ class CoolingHall:
         return Outcome(
             from_us=since_us,
             to_us=now[0],
-            energy_kwh=now[1] - energy,
-            breach_s=now[2] - breach,
-            hot_degree_minutes=now[3] - hot,
+            cost=now[1] - energy,
+            guards={"hot": now[3] - hot},
             covariates={"it_kwh": now[4] - it, "wet_bulb_c_h": now[5] - wet},
+            breach_s=now[2] - breach,
         )
 
     def lanes(self) -> dict[str, dict[str, float]]:
-        """What each lane has cost so far."""
+        """What each lane has come to so far: cost, guard and breaches, by lane."""
         self._count()
         energy = {name: float(value) for name, value in zip(LANES, self.meters.energy_kwh, strict=True)}
         breach = {name: float(value) for name, value in zip(LANES, self.meters.breach_s, strict=True)}
         hot = {name: float(value) for name, value in zip(LANES, self.meters.hot_degree_minutes, strict=True)}
-        return {"energy_kwh": energy, "breach_s": breach, "hot_degree_minutes": hot}
+        return {"cost": energy, "hot": hot, "breach_s": breach}
 
     def close(self) -> None:
         if self._store is not None:
@@ -248,7 +257,7 @@ class CoolingHall:
         self._setpoints = start_setpoints(self.settings.zones, lanes)
         self._row = self._source.row(0)
         self._segment: _Segment | None = None
-        self._state = start_state(self._row, self._setpoints, self._ready.transit_slots)
+        self._state = start_state(self._row, self._setpoints, self._params.transit_slots(SUB_STEP_S))
         self._counted = 0
         first = self._integrate(0, self._state)
         self._signals_now, self._readback_now = first.signals[0], first.readbacks[0]
@@ -278,7 +287,7 @@ class CoolingHall:
             self._readback_now = segment.readbacks[self._sub - segment.first - 1]
             until = self._sub - segment.first
             self._state, _ = advance(
-                segment.state, self._setpoints, _part(self._row, segment.first, self._sub), self._ready
+                segment.state, self._setpoints, self._row.at(slice(segment.first, self._sub)), self._params
             )
             assert until > 0
         self._segment = None
@@ -293,18 +302,18 @@ class CoolingHall:
                 self._next_period()
 
     def _integrate(self, first: int, state: State) -> _Segment:
-        part = _part(self._row, first, SUB_STEPS)
-        end, out = advance(state, self._setpoints, part, self._ready)
-        signals = np.asarray(observe(out, part, self._ready))
+        part = self._row.at(slice(first, SUB_STEPS))
+        end, out = advance(state, self._setpoints, part, self._params)
+        signals = observe(out, part, self._params)
         setpoints = np.broadcast_to(self._setpoints, (signals.shape[0], *self._setpoints.shape))
-        does = np.asarray(readback(setpoints, out, self._ready))
+        does = readback(setpoints, out)
         shown = self._sensors.beside(signals, self._period * SUB_STEPS + first)
         return _Segment(
             first=first,
             state=state,
             end=end,
             power_kw=signals[:, :, -1],
-            inlet_c=np.asarray(out.inlet_c),
+            inlet_c=out["inlet_c"],
             signals=shown.tolist(),
             readbacks=does.tolist(),
         )
@@ -334,9 +343,9 @@ class CoolingHall:
         meters.breach_s += outside.sum(axis=0) * SUB_STEP_S
         hot = np.maximum(inlet.max(axis=-1) - limits.soft_high_c, 0.0)
         meters.hot_degree_minutes += hot.sum(axis=0) * (SUB_STEP_S / 60.0)
-        row = _part(self._row, self._counted, self._sub)
-        meters.it_kwh += float(row.it_kw[:, 0].sum()) * hours
-        meters.wet_bulb_c_h += float(row.wet_bulb_c[:, 0].sum()) * hours
+        row = self._row.at(slice(self._counted, self._sub))
+        meters.it_kwh += float(row["it_kw"][:, 0].sum()) * hours
+        meters.wet_bulb_c_h += float(row["wet_bulb_c"][:, 0].sum()) * hours
         meters.hours += (stop - start) * hours
         self._counted = self._sub
 
@@ -393,10 +402,3 @@ class CoolingHall:
         self._told, self._standing = s.told, standing_of(s.standing)
         self.twins = {name: twin_of(wire) for name, wire in s.twins.items()}
         self._row, self._segment = self._source.row(self._period), None
-
-
-def _part(row: Disturbance, first: int, stop: int) -> Disturbance:
-    """Sub-steps `first` to `stop` of a row."""
-    if first == 0 and stop == SUB_STEPS:
-        return row
-    return Disturbance(*(getattr(row, name)[first:stop] for name in Disturbance.__dataclass_fields__))

@@ -1,14 +1,14 @@
-"""From a site's `[plant.cooling]` table to the world its simulated hall lives in: weather, load, and when it begins."""
+"""Weather, load and start of the simulated hall, from the site's `[plant.cooling]` table and `plant.start`."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from controller.errors import SettingsError
-from controller.settings import CoolingSettings
+from controller.plants.cooling.settings import CoolingSettings
 from simulators.cooling.world.load import LOADS
 from simulators.cooling.world.load_csv import LoadFile, LoadFileError, read_load
 from simulators.cooling.world.scenario import Scenario, scenario
@@ -30,13 +30,13 @@ def world_of(cooling: CoolingSettings, folder: Path) -> Scenario:
         )
     path = folder / cooling.load
     try:
-        read_load(path, cooling.zones, float(np.mean(world.params().it_design_kw)))
+        read_load(path, cooling.zones, float(np.mean(world.params()["it_design_kw"])))
     except LoadFileError as error:
         raise SettingsError(f"`plant.cooling.load`: {error}") from error
     return replace(world, load=LoadFile(path))
 
 
-def start_node(cooling: CoolingSettings, timezone: str) -> int:
-    """Where in the typical year the plant begins: weather files keep the site's standard time all year."""
-    local = cooling.start.astimezone(ZoneInfo(timezone))
+def start_node(start: datetime, timezone: str) -> int:
+    """The five-minute node of the typical year at which `start` lies: weather files keep the site's standard time all year."""
+    local = start.astimezone(ZoneInfo(timezone))
     return calendar_node((local - (local.dst() or timedelta())).replace(tzinfo=None))

@@ -7,11 +7,10 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.physics.constants import SUB_STEP_S, prepare
 from simulators.cooling.physics.outputs import Outputs
 from simulators.cooling.physics.params import default_params
-from simulators.cooling.physics.plant import advance, last
-from simulators.cooling.physics.psychrometrics import humidity_ratio, saturation_pressure_over_water
+from simulators.cooling.physics.plant import SUB_STEP_S, advance
+from simulators.cooling.physics.psychrometrics import outdoor_air
 from simulators.cooling.physics.state import Disturbance
 from simulators.cooling.simulation import start_state
 from simulators.cooling.world.scenario import SUB_STEPS
@@ -58,47 +57,43 @@ class StillHall:
         self.it_kw = np.array([lane[0] for lane in lanes])
         rows = [[supply, *[fan] * zones, chws, 18.0, units] for _, _, fan, supply, (chws, units) in lanes]
         self.setpoints = np.array(rows)
-        self._ready = prepare(default_params(zones), SUB_STEP_S, len(lanes))
-        self._row = _still([lane[1] for lane in lanes], self.it_kw, zones, float(self._ready.params.pressure_pa[0, 0]))
-        self._now = Disturbance(*(getattr(self._row, name)[-1] for name in Disturbance.__dataclass_fields__))
-        self._state = start_state(self._row, self.setpoints, self._ready.transit_slots)
+        self._params = default_params(zones)
+        self._row = _still([lane[1] for lane in lanes], self.it_kw, zones, float(self._params["pressure_pa"][0]))
+        self._state = start_state(self._row, self.setpoints, self._params.transit_slots(SUB_STEP_S))
         for _ in range(SETTLE_TICKS):
             self.step(self.setpoints)
 
     def step(self, setpoints: Floats) -> None:
         """Five minutes under `setpoints` [n, k]."""
         self.setpoints = setpoints
-        self._state, outputs = advance(self._state, setpoints, self._row, self._ready)
-        self.inlet_c: Floats = np.maximum.reduce(outputs.inlet_c, axis=0)
-        self._end: Outputs = last(outputs)
+        self._state, outputs = advance(self._state, setpoints, self._row, self._params)
+        self.inlet_c: Floats = np.maximum.reduce(outputs["inlet_c"], axis=0)
+        self._end: Outputs = outputs.at(-1)
 
     @property
     def fan_frac(self) -> Floats:
         """Actual fan speed now, [n, zones]."""
-        return np.asarray(self._end.fan_frac)
+        return self._end["fan_frac"]
 
     @property
     def signals(self) -> Floats:
         """[n, m] in the order of `signal_specs`."""
-        return np.asarray(observe(self._end, self._now, self._ready))
+        return observe(self._end, self._row.at(-1), self._params)
 
 
 def _still(weather: Sequence[Weather], it_kw: Floats, zones: int, pressure_pa: float) -> Disturbance:
-    def row(values: Sequence[float] | Floats, width: int = 1) -> Floats:
-        return np.broadcast_to(
-            np.asarray(values, dtype=np.float64)[None, :, None], (SUB_STEPS, len(it_kw), width)
-        ).copy()
-
-    dew_point = row([each.dew_point_c for each in weather])
-    one, each_zone = row(np.ones(len(it_kw))), row(np.ones(len(it_kw)), zones)
-    return Disturbance(
-        it_kw=row(it_kw, zones),
-        dry_bulb_c=row([each.dry_bulb_c for each in weather]),
-        wet_bulb_c=row([each.wet_bulb_c for each in weather]),
-        dew_point_c=dew_point,
-        outdoor_kg_kg=np.asarray(humidity_ratio(saturation_pressure_over_water(dew_point), pressure_pa)),
-        fan_available=each_zone,
-        coil_available=each_zone,
-        chillers_available=2.0 * one,
-        tower_available=one,
+    dry, wet, dew = np.array([[w.dry_bulb_c, w.wet_bulb_c, w.dew_point_c] for w in weather]).T
+    records = Disturbance.records(
+        (SUB_STEPS, len(it_kw)),
+        zones,
+        it_kw=it_kw[:, None],
+        dry_bulb_c=dry,
+        wet_bulb_c=wet,
+        dew_point_c=dew,
+        outdoor_kg_kg=outdoor_air(dry, dew, pressure_pa)[1],
+        fan_available=1.0,
+        coil_available=1.0,
+        chillers_available=2.0,
+        tower_available=1.0,
     )
+    return Disturbance(*records)

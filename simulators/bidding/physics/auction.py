@@ -5,7 +5,7 @@ Everything that is summed is an integer, so sums are exact and do not depend on 
 
 from dataclasses import dataclass
 
-from array_api_compat import array_namespace, device
+import numpy as np
 
 from simulators.bidding.physics.params import (
     BILL_SLOTS,
@@ -90,19 +90,18 @@ class Fills:
     throttled: Array
 
 
-def segment_sums(xp: Array, values: Array, bounds: Array) -> Array:
+def segment_sums(values: Array, bounds: Array) -> Array:
     """Sum integers [n] between consecutive `bounds` [g + 1]; exact, so independent of everything around."""
-    total = xp.cumulative_sum(values, dtype=xp.int64, include_initial=True)
-    at = xp.take(total, bounds)
+    total: Array = np.cumulative_sum(values, dtype=np.int64, include_initial=True)
+    at = np.take(total, bounds)
     return at[1:] - at[:-1]
 
 
 def bid(traffic: Traffic, terms: Terms) -> Array:
     """Bids [n, int32 micros]: scale * lift, rounded down, at most the cap."""
-    xp = array_namespace(traffic.lift)
-    wanted = xp.take(terms.bid_scale, traffic.segment) * traffic.lift
-    cap = xp.take(xp.astype(terms.bid_cap_micros, xp.float32), traffic.owner)
-    return xp.astype(xp.minimum(wanted, cap), xp.int32)
+    wanted = np.take(terms.bid_scale, traffic.segment) * traffic.lift
+    cap = np.take(np.astype(terms.bid_cap_micros, np.float32), traffic.owner)
+    return np.astype(np.minimum(wanted, cap), np.int32)
 
 
 def settle(traffic: Traffic, terms: Terms) -> tuple[Fills, Wins]:
@@ -111,64 +110,60 @@ def settle(traffic: Traffic, terms: Terms) -> tuple[Fills, Wins]:
     A bid is made only while a reservation of the full cap fits beside what this tick has won so far; the first that
     does not fit ends the campaign's bidding for the tick (`throttled`). A loss notice frees its reservation at once.
     """
-    xp = array_namespace(traffic.lift)
     bids = bid(traffic, terms)
     won, throttled = _within_reserve(traffic, terms, bids, bids >= traffic.price_micros)
-    wins = _collect(traffic, terms, bids, xp.nonzero(won)[0])
+    wins = _collect(traffic, terms, bids, np.nonzero(won)[0])
     return _sum(traffic, terms, bids, wins, throttled), wins
 
 
 def _within_reserve(traffic: Traffic, terms: Terms, bids: Array, won: Array) -> tuple[Array, Array]:
     """Drop wins from the first impression on whose full-cap reservation would not fit; and count who was stopped."""
-    xp = array_namespace(bids)
-    reserved = xp.where(won, bids, 0)
+    reserved = np.where(won, bids, 0)
     room = terms.available_micros - terms.bid_cap_micros
-    short = segment_sums(xp, reserved, traffic.bounds) > room
-    if not bool(xp.any(short)) and not bool(xp.any(room < 0)):
-        return won, xp.astype(short, xp.int64)
-    running = xp.cumulative_sum(xp.astype(reserved, xp.int64)) - reserved
-    padded = xp.concat([running, xp.zeros(1, dtype=xp.int64, device=device(running))])
-    start = xp.take(padded, traffic.bounds[:-1])
-    fits = running - xp.take(start, traffic.owner) <= xp.take(room, traffic.owner)
-    stopped = segment_sums(xp, ~fits, traffic.bounds) > 0
-    return won & fits, xp.astype(stopped, xp.int64)
+    short = segment_sums(reserved, traffic.bounds) > room
+    if not bool(np.any(short)) and not bool(np.any(room < 0)):
+        return won, np.astype(short, np.int64)
+    running = np.cumulative_sum(np.astype(reserved, np.int64)) - reserved
+    padded = np.concat([running, np.zeros(1, dtype=np.int64)])
+    start = np.take(padded, traffic.bounds[:-1])
+    fits = running - np.take(start, traffic.owner) <= np.take(room, traffic.owner)
+    stopped = segment_sums(~fits, traffic.bounds) > 0
+    return won & fits, np.astype(stopped, np.int64)
 
 
 def _collect(traffic: Traffic, terms: Terms, bids: Array, at: Array) -> Wins:
     """Gather the won impressions and what each owes."""
-    xp = array_namespace(bids)
-    owner = xp.take(traffic.owner, at)
-    event = xp.take(traffic.event, at)
-    bid_micros, price = xp.take(bids, at), xp.take(traffic.price_micros, at)
+    owner = np.take(traffic.owner, at)
+    event = np.take(traffic.event, at)
+    bid_micros, price = np.take(bids, at), np.take(traffic.price_micros, at)
     if terms.slots > 1:
-        price, shown = _slot(bid_micros, price, xp.take(traffic.spare, at))
-        event = xp.where(shown, event, event | EVENT_UNRENDERED | (BILL_SLOTS - 1))
+        price, shown = _slot(bid_micros, price, np.take(traffic.spare, at))
+        event = np.where(shown, event, event | EVENT_UNRENDERED | (BILL_SLOTS - 1))
     if terms.first_price:
         price = bid_micros
-    segment, lift = xp.take(traffic.segment, at), xp.take(traffic.lift, at)
-    shown_lift = xp.where((event & EVENT_UNRENDERED) == 0, lift, xp.zeros_like(lift))
-    click_chance = xp.take(terms.click_rate, segment) * shown_lift
-    groups = xp.arange(traffic.bounds.shape[0], device=device(owner))
+    segment, lift = np.take(traffic.segment, at), np.take(traffic.lift, at)
+    shown_lift = np.where((event & EVENT_UNRENDERED) == 0, lift, np.zeros_like(lift))
+    click_chance = np.take(terms.click_rate, segment) * shown_lift
+    groups = np.arange(traffic.bounds.shape[0])
     return Wins(
         owner=owner,
         segment=segment,
         lift=lift,
         click_chance=click_chance,
-        conversion_chance=click_chance * xp.take(terms.conversion_rate, segment),
+        conversion_chance=click_chance * np.take(terms.conversion_rate, segment),
         bid_micros=bid_micros,
         price_micros=price,
         event=event,
-        uniform=xp.take(traffic.uniform, at),
-        bounds=xp.searchsorted(owner, xp.astype(groups, owner.dtype)),
+        uniform=np.take(traffic.uniform, at),
+        bounds=np.searchsorted(owner, np.astype(groups, owner.dtype)),
     )
 
 
 def _rival_prices(least: Array, spare: Array) -> tuple[Array, Array, Array]:
     """Prices of slots 2 and 1 above `least`, the price of slot 3; and a uniform that decides what is shown."""
-    xp = array_namespace(least)
     low, high = SECOND_RIVAL_FRAC
     step = 1 / (low + (high - low) * spare)
-    return xp.astype(least * step, xp.int32), xp.astype(least * step * step, xp.int32), (spare * 4096.0) % 1.0
+    return np.astype(least * step, np.int32), np.astype(least * step * step, np.int32), (spare * 4096.0) % 1.0
 
 
 def _slot(bid_micros: Array, least: Array, spare: Array) -> tuple[Array, Array]:
@@ -177,56 +172,53 @@ def _slot(bid_micros: Array, least: Array, spare: Array) -> tuple[Array, Array]:
     `least` wins the last slot; the rivals above it ask `least` / f and / f^2 with f uniform in SECOND_RIVAL_FRAC.
     Slot j is paid at the bid of the rival below it, and only if shown, with the chances SLOT_EXPOSURE.
     """
-    xp = array_namespace(bid_micros)
     second, first, looked = _rival_prices(least, spare)
     top, middle = bid_micros >= first, bid_micros >= second
-    price = xp.where(top, first, xp.where(middle, second, least))
-    exposure = xp.where(top, SLOT_EXPOSURE[0], xp.where(middle, SLOT_EXPOSURE[1], SLOT_EXPOSURE[2]))
+    price = np.where(top, first, np.where(middle, second, least))
+    exposure = np.where(top, SLOT_EXPOSURE[0], np.where(middle, SLOT_EXPOSURE[1], SLOT_EXPOSURE[2]))
     return price, looked < exposure
 
 
 def slot_prices(traffic: Traffic) -> Array:
     """The cheapest slot of each impression that would have been shown [n, micros]: what hindsight would have bought."""
-    xp = array_namespace(traffic.lift)
     second, first, looked = _rival_prices(traffic.price_micros, traffic.spare)
-    return xp.where(looked < SLOT_EXPOSURE[2], traffic.price_micros, xp.where(looked < SLOT_EXPOSURE[1], second, first))
+    return np.where(looked < SLOT_EXPOSURE[2], traffic.price_micros, np.where(looked < SLOT_EXPOSURE[1], second, first))
 
 
 def _sum(traffic: Traffic, terms: Terms, bids: Array, wins: Wins, throttled: Array) -> Fills:
     """All sums of a tick, as integers."""
-    xp = array_namespace(bids)
-    value = xp.astype(xp.take(terms.value_rate, traffic.segment) * traffic.lift * PICO, xp.int64)
-    predicted = xp.astype(xp.take(terms.value_rate, wins.segment) * wins.lift * PICO, xp.int64)
+    value = np.astype(np.take(terms.value_rate, traffic.segment) * traffic.lift * PICO, np.int64)
+    predicted = np.astype(np.take(terms.value_rate, wins.segment) * wins.lift * PICO, np.int64)
     rendered = (wins.event & EVENT_UNRENDERED) == 0
-    owed = xp.where(rendered, wins.price_micros, 0)
-    asked_over = ((wins.event & EVENT_OVER_BID) != 0) & xp.take(terms.over_bid, wins.owner)
-    excess = xp.astype(wins.bid_micros * (OVER_BID_MAX_FRAC * wins.uniform), xp.int32) + 1
-    charge = xp.where(asked_over & rendered, wins.bid_micros, owed)
+    owed = np.where(rendered, wins.price_micros, 0)
+    asked_over = ((wins.event & EVENT_OVER_BID) != 0) & np.take(terms.over_bid, wins.owner)
+    excess = np.astype(wins.bid_micros * (OVER_BID_MAX_FRAC * wins.uniform), np.int32) + 1
+    charge = np.where(asked_over & rendered, wins.bid_micros, owed)
     late = (wins.event & EVENT_LATE_NOTICE) != 0
     slot = wins.event & EVENT_SLOT_MASK
 
     def total(values: Array) -> Array:
-        return segment_sums(xp, values, wins.bounds)
+        return segment_sums(values, wins.bounds)
 
     def by_slot(values: Array) -> Array:
-        return xp.stack([total(xp.where(slot == j, values, 0)) for j in range(BILL_SLOTS)], axis=1)
+        return np.stack([total(np.where(slot == j, values, 0)) for j in range(BILL_SLOTS)], axis=1)
 
     return Fills(
         sampled=traffic.bounds[1:] - traffic.bounds[:-1],
-        bid_micros=segment_sums(xp, bids, traffic.bounds),
-        value_pico=segment_sums(xp, value, traffic.bounds),
+        bid_micros=segment_sums(bids, traffic.bounds),
+        value_pico=segment_sums(value, traffic.bounds),
         wins=wins.bounds[1:] - wins.bounds[:-1],
         late_wins=total(late),
         paid_micros=total(wins.price_micros),
-        late_paid_micros=total(xp.where(late, wins.price_micros, 0)),
+        late_paid_micros=total(np.where(late, wins.price_micros, 0)),
         predicted_pico=total(predicted),
-        late_predicted_pico=total(xp.where(late, predicted, 0)),
+        late_predicted_pico=total(np.where(late, predicted, 0)),
         hold_micros=by_slot(wins.bid_micros),
         charge_micros=by_slot(charge),
-        expected_pico=total(xp.astype(wins.conversion_chance * PICO, xp.int64)),
+        expected_pico=total(np.astype(wins.conversion_chance * PICO, np.int64)),
         clicks=total(wins.uniform < wins.click_chance),
         conversions=total(wins.uniform < wins.conversion_chance),
         duplicates=total((wins.event & EVENT_DUPLICATE) != 0),
-        disputed_micros=total(xp.where(asked_over & rendered, excess, 0)),
+        disputed_micros=total(np.where(asked_over & rendered, excess, 0)),
         throttled=throttled,
     )

@@ -4,7 +4,7 @@ A shared budget is a ledger of its own, booked by the same function with the sum
 divided among them, so they can bid side by side without asking each other, and together never take more than it has.
 """
 
-from array_api_compat import array_namespace
+import numpy as np
 
 from simulators.bidding.physics.params import Array
 
@@ -19,26 +19,24 @@ def book(
     available + reserved + spent is unchanged, because each term moves by the negative of the others' sum.
     While no bills flow nothing is released and nothing charged: what was due waits in slot 0 for the first bills after.
     """
-    xp = array_namespace(hold)
-    outstanding = xp.sum(hold, axis=-1)
+    outstanding = np.sum(hold, axis=-1)
     available = available - (outstanding - reserved)
     if not flows:
         return available, outstanding, spent, kept_back(hold), kept_back(due)
     released, charged = hold[..., 0], due[..., 0]
-    empty = xp.zeros_like(hold[..., :1])
+    empty = np.zeros_like(hold[..., :1])
     return (
         available + released - charged,
         outstanding - released,
         spent + charged,
-        xp.concat([hold[..., 1:], empty], axis=-1),
-        xp.concat([due[..., 1:], empty], axis=-1),
+        np.concat([hold[..., 1:], empty], axis=-1),
+        np.concat([due[..., 1:], empty], axis=-1),
     )
 
 
 def kept_back(ring: Array) -> Array:
     """A ring [.., slots] one tick on, with what should have left it joined to what leaves next."""
-    xp = array_namespace(ring)
-    return xp.concat([ring[..., :1] + ring[..., 1:2], ring[..., 2:], xp.zeros_like(ring[..., :1])], axis=-1)
+    return np.concat([ring[..., :1] + ring[..., 1:2], ring[..., 2:], np.zeros_like(ring[..., :1])], axis=-1)
 
 
 def funds(available: Array, shared: Array, member: Array, is_open: tuple[bool, ...]) -> Array:
@@ -48,21 +46,19 @@ def funds(available: Array, shared: Array, member: Array, is_open: tuple[bool, .
     members' whole own money it is divided in proportion to that; parts are rounded down, one micro spare for the
     rounding of the quotient, so that their sum never exceeds it.
     """
-    xp = array_namespace(available)
     allowed = available
     for p in range(shared.shape[1]):
         if is_open[p]:
             wanted = available * member[:, :, p]
-            total, free = xp.sum(wanted, axis=1, keepdims=True), shared[:, p : p + 1]
-            quotient = xp.astype(wanted, xp.float64) / xp.astype(xp.clip(total, 1, None), xp.float64)
-            part = xp.clip(xp.astype(xp.floor(xp.astype(free, xp.float64) * quotient), xp.int64) - 1, 0, None)
-            part = xp.where(total <= free, wanted, part)
-            allowed = xp.where(member[:, :, p] > 0, xp.minimum(allowed, part), allowed)
+            total, free = np.sum(wanted, axis=1, keepdims=True), shared[:, p : p + 1]
+            quotient = np.astype(wanted, np.float64) / np.astype(np.clip(total, 1, None), np.float64)
+            part = np.clip(np.astype(np.floor(np.astype(free, np.float64) * quotient), np.int64) - 1, 0, None)
+            part = np.where(total <= free, wanted, part)
+            allowed = np.where(member[:, :, p] > 0, np.minimum(allowed, part), allowed)
     return allowed
 
 
 def joined(ring: Array, member: Array, is_open: tuple[bool, ...]) -> Array:
     """The campaigns' amounts [L, C, slots] summed into each open shared budget: [L, P, slots]."""
-    xp = array_namespace(ring)
-    sums = [xp.sum(ring * member[:, :, p, None], axis=1) * int(is_open[p]) for p in range(member.shape[2])]
-    return xp.stack(sums, axis=1) if sums else ring[:, :0, :]
+    sums = [np.sum(ring * member[:, :, p, None], axis=1) * int(is_open[p]) for p in range(member.shape[2])]
+    return np.stack(sums, axis=1) if sums else ring[:, :0, :]

@@ -1,6 +1,5 @@
 """What a batch of accounts is made of: everything the step reads and never changes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from simulators.bidding.world.curves import TICK_S
 
-Array = Any  # numpy array or torch tensor: the step is written on the array API standard
+Array = Any  # a numpy array
 
 SEGMENTS = 3
 KIND_BODY = 0  # kinds 1.. are the atoms
@@ -112,18 +111,13 @@ class Params:
         return int(self.forecast.shape[2])
 
     def lanes(self, rows: list[int]) -> "Params":
-        """The parameters of some lanes (numpy), in the order given."""
+        """The parameters of some lanes, in the order given."""
         shared = {"code_table", "event_table"}
         values: dict[str, Array] = {f.name: getattr(self, f.name) for f in fields(self)}
         picked: dict[str, Array] = {
             n: v[rows] if n not in shared and isinstance(v, np.ndarray) else v for n, v in values.items()
         }
         return Params(**picked)
-
-    def moved(self, put: Callable[[NDArray[np.generic]], Array]) -> "Params":
-        """The same parameters with every array passed through `put`, say `torch.as_tensor`."""
-        values: dict[str, Array] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Params(**{n: put(v) if isinstance(v, np.ndarray) else v for n, v in values.items()})
 
     @property
     def price_taking(self) -> bool:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
 
 from simulators.bidding.physics.params import BILL_SLOTS, CONVERSION_SLOTS, LAG_MAX_TICKS, Array, Params
 
@@ -59,18 +58,17 @@ class State:
 
 def initial(params: Params) -> State:
     """The state before the first tick: every budget available, nothing known."""
-    xp = array_namespace(params.budget_micros)
-    shape, where = params.shape, device(params.budget_micros)
+    shape = params.shape
 
     def zeros(*tail: int) -> Array:
-        return xp.zeros((*shape, *tail), dtype=xp.int64, device=where)
+        return np.zeros((*shape, *tail), dtype=np.int64)
 
     def shared(*tail: int) -> Array:
-        return xp.zeros((*params.shared_micros.shape, *tail), dtype=xp.int64, device=where)
+        return np.zeros((*params.shared_micros.shape, *tail), dtype=np.int64)
 
     return State(
         tick=0,
-        available_micros=xp.asarray(params.budget_micros, copy=True),
+        available_micros=params.budget_micros.copy(),
         reserved_micros=zeros(),
         spent_micros=zeros(),
         hold_micros=zeros(BILL_SLOTS),
@@ -88,9 +86,9 @@ def initial(params: Params) -> State:
         late_predicted_pico=zeros(),
         recent=zeros(HISTORY_TICKS + LAG_MAX_TICKS, len(HISTORY)),
         total=zeros(len(HISTORY)),
-        pressure=xp.zeros(shape, dtype=xp.float32, device=where),
-        standing=xp.zeros(shape, dtype=xp.float64, device=where),
-        shared_available_micros=xp.asarray(params.shared_micros, copy=True),
+        pressure=np.zeros(shape, dtype=np.float32),
+        standing=np.zeros(shape, dtype=np.float64),
+        shared_available_micros=params.shared_micros.copy(),
         shared_reserved_micros=shared(),
         shared_spent_micros=shared(),
         shared_hold_micros=shared(BILL_SLOTS),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 
-from array_api_compat import array_namespace, device
+import numpy as np
 
 from simulators.bidding.physics.auction import Fills, Terms, Wins, settle
 from simulators.bidding.physics.ledger import book, funds, joined, kept_back
@@ -43,7 +43,6 @@ def step(
     `ValueError` when the flight is over or the multiplier has another shape or is not a finite number >= 0.
     """
     _check(state, multiplier, params)
-    xp = array_namespace(params.budget_micros)
     multiplier = _in_force(state, multiplier, params)
     money = funds(
         state.available_micros, state.shared_available_micros, params.shared_member, _open(params, state.tick)
@@ -57,19 +56,18 @@ def step(
         fills.append(fill)
         arrivals.append(_arrivals(traffic, wins, params, state.tick))
         offered.append(fill.sampled + traffic.unwinnable)
-    filled = Fills(*(_grid(xp.concat([getattr(f, n.name) for f in fills]), params) for n in fields(Fills)))
-    coming = _grid(_counts(xp.concat(arrivals), params), params)
-    after, outputs = _advance(state, filled, _grid(xp.concat(offered), params), coming, params)
+    filled = Fills(*(_grid(np.concat([getattr(f, n.name) for f in fills]), params) for n in fields(Fills)))
+    coming = _grid(_counts(np.concat(arrivals), params), params)
+    after, outputs = _advance(state, filled, _grid(np.concat(offered), params), coming, params)
     return replace(after, standing=multiplier), outputs
 
 
 def _in_force(state: State, multiplier: Array, params: Params) -> Array:
     """The multiplier that is bid with [L, C]: the one given, or the last one that arrived, until it expires."""
-    xp = array_namespace(params.budget_micros)
     silent = params.silent_ticks[state.tick]
     if silent == 0:
-        return xp.astype(multiplier, xp.float64)
-    return state.standing if silent < params.command_ticks else xp.zeros_like(state.standing)
+        return np.astype(multiplier, np.float64)
+    return state.standing if silent < params.command_ticks else np.zeros_like(state.standing)
 
 
 def _open(params: Params, tick: int) -> tuple[bool, ...]:
@@ -79,31 +77,29 @@ def _open(params: Params, tick: int) -> tuple[bool, ...]:
 
 def _check(state: State, multiplier: Array, params: Params) -> None:
     """The boundary of the step."""
-    xp = array_namespace(params.budget_micros)
     if state.tick >= params.ticks:
         raise ValueError(f"the flight of {params.ticks} ticks is over: reset before the next step")
     if tuple(multiplier.shape) != params.shape:
         raise ValueError(f"`multiplier` has shape {tuple(multiplier.shape)}, wanted {params.shape}: one per campaign")
-    if not bool(xp.all(xp.isfinite(multiplier) & (multiplier >= 0))):
+    if not bool(np.all(np.isfinite(multiplier) & (multiplier >= 0))):
         raise ValueError("`multiplier` must be finite and not negative")
 
 
 def terms(multiplier: Array, money: Array, params: Params, campaigns: Array, tick: int) -> Terms:
     """What some campaigns (flat indices [g]) bid with at `tick`, with `money` [L, C, micros] to reserve."""
-    xp = array_namespace(params.budget_micros)
 
     def pick(values: Array) -> Array:
-        return xp.take(xp.reshape(values, (-1, *values.shape[2:])), campaigns, axis=0)
+        return np.take(np.reshape(values, (-1, *values.shape[2:])), campaigns, axis=0)
 
     level = pick(params.click_level[:, :, tick])[:, None]
     click_rate = pick(params.click_rate) * level
     value_rate = click_rate * pick(params.predicted)
-    worth = pick(xp.astype(multiplier, xp.float64) * xp.astype(params.target_cpa_micros, xp.float64))
+    worth = pick(np.astype(multiplier, np.float64) * np.astype(params.target_cpa_micros, np.float64))
     return Terms(
-        bid_scale=xp.reshape(xp.astype(worth[:, None] * value_rate, xp.float32), (-1,)),
-        value_rate=xp.reshape(value_rate, (-1,)),
-        click_rate=xp.reshape(click_rate, (-1,)),
-        conversion_rate=xp.reshape(pick(params.conversions), (-1,)),
+        bid_scale=np.reshape(np.astype(worth[:, None] * value_rate, np.float32), (-1,)),
+        value_rate=np.reshape(value_rate, (-1,)),
+        click_rate=np.reshape(click_rate, (-1,)),
+        conversion_rate=np.reshape(pick(params.conversions), (-1,)),
         bid_cap_micros=pick(params.bid_cap_micros),
         available_micros=pick(money),
         over_bid=pick(params.over_bid),
@@ -114,12 +110,11 @@ def terms(multiplier: Array, money: Array, params: Params, campaigns: Array, tic
 
 def _pressed(traffic: Traffic, state: State) -> Traffic:
     """Prices as adaptive rivals ask them: times exp(pressure); untouched where there is no pressure."""
-    xp = array_namespace(traffic.lift)
-    if not bool(xp.any(state.pressure != 0)):
+    if not bool(np.any(state.pressure != 0)):
         return traffic
-    factor = xp.take(xp.exp(xp.take(xp.reshape(state.pressure, (-1,)), traffic.campaigns)), traffic.owner)
+    factor = np.take(np.exp(np.take(np.reshape(state.pressure, (-1,)), traffic.campaigns)), traffic.owner)
     values = {n.name: getattr(traffic, n.name) for n in fields(Traffic)}
-    values["price_micros"] = xp.clip(xp.astype(traffic.price_micros * factor, xp.int32), 1, None)
+    values["price_micros"] = np.clip(np.astype(traffic.price_micros * factor, np.int32), 1, None)
     return Traffic(**values)
 
 
@@ -129,36 +124,32 @@ def _arrivals(traffic: Traffic, wins: Wins, params: Params, tick: int) -> Array:
     Given that an impression converts, its uniform u < p is uniform below p, and u / p serves twice more: its upper part
     decides whether tracking delivers the notice, the rest is an exponential delay. Too late counts as the ring's end.
     """
-    xp = array_namespace(traffic.lift)
-    at = xp.nonzero(wins.uniform < wins.conversion_chance)[0]
-    flat = xp.take(traffic.campaigns, xp.take(wins.owner, at))
-    within = xp.take(wins.uniform, at) / xp.astype(xp.take(wins.conversion_chance, at), xp.float64)
-    tracked = xp.astype(xp.take(xp.reshape(params.tracked_frac[:, :, tick], (-1,)), flat), xp.float64)
+    at = np.nonzero(wins.uniform < wins.conversion_chance)[0]
+    flat = np.take(traffic.campaigns, np.take(wins.owner, at))
+    within = np.take(wins.uniform, at) / np.astype(np.take(wins.conversion_chance, at), np.float64)
+    tracked = np.astype(np.take(np.reshape(params.tracked_frac[:, :, tick], (-1,)), flat), np.float64)
     kept = within < tracked
-    rest = xp.clip(within[kept] / tracked[kept], 1e-12, 1.0)
-    mean = xp.take(xp.reshape(params.conversion_delay_ticks, (-1,)), flat[kept])
-    delay = xp.clip(xp.astype(-xp.log(rest) * mean, xp.int64), 0, CONVERSION_SLOTS - 1)
+    rest = np.clip(within[kept] / tracked[kept], 1e-12, 1.0)
+    mean = np.take(np.reshape(params.conversion_delay_ticks, (-1,)), flat[kept])
+    delay = np.clip(np.astype(-np.log(rest) * mean, np.int64), 0, CONVERSION_SLOTS - 1)
     return flat[kept] * CONVERSION_SLOTS + delay
 
 
 def _counts(places: Array, params: Params) -> Array:
     """How often each flat place occurs: [L * C, CONVERSION_SLOTS]."""
-    xp = array_namespace(params.budget_micros)
     lanes, campaigns = params.shape
-    edges = xp.arange(lanes * campaigns * CONVERSION_SLOTS + 1, device=device(params.budget_micros))
-    at = xp.searchsorted(xp.sort(places), edges)
-    return xp.reshape(at[1:] - at[:-1], (lanes * campaigns, CONVERSION_SLOTS))
+    edges = np.arange(lanes * campaigns * CONVERSION_SLOTS + 1)
+    at = np.searchsorted(np.sort(places), edges)
+    return np.reshape(at[1:] - at[:-1], (lanes * campaigns, CONVERSION_SLOTS))
 
 
 def _grid(values: Array, params: Params) -> Array:
     """From flat campaigns [L * C, ...] to [L, C, ...]."""
-    xp = array_namespace(values)
-    return xp.reshape(values, (*params.shape, *values.shape[1:]))
+    return np.reshape(values, (*params.shape, *values.shape[1:]))
 
 
 def _advance(state: State, fills: Fills, offered: Array, coming: Array, params: Params) -> tuple[State, Outputs]:
     """Book the tick and shift everything that waits by one."""
-    xp = array_namespace(params.budget_micros)
     available, reserved, spent, hold, due = book(
         state.available_micros,
         state.reserved_micros,
@@ -167,14 +158,14 @@ def _advance(state: State, fills: Fills, offered: Array, coming: Array, params: 
         state.due_micros + fills.charge_micros,
         params.bills_flow[state.tick],
     )
-    incurred = xp.sum(fills.charge_micros, axis=-1)
+    incurred = np.sum(fills.charge_micros, axis=-1)
     waiting = state.conversions_due + coming
     seen = waiting[..., 0]
     flows = params.notices_flow[state.tick]
-    seen = seen if flows else xp.zeros_like(seen)
-    shifted = xp.concat([waiting[..., 1:], xp.zeros_like(waiting[..., :1])], axis=-1) if flows else kept_back(waiting)
+    seen = seen if flows else np.zeros_like(seen)
+    shifted = np.concat([waiting[..., 1:], np.zeros_like(waiting[..., :1])], axis=-1) if flows else kept_back(waiting)
     row = _history_row(state, fills, offered, seen, params)
-    row = xp.concat([row, xp.stack([spent - state.spent_micros, reserved - state.reserved_micros], axis=-1)], axis=-1)
+    row = np.concat([row, np.stack([spent - state.spent_micros, reserved - state.reserved_micros], axis=-1)], axis=-1)
     shared = _book_shared(state, fills, params)
     after = State(
         tick=state.tick + 1,
@@ -194,7 +185,7 @@ def _advance(state: State, fills: Fills, offered: Array, coming: Array, params: 
         late_wins=fills.late_wins,
         late_paid_micros=fills.late_paid_micros,
         late_predicted_pico=fills.late_predicted_pico,
-        recent=xp.concat([row[:, :, None, :], state.recent[:, :, :-1, :]], axis=2),
+        recent=np.concat([row[:, :, None, :], state.recent[:, :, :-1, :]], axis=2),
         total=state.total + row,
         pressure=_pressure(state, fills, params),
         standing=state.standing,
@@ -212,7 +203,7 @@ def _advance(state: State, fills: Fills, offered: Array, coming: Array, params: 
         charged_micros=spent - state.spent_micros,
         clicks=fills.clicks,
         conversions=fills.conversions,
-        expected_conversions=xp.astype(fills.expected_pico, xp.float64) * 1e-12,
+        expected_conversions=np.astype(fills.expected_pico, np.float64) * 1e-12,
         throttled=fills.throttled,
     )
     return after, outputs
@@ -236,11 +227,10 @@ def _history_row(state: State, fills: Fills, offered: Array, seen: Array, params
 
     Counts of others are reported with an error; bids, charges and reservations are the bidder's own books.
     """
-    xp = array_namespace(offered)
-    level = xp.astype(params.report_level[:, :, state.tick], xp.float64)
+    level = np.astype(params.report_level[:, :, state.tick], np.float64)
 
     def reported(count: Array) -> Array:
-        return xp.astype(xp.round(xp.astype(count, xp.float64) * level), xp.int64)
+        return np.astype(np.round(np.astype(count, np.float64) * level), np.int64)
 
     columns = {
         "impressions": reported(offered),
@@ -253,14 +243,13 @@ def _history_row(state: State, fills: Fills, offered: Array, seen: Array, params
         "clicks": reported(fills.clicks),
         "predicted_pico": reported(state.late_predicted_pico + fills.predicted_pico - fills.late_predicted_pico),
     }
-    return xp.stack([columns[name] for name in HISTORY[: len(columns)]], axis=-1)
+    return np.stack([columns[name] for name in HISTORY[: len(columns)]], axis=-1)
 
 
 def _pressure(state: State, fills: Fills, params: Params) -> Array:
     """Rivals raise their prices while we win more than a reference share of the winnable, and relax below it."""
-    xp = array_namespace(state.pressure)
     if params.price_taking:
         return state.pressure
-    share = xp.astype(fills.wins, xp.float32) / xp.astype(xp.clip(fills.sampled, 1, None), xp.float32)
+    share = np.astype(fills.wins, np.float32) / np.astype(np.clip(fills.sampled, 1, None), np.float32)
     moved = state.pressure + params.adaptive_gain * (share - PRESSURE_REFERENCE_FRAC)
-    return xp.clip(moved, -PRESSURE_MAX, PRESSURE_MAX)
+    return np.clip(moved, -PRESSURE_MAX, PRESSURE_MAX)

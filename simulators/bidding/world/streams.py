@@ -1,15 +1,16 @@
 """Random numbers that belong to a lane and a step, not to a batch.
 
-Philox is a counter-based generator: the key names the scenario and the seed, the counter names lane, step and block,
-so any lane can be drawn alone and gets the bits it gets in a batch of thousands.
+The key of the address names the scenario and the seed, the counter names lane, step and block, so any lane can be drawn
+alone and gets the bits it gets in a batch of thousands.
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simulators.common import random_numbers
 
 PURPOSE_SEASON = 0
 PURPOSE_TRAFFIC = 1
@@ -40,36 +41,21 @@ class Noise:
 
 @lru_cache(maxsize=256)
 def scenario_word(scenario: str) -> int:
-    """A 64-bit word from a scenario's name (BLAKE2b), so renaming a scenario renames its worlds."""
-    return int.from_bytes(hashlib.blake2b(scenario.encode(), digest_size=8).digest(), "little")
+    """A 64-bit word from a scenario's name, so renaming a scenario renames its worlds."""
+    return int(random_numbers.words_of(scenario, 1)[0])
 
 
 def generator(noise: Noise, row: int, purpose: int, step: int, block: int = 0) -> np.random.Generator:
     """The generator of one lane (`row` of the batch), purpose, step and block of campaigns."""
-    key, counter = _words(noise, row, purpose, step, block)
-    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+    return random_numbers.generator(*_address(noise, row, purpose, step, block))
 
 
 def restart(held: np.random.Generator, noise: Noise, row: int, purpose: int, step: int, block: int = 0) -> None:
-    """Make a generator of `generator` the one of another lane, step and block: the same bits, in a tenth of the time.
-
-    (A new one asks the operating system for entropy that a key makes needless.)
-    """
-    key, counter = _words(noise, row, purpose, step, block)
-    held.bit_generator.state = {
-        "bit_generator": "Philox",
-        "state": {"counter": counter, "key": key},
-        "buffer": _EMPTY,
-        "buffer_pos": 4,
-        "has_uint32": 0,
-        "uinteger": 0,
-    }
+    """Make a generator of `generator` the one of another lane, step and block."""
+    random_numbers.move(held, *_address(noise, row, purpose, step, block))
 
 
-_EMPTY = np.zeros(4, dtype=np.uint64)
-
-
-def _words(
+def _address(
     noise: Noise, row: int, purpose: int, step: int, block: int
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Key and counter."""

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from simulators.bidding.physics.market import LEVEL_BITS, LEVELS, MICROS_PER_FEN, body_levels_fen, normal_levels
@@ -62,7 +61,7 @@ class Traffic:
 def draw(noise: Noise, params: Params, tick: int, chunk: int = CHUNK_IMPRESSIONS) -> Iterator[Draws]:
     """Raw numbers of a tick in pieces of whole blocks of campaigns, about `chunk` winnable impressions each."""
     lanes, campaigns = params.shape
-    rates = np.stack([_host(params.winnable_rate[:, :, tick]), _host(params.unwinnable_rate[:, :, tick])])
+    rates = np.stack([params.winnable_rate[:, :, tick], params.unwinnable_rate[:, :, tick]])
     held: list[_Block] = []
     size, stream = 0, generator(noise, 0, PURPOSE_TRAFFIC, tick)
     for row in range(lanes):
@@ -116,92 +115,79 @@ def _join(blocks: list[_Block]) -> Draws:
     )
 
 
-def _host(array: Array) -> NDArray[np.float64]:
-    """A numpy view or copy of an array of any backend."""
-    return np.asarray(array if isinstance(array, np.ndarray) else array.cpu())
-
-
 def impressions(draws: Draws, params: Params, tick: int) -> Traffic:
     """Turn raw numbers into impressions: segment, click-rate lift and market price.
 
     ln(lift) = s (r z_p + sqrt(1 - r^2) z_v) - s^2 / 2 with mean 1; z_p is the normal score of the price's level, so
     value and price are joined by a Gaussian copula with correlation r (atoms are independent of value).
     """
-    xp = array_namespace(params.budget_micros)
-    where = device(params.budget_micros)
 
-    def put(x: NDArray[np.generic]) -> Array:
-        return x if isinstance(params.budget_micros, np.ndarray) else xp.asarray(x.copy(), device=where)
-
-    campaigns, counts = put(draws.campaigns), put(draws.counts)
-    owner = xp.repeat(xp.arange(len(draws.counts), device=where), counts)
+    campaigns, counts = draws.campaigns, draws.counts
+    owner = np.repeat(np.arange(len(draws.counts)), counts)
 
     def each(values: Array) -> Array:
-        return xp.take(xp.take(xp.reshape(values, (-1,)), campaigns), owner)
+        return np.take(np.take(np.reshape(values, (-1,)), campaigns), owner)
 
-    code = xp.take(
-        xp.reshape(params.code_table, (-1,)), each(params.code_row[:, :, tick]) * CODE_LEVELS + put(draws.code_level)
+    code = np.take(
+        np.reshape(params.code_table, (-1,)), each(params.code_row[:, :, tick]) * CODE_LEVELS + draws.code_level
     )
-    code = xp.astype(code, xp.int32)
+    code = np.astype(code, np.int32)
     kind = code & 15
-    price_level = put(draws.price_level)
-    body = xp.reshape(put(body_levels_fen()), (-1,))
-    scores = put(normal_levels())
+    price_level = draws.price_level
+    body = np.reshape(body_levels_fen(), (-1,))
+    scores = normal_levels()
     spread, corr = params.value_log_sd, params.price_corr
-    lift = xp.exp(
-        each(spread * corr) * xp.take(scores, price_level)
-        + each(spread * (1 - corr**2) ** 0.5) * xp.take(scores, put(draws.value_level))
+    lift = np.exp(
+        each(spread * corr) * np.take(scores, price_level)
+        + each(spread * (1 - corr**2) ** 0.5) * np.take(scores, draws.value_level)
         - each(spread**2 / 2)
     )
-    zero = xp.zeros(1, dtype=counts.dtype, device=where)
+    zero = np.zeros(1, dtype=counts.dtype)
     price = _prices(params, tick, campaigns, owner, kind, price_level, body)
     price = _rivalled(params, tick, price, lift, campaigns, owner)
     return Traffic(
         campaigns=campaigns,
-        bounds=xp.concat([zero, xp.cumulative_sum(counts)]),
-        unwinnable=put(draws.unwinnable),
+        bounds=np.concat([zero, np.cumulative_sum(counts)]),
+        unwinnable=draws.unwinnable,
         owner=owner,
         segment=owner * SEGMENTS + (code >> 4),
         lift=lift,
         price_micros=price,
-        event=_events(params, tick, campaigns, owner, put(draws.event_level)),
-        uniform=put(draws.uniform),
-        spare=put(draws.spare),
+        event=_events(params, tick, campaigns, owner, draws.event_level),
+        uniform=draws.uniform,
+        spare=draws.spare,
     )
 
 
 def _prices(params: Params, tick: int, campaigns: Array, owner: Array, kind: Array, level: Array, body: Array) -> Array:
     """Market price of each impression [micros, int32, at least 1]: a level of the body, or an atom's floor."""
-    xp = array_namespace(level)
-    row = xp.take(xp.take(xp.reshape(params.shape_row, (-1,)), campaigns) * LEVELS, owner)
-    scale = xp.take(xp.reshape(params.price_level[:, :, tick], (-1,)), campaigns) * MICROS_PER_FEN
-    price = xp.astype(xp.take(body, row + level) * xp.take(scale, owner), xp.int32)
+    row = np.take(np.take(np.reshape(params.shape_row, (-1,)), campaigns) * LEVELS, owner)
+    scale = np.take(np.reshape(params.price_level[:, :, tick], (-1,)), campaigns) * MICROS_PER_FEN
+    price = np.astype(np.take(body, row + level) * np.take(scale, owner), np.int32)
     atoms = params.atom_micros.shape[-1]
-    table = xp.take(xp.reshape(params.atom_micros, (-1, atoms)), campaigns, axis=0)
-    at_floor = xp.nonzero(kind != KIND_BODY)[0]
-    floors = xp.take(xp.reshape(table, (-1,)), xp.take(owner, at_floor) * atoms + xp.take(kind, at_floor) - 1)
+    table = np.take(np.reshape(params.atom_micros, (-1, atoms)), campaigns, axis=0)
+    at_floor = np.nonzero(kind != KIND_BODY)[0]
+    floors = np.take(np.reshape(table, (-1,)), np.take(owner, at_floor) * atoms + np.take(kind, at_floor) - 1)
     price[at_floor] = floors
     least = params.floor_micros[:, :, tick]
-    if bool(xp.any(least > 1)):
-        price = xp.maximum(price, xp.take(xp.take(xp.reshape(least, (-1,)), campaigns), owner))
-    return xp.clip(price, 1, None)
+    if bool(np.any(least > 1)):
+        price = np.maximum(price, np.take(np.take(np.reshape(least, (-1,)), campaigns), owner))
+    return np.clip(price, 1, None)
 
 
 def _rivalled(params: Params, tick: int, price: Array, lift: Array, campaigns: Array, owner: Array) -> Array:
     """Prices [n, micros] where a rival values impressions as we do: he asks more for the better ones."""
-    xp = array_namespace(price)
     rival = params.rival_micros[:, :, tick]
-    if not bool(xp.any(rival > 0)):
+    if not bool(np.any(rival > 0)):
         return price
-    asked = xp.take(xp.take(xp.reshape(rival, (-1,)), campaigns), owner) * lift
-    return xp.maximum(price, xp.astype(xp.clip(asked, None, 1e9), xp.int32))
+    asked = np.take(np.take(np.reshape(rival, (-1,)), campaigns), owner) * lift
+    return np.maximum(price, np.astype(np.clip(asked, None, 1e9), np.int32))
 
 
 def _events(params: Params, tick: int, campaigns: Array, owner: Array, level: Array) -> Array:
     """What befalls each impression if it is won [n, int32 bit field]: a level of its lane's table."""
-    xp = array_namespace(level)
-    table = xp.reshape(params.event_table, (-1,))
+    table = np.reshape(params.event_table, (-1,))
     if params.event_table.shape[0] > 1:
-        row = xp.take(params.event_row[:, tick], campaigns // params.shape[1])
-        level = level + xp.take(row * EVENT_LEVELS, owner)
-    return xp.astype(xp.take(table, level), xp.int32)
+        row = np.take(params.event_row[:, tick], campaigns // params.shape[1])
+        level = level + np.take(row * EVENT_LEVELS, owner)
+    return np.astype(np.take(table, level), np.int32)

@@ -1,139 +1,162 @@
-"""Air side of the zones: what fans, valves and IT load alone decide.
+"""Air of one zone: fans, recirculation, outdoor air, and the balance of hot aisle and racks."""
 
-These follow from commands and load without feedback from temperatures, so they are found for a whole row of sub-steps.
-"""
+from math import exp, expm1, sqrt
+from typing import Annotated, NamedTuple
 
-from dataclasses import dataclass
+from simulators.cooling.physics.coil import LEAST_ABOVE_WATER_K, Coil, supply_air, water_for
+from simulators.cooling.physics.compiled import scalar
+from simulators.cooling.physics.params import PlantParams, ZoneParams
+from simulators.cooling.physics.records import Number
 
-from simulators.cooling.physics import coil
-from simulators.cooling.physics.arrays import Array, stacked
-from simulators.cooling.physics.constants import Ready
-from simulators.cooling.physics.state import Disturbance, State
+IT_SLOPE_FROM_C = 25.0
+"""Inlet temperature above which servers draw more power. [C] Upper part of the ASHRAE recommended range."""
+DRAUGHT_FRAC = 0.01
+"""Share of the rated air flow that remains with all fans still. [1] Keeps divisions finite."""
 
 
-@dataclass(frozen=True, slots=True)
-class AirPath:
-    """Per sub-step, `[k, n, zones]`; `fan_end` is `[n, zones]`."""
+class AirFlow(NamedTuple):
+    """Air of one zone during a sub-step."""
 
-    air_kw_per_k: Array
-    """Heat capacity rate of the supplied air."""
-    recirculation: Array
+    kw_per_k: float
+    """Heat capacity rate of the supplied air. [kW/K]"""
+    frac: float
+    """Air flow over rated, never quite 0. [1]"""
+    recirculation: float
     """Share of hot air in what the racks draw in. [1]"""
-    hot_spot: Array
+    hot_spot: float
     """The same, for the hottest rack. [1]"""
-    fan_kw: Array
-    fan_frac: Array
-    fan_end: Array
-    supply_mean_c: Array
-    """Supply air that the valves aim for, mean of the sub-step."""
-    supply_aim_c: Array
-    """The same, end of the sub-step."""
-    effectiveness: Array
-    """Of the coils with their valves open. [1]"""
-    water_scale: Array
-    part_load_offset: Array
-    part_load_floor: Array
-    least_coil_kw: Array
-    """Coil heat below which the part-load curve is no longer followed."""
-    supply_weight: Array
-    """Of the supply air in the heat balance of the hot aisle."""
-    inverse: Array
-    """One over what the hot aisle's temperature weighs there."""
-    gain_kw: Array
-    """Heat into the hot aisle that does not depend on temperatures."""
-    rack_gain_k: Array
-    """Share of the rack temperature that IT power makes."""
-    it_kw: Array
-    outdoor_share: Array | None
-    """Greatest share of outdoor air that may be used. [1]"""
-    outdoor_c: Array
+    fan_frac: float
+    """Fan speed share, failed fans counted as still. [1]"""
+    fan_kw: float
+    """Fan power, all of which heats the air. [kW]"""
 
 
-def air_path(state: State, setpoints: Array, disturbance: Disturbance, ready: Ready) -> AirPath:
-    """Flows, recirculation, fan heat and coil limits of each sub-step.
+class ZoneStep(NamedTuple):
+    """One zone at the end of a sub-step, and what flowed on the way."""
+
+    hot_c: float
+    """Hot aisle, end of the sub-step. [C]"""
+    rack_c: float
+    """Rack metal, end of the sub-step. [C]"""
+    hot_mid_c: float
+    """Hot aisle, middle of the sub-step. [C]"""
+    it_kw: float
+    """IT power. [kW]"""
+    coil_kw: float
+    """Heat from air to water. [kW]"""
+    outdoor_kw: float
+    """Heat carried out by outdoor air. [kW]"""
+    water_kw_per_k: float
+    """Heat capacity rate of the chilled water that the coil takes. [kW/K]"""
+
+
+class ZoneWork:
+    """What a zone holds during a row: what does not change, and its air handler in the present sub-step."""
+
+    fan_keep: Annotated[float, Number("1", 0.0, 1.0)]
+    """What is left of a fan's way to its setpoint after a sub-step."""
+    fan_mean: Annotated[float, Number("1", 0.0, 1.0)]
+    """The same, mean over the sub-step."""
+    supply_keep: Annotated[float, Number("1", 0.0, 1.0)]
+    """What is left of the supply air's way to its setpoint after a sub-step."""
+    supply_mean: Annotated[float, Number("1", 0.0, 1.0)]
+    """The same, mean over the sub-step."""
+    air_rated_kw_per_k: Annotated[float, Number("kW/K", 0.0)]
+    """Heat capacity rate of the air at full fan speed."""
+    air_half_kw_per_k: Annotated[float, Number("kW/K", 0.0)]
+    """Heat capacity of the air over half a sub-step."""
+    rack_half_kw_per_k: Annotated[float, Number("kW/K", 0.0)]
+    """Heat capacity of the racks over half a sub-step."""
+    rack_share: Annotated[float, Number("1", 0.0, 1.0)]
+    """Of the racks' heat transfer in the sum of that and their heat capacity over half a sub-step."""
+    air_kw_per_k: Annotated[float, Number("kW/K", 0.0)]
+    """Heat capacity rate of the supplied air."""
+    hot_spot: Annotated[float, Number("1", 0.0)]
+    """Share of hot air that the hottest rack draws in."""
+    effectiveness: Annotated[float, Number("1", 0.0, 1.0)]
+    """Of the coil with its valve open."""
+
+
+@scalar
+def lag(lag_s: float, dt_s: float) -> tuple[float, float]:
+    """What a first-order lag leaves of a difference [1] after `dt_s`, and on average during it; exact."""
+    return exp(-dt_s / lag_s), -expm1(-dt_s / lag_s) * lag_s / dt_s
+
+
+@scalar
+def set_rates(zone: ZoneParams, work: ZoneWork, dt_s: float) -> None:
+    """What does not change during a row of sub-steps."""
+    work.fan_keep, work.fan_mean = lag(zone.fan_lag_s, dt_s)
+    work.supply_keep, work.supply_mean = lag(zone.supply_lag_s, dt_s)
+    work.air_rated_kw_per_k = zone.fan_flow_ratio * zone.it_design_kw / zone.it_design_delta_k
+    work.air_half_kw_per_k = 2.0 * zone.air_kj_per_k / dt_s
+    work.rack_half_kw_per_k = 2.0 * zone.rack_kj_per_k / dt_s
+    work.rack_share = zone.rack_kw_per_k / (work.rack_half_kw_per_k + zone.rack_kw_per_k)
+
+
+@scalar
+def air_flow(zone: ZoneParams, rated_kw_per_k: float, speed: float, it_kw: float, fan_available: float) -> AirFlow:
+    """Air that fans at this speed share supply, and what the racks draw back from the hot aisle because it is short.
 
     Air the racks draw beyond what the fans supply comes back from the hot aisle. The change from plenty to shortage is
     gradual, as seen in halls: 0.5 (d + sqrt(d^2 + w^2)) with d the shortage and w the mixing width; the mirror image
-    of it bypasses, so mass balances exactly. Fan power is a cube law over a standby floor, and all of it heats the air.
+    of it bypasses, so mass balances exactly. Fan power is a cube law over a standby floor.
     """
-    xp, p = ready.xp, ready.params
-    lag = _lags(state, setpoints, disturbance.it_kw.shape[0], ready)
-    speed = lag.mean[:, 0]
-    fan_frac = speed * disturbance.fan_available
-    flow_frac = xp.maximum(fan_frac, ready.draught)
-    air = flow_frac * ready.air_rated
-    it_air = ready.it_flow_base + disturbance.it_kw * ready.it_flow_slope
-    short = it_air - air
-    width = it_air * p.mixing_width_frac
-    back = it_air * p.leak_frac + 0.5 * (short + xp.sqrt(short * short + width * width))
+    fan_frac = speed * fan_available
+    air_frac = max(fan_frac, DRAUGHT_FRAC)
+    air = air_frac * rated_kw_per_k
+    idle = zone.it_idle_flow_frac
+    it_air = (idle * zone.it_design_kw + (1.0 - idle) * it_kw) / zone.it_design_delta_k
+    short, width = it_air - air, it_air * zone.mixing_width_frac
+    back = it_air * zone.leak_frac + 0.5 * (short + sqrt(short * short + width * width))
     recirculation = back / (air + back)
-    fresh = 1.0 - recirculation
-    fan_kw = disturbance.fan_available * (ready.fan_standby + ready.fan_cubic * (speed * speed * speed))
-    effectiveness, scale, offset, floor = _coils(flow_frac, air, disturbance.coil_available, ready)
-    return AirPath(
-        air_kw_per_k=air,
-        recirculation=recirculation,
-        hot_spot=recirculation * (1.0 + p.hot_spot_gain * fresh),
-        fan_kw=fan_kw,
-        fan_frac=fan_frac,
-        fan_end=lag.last[0],
-        supply_mean_c=lag.mean[:, 1],
-        supply_aim_c=lag.end[:, 1],
-        effectiveness=effectiveness,
-        water_scale=scale,
-        part_load_offset=offset,
-        part_load_floor=floor,
-        least_coil_kw=ready.small_k * air,
-        supply_weight=air - ready.rack_pull * fresh,
-        inverse=1.0 / (ready.air_half + ready.envelope + air + ready.rack_pull * recirculation),
-        gain_kw=ready.rack_share * disturbance.it_kw + fan_kw + ready.envelope * disturbance.dry_bulb_c,
-        rack_gain_k=ready.rack_heat * disturbance.it_kw,
-        it_kw=disturbance.it_kw,
-        outdoor_share=_outdoor_share(disturbance, ready) if ready.air_economiser else None,
-        outdoor_c=disturbance.dry_bulb_c,
-    )
+    hot_spot = recirculation * (1.0 + zone.hot_spot_gain * (1.0 - recirculation))
+    standby_kw = zone.fan_rated_kw * zone.fan_standby_frac
+    fan_kw = fan_available * (standby_kw + (zone.fan_rated_kw - standby_kw) * (speed * speed * speed))
+    return AirFlow(air, air_frac, recirculation, hot_spot, fan_frac, fan_kw)
 
 
-def _coils(flow_frac: Array, air: Array, available: Array, ready: Ready) -> tuple[Array, Array, Array, Array]:
-    """Effectiveness with open valves; and scale, offset and floor of the part-load curve, in terms of coil heat."""
-    xp, p = ready.xp, ready.params
-    both, ratios = coil.effectiveness(
-        flow_frac, ready.coil_water_frac, p.coil_ntu, p.coil_capacity_ratio, p.coil_air_resistance_frac, xp
-    )
-    slope = coil.part_load_slope((both[0], ratios[0]), (both[1], ratios[1]))
-    effectiveness = both[0] * xp.maximum(available, ready.least_coil)
-    floor = ratios[0] * ratios[0] / slope
-    per_air = 1.0 / (air * air)
-    offset = (floor - 1.0 / (effectiveness * effectiveness)) * per_air
-    return effectiveness, 1.0 / xp.sqrt(slope), offset, floor * per_air
+@scalar
+def outdoor_share(p: PlantParams, dry_bulb_c: float, dew_point_c: float) -> float:
+    """Greatest share of outdoor air [1]: limits on dry bulb and dew point decide whether any may be used."""
+    if dry_bulb_c <= p.air_economiser_dry_bulb_c and dew_point_c <= p.air_economiser_dew_point_c:
+        return p.air_economiser_frac
+    return 0.0
 
 
-def _outdoor_share(disturbance: Disturbance, ready: Ready) -> Array:
-    """Fixed limits on dry bulb and dew point decide whether outdoor air may be used at all."""
-    xp, p = ready.xp, ready.params
-    cool = disturbance.dry_bulb_c <= p.air_economiser_dry_bulb_c
-    dry = disturbance.dew_point_c <= p.air_economiser_dew_point_c
-    share = p.air_economiser_frac + 0.0 * disturbance.dry_bulb_c
-    return xp.where(cool & dry, share, 0.0 * share) + 0.0 * disturbance.it_kw
+@scalar
+def entering_coil(hot_c: float, aim_c: float, share: float, outdoor_c: float) -> float:
+    """Air entering the coils [C]: return air, with the outdoor air that brings it to the supply setpoint or may be used."""
+    wanted = min(max(aim_c, outdoor_c), hot_c)
+    return max(wanted, hot_c - share * max(hot_c - outdoor_c, 0.0))
 
 
-@dataclass(frozen=True, slots=True)
-class _Lagged:
-    """Fan speed share and supply air aimed for: means and ends of the sub-steps `[k, 2, n, zones]`, and the last end."""
+@scalar
+def zone_step(
+    zone: ZoneParams, work: ZoneWork, air: AirFlow, coil: Coil, hot_c: float, rack_c: float, chws_c: float,
+    aim_c: float, it_kw: float, mixing_kw: float, outdoor_frac: float, outdoor_c: float,
+) -> ZoneStep:  # fmt: skip
+    """Hot aisle and racks after a sub-step: C dT/dt of both by the implicit midpoint rule, solved in closed form.
 
-    mean: Array
-    end: Array
-    last: Array
-
-
-def _lags(state: State, setpoints: Array, substeps: int, ready: Ready) -> _Lagged:
-    """Exact first-order lags towards the setpoints. What is carried on is the value itself, however a row is cut."""
-    xp, zones = ready.xp, ready.zones
-    value = xp.stack([state.fan_frac, state.supply_c])
-    wanted = xp.stack([setpoints[:, 1 : 1 + zones], setpoints[:, 0:1] + ready.no_outdoor_air])
-    values = [value]
-    for _ in range(substeps):
-        value = wanted + (value - wanted) * ready.lag_keep
-        values.append(value)
-    track = stacked(values, xp)
-    return _Lagged(wanted + (track[:-1] - wanted) * ready.lag_mean, track[1:], value)
+    The racks give their heat to the air passing through them, G (T_rack - T_inlet); the hot aisle gets that, the air the
+    racks let through, and fan heat, and loses what the coil takes, c m_s (T_hot - T_supply). The coil holds its setpoint
+    `aim_c` unless its valve is fully open. Mixing with neighbours, and the coil, use temperatures of the start.
+    """
+    air_half, rack_half, rack_share = work.air_half_kw_per_k, work.rack_half_kw_per_k, work.rack_share
+    pull = rack_share * rack_half
+    mixed = entering_coil(hot_c, aim_c, outdoor_frac, outdoor_c)
+    supply = supply_air(coil.effectiveness, aim_c, mixed, chws_c)
+    warm_k = max(supply + air.recirculation * (hot_c - supply) - IT_SLOPE_FROM_C, 0.0)
+    it_kw = it_kw + it_kw * zone.it_power_slope_frac_per_k * warm_k
+    heat = (
+        air_half * hot_c + (air.kw_per_k - pull * (1.0 - air.recirculation)) * supply + pull * rack_c
+        + rack_share * it_kw + air.fan_kw + zone.envelope_kw_per_k * outdoor_c + mixing_kw
+    )  # fmt: skip
+    hot_mid = heat / (air_half + zone.envelope_kw_per_k + air.kw_per_k + pull * air.recirculation)
+    inlet = supply + air.recirculation * (hot_mid - supply)
+    rack_mid = rack_c + rack_share * (inlet - rack_c + it_kw / zone.rack_kw_per_k)
+    coil_kw = taken_kw = air.kw_per_k * (hot_mid - supply)
+    if outdoor_frac > 0.0:
+        coil_kw = max(taken_kw - air.kw_per_k * (hot_c - mixed), 0.0)
+    water = water_for(coil, coil_kw / air.kw_per_k, max(mixed - chws_c, LEAST_ABOVE_WATER_K))
+    return ZoneStep(2.0 * hot_mid - hot_c, 2.0 * rack_mid - rack_c, hot_mid, it_kw, coil_kw, taken_kw - coil_kw, water)

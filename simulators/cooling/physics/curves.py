@@ -5,6 +5,14 @@ Tower coefficients: York International, as in EnergyPlus' CoolingTower:VariableS
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+Quadratic: TypeAlias = tuple[float, float, float]
+"""c1 + c2 x + c3 x^2."""
+Biquadratic: TypeAlias = tuple[float, float, float, float, float, float]
+"""c1 + c2 x + c3 x^2 + c4 y + c5 y^2 + c6 x y."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +32,9 @@ class ChillerCurves:
     leaving_range_c: tuple[float, float]
     entering_range_c: tuple[float, float]
     part_load_range: tuple[float, float]
-    capacity: tuple[float, float, float, float, float, float]
-    input_ratio: tuple[float, float, float, float, float, float]
-    part_load: tuple[float, float, float]
+    capacity: Biquadratic
+    input_ratio: Biquadratic
+    part_load: Quadratic
 
 
 CARRIER_19XR = ChillerCurves(
@@ -73,18 +81,21 @@ MCQUAY_WSC = ChillerCurves(
 
 CHILLERS = {"A": CARRIER_19XR, "B": CARRIER_23XL, "C": MCQUAY_WSC}
 
-YORKCALC = (
-    -0.359741205, -0.055053608, 0.0023850432,
-    0.173926877, -0.0248473764, 0.00048430224,
-    -0.005589849456, 0.0005770079712, -1.342427256e-5,
-    2.84765801111111, -0.121765149, 0.0014599242,
-    1.680428651, -0.0166920786, -0.0007190532,
-    -0.025485194448, 4.87491696e-5, 2.719234152e-5,
-    -0.0653766255555556, -0.002278167, 0.0002500254,
-    -0.0910565458, 0.00318176316, 3.8621772e-5,
-    -0.0034285382352, 8.56589904e-6, -1.516821552e-6,
-)  # fmt: skip
-"""Approach [K] = sum C[w + 3 r + 9 l] Twb^w Tr^r LG^l; Twb -34.4..26.67 C, Tr 1.11..22.2 K, LG <= 8."""
+YORKCALC = np.array(
+    (
+        -0.359741205, -0.055053608, 0.0023850432,
+        0.173926877, -0.0248473764, 0.00048430224,
+        -0.005589849456, 0.0005770079712, -1.342427256e-5,
+        2.84765801111111, -0.121765149, 0.0014599242,
+        1.680428651, -0.0166920786, -0.0007190532,
+        -0.025485194448, 4.87491696e-5, 2.719234152e-5,
+        -0.0653766255555556, -0.002278167, 0.0002500254,
+        -0.0910565458, 0.00318176316, 3.8621772e-5,
+        -0.0034285382352, 8.56589904e-6, -1.516821552e-6,
+    )
+).reshape(3, 3, 3)  # fmt: skip
+"""Approach [K] = sum C[l, r, w] Twb^w Tr^r LG^l; Twb -34.4..26.67 C, Tr 1.11..22.2 K, LG <= 8. EnergyPlus Engineering
+Reference, CoolingTower:VariableSpeed, YorkCalc."""
 
-TOWER_FAN_POWER = (-0.00931516, 0.0512334, -0.0838365, 1.0419182)
-"""Share of the rated fan power as a cubic in the air flow share."""
+TOWER_FAN_POWER: tuple[float, float, float, float] = (-0.00931516, 0.0512334, -0.0838365, 1.0419182)
+"""Share of the rated fan power [1] as a cubic in the air flow share [1]. EnergyPlus example of the same tower."""

@@ -1,124 +1,213 @@
-"""The cooling plant: one sub-step, or a row of them, for a batch of plants.
+"""The cooling plant: a row of sub-steps for a batch of plants.
 
-A row of sub-steps under one command is computed in three passes. Air flows depend on fans and load alone, so the first
-pass finds them for the whole row. The second marches temperatures, the only part with feedback. The third works out
-powers from what the march found. Every lane is computed independently, with elementwise operations and sums over
-zones in a fixed order, so a lane's bits depend neither on the batch nor on how a row is cut.
+Each pair of stores that exchange heat (air and racks; supply and return main) is advanced by the implicit midpoint rule,
+solved in closed form: second order, stable, and the first law holds to rounding because every flow is taken at the same
+midpoint. Slow couplings (coil to water main, zone to zone, basin to chiller) use the state at the start. A lane is
+computed on its own, sub-step by sub-step, so its bits depend neither on the batch nor on how a row is cut.
 """
 
+from math import exp
+
+import numpy as np
+
 from simulators.cooling.physics import tower
-from simulators.cooling.physics.air import AirPath, air_path
-from simulators.cooling.physics.arrays import Array, stacked
-from simulators.cooling.physics.constants import SUB_STEP_S, Ready, prepare
-from simulators.cooling.physics.integrate import Tracks, march
-from simulators.cooling.physics.outputs import Outputs
-from simulators.cooling.physics.params import WATER_KJ_PER_KG_K, Params
-from simulators.cooling.physics.psychrometrics import humidity_ratio, saturation_pressure_over_water
-from simulators.cooling.physics.state import Disturbance, State
-from simulators.cooling.physics.water import WaterPath, water_path
+from simulators.cooling.physics.air import ZoneWork, air_flow, outdoor_share, set_rates, zone_step
+from simulators.cooling.physics.coil import coil_at, supply_air
+from simulators.cooling.physics.compiled import compiled, scalar
+from simulators.cooling.physics.outputs import Outputs, PlantOutput, ZoneOutput
+from simulators.cooling.physics.params import Params, PlantParams, ZoneParams
+from simulators.cooling.physics.psychrometrics import room_humidity
+from simulators.cooling.physics.records import Floats, Records, dtype_of
+from simulators.cooling.physics.staging import stage
+from simulators.cooling.physics.state import Disturbance, PlantInput, PlantState, State, ZoneInput, ZoneState
+from simulators.cooling.physics.water_loop import WATER_KJ_PER_KG_K, mains_step
+
+SUB_STEP_S = 30.0
+"""Sub-step the plant is tuned and tested for. [s]"""
+SECONDS_PER_HOUR = 3600.0
+"""[s/h]"""
+STILL_WATER = 0.05
+"""Share of one condenser pump's flow that remains with all of them stopped. [1] Keeps divisions finite."""
 
 
-def step(
-    state: State, setpoints: Array, disturbance: Disturbance, params: Params, dt_s: float = SUB_STEP_S
+def advance(
+    state: State, setpoints: Floats, disturbance: Disturbance, params: Params, dt_s: float = SUB_STEP_S
 ) -> tuple[State, Outputs]:
-    """The plant one sub-step later.
+    """The plants after a row of sub-steps under one command, and what each sub-step did.
 
     Args:
-        state: where it is, `n` lanes.
+        state: where they are, `n` lanes.
         setpoints: `[n, zones + 4]`, in the order of `signals.setpoint_specs`.
-        disturbance: weather, load and failures during the sub-step.
-        params: the plant.
-        dt_s: length of the sub-step. [s]
+        disturbance: weather, load and failures of `k` sub-steps, `[k, n, ..]`, or `[k, 1, ..]` for all lanes.
+        params: of `n` lanes, or of one for all.
+        dt_s: length of a sub-step. [s]
+
+    Raises:
+        ValueError: shapes do not fit each other, or a sub-step is not longer than 0 s.
     """
-    ready = prepare(params, dt_s, setpoints.shape[0], like=setpoints)
-    row = Disturbance(*(getattr(disturbance, name)[None, ...] for name in Disturbance.__dataclass_fields__))
-    state, outputs = advance(state, setpoints, row, ready)
-    return state, last(outputs)
-
-
-def last(outputs: Outputs) -> Outputs:
-    """The outputs of the last sub-step of a row."""
-    return Outputs(*(getattr(outputs, name)[-1] for name in Outputs.__dataclass_fields__))
-
-
-def advance(state: State, setpoints: Array, disturbance: Disturbance, ready: Ready) -> tuple[State, Outputs]:
-    """The plant after a row of sub-steps under one command; `disturbance` and outputs have a first axis `[k, ...]`."""
-    air = air_path(state, setpoints, disturbance, ready)
-    water = water_path(state, setpoints, disturbance, ready)
-    tracks = march(state, air, water, ready)
-    outputs = _outputs(state, disturbance, air, water, tracks, ready)
-    end = State(
-        fan_frac=air.fan_end,
-        supply_c=air.supply_aim_c[-1],
-        hot_c=tracks.zones.hot_c[-1],
-        rack_c=tracks.zones.rack_c[-1],
-        chws_c=tracks.mains.chws_c[-1],
-        chwr_c=tracks.mains.chwr_c[-1],
-        cws_c=tracks.condenser.cws_c[-1],
-        chillers=water.staging.at_load_end,
-        chillers_on=water.staging.running[-1],
-        since_start_s=water.staging.since_start_s,
-        since_stop_s=water.staging.since_stop_s,
-        room_kg_kg=outputs.room_kg_kg[-1],
-        in_transit_kw=tracks.in_transit_kw,
-    )
+    lanes, zones = state.zone.shape
+    _check(state, setpoints, disturbance, params, dt_s)
+    k, end = len(disturbance.plant), state.copy()
+    outputs = Outputs(np.empty((k, lanes, zones), Outputs.ZONE), np.empty((k, lanes), Outputs.PLANT))
+    advance_lanes(
+        params.zone, params.plant, end.zone, end.plant, end.in_transit_kw, _contiguous(setpoints),
+        _contiguous(disturbance.zone), _contiguous(disturbance.plant), outputs.zone, outputs.plant, float(dt_s),
+    )  # fmt: skip
     return end, outputs
 
 
-def _outputs(
-    state: State, disturbance: Disturbance, air: AirPath, water: WaterPath, tracks: Tracks, ready: Ready
-) -> Outputs:
-    xp = ready.xp
-    zones, mains, condenser = tracks.zones, tracks.mains, tracks.condenser
-    mixed = zones.hot_c - zones.outdoor_kw / air.air_kw_per_k if ready.air_economiser else zones.hot_c
-    above_water = xp.maximum(mixed - mains.chws_c, ready.small_k)
-    coldest = mixed - air.effectiveness * above_water
-    supply = xp.minimum(xp.maximum(air.supply_aim_c, coldest), mixed)
-    rejected_kw = condenser.heat_kw + water.flow_kw_per_k * (condenser.mid_c - condenser.leaving_c)
-    approach = water.tower_setpoint_c - disturbance.wet_bulb_c
-    tower_fan = tower.fan_for(approach, condenser.range_k, water.water_frac, water.york, ready)
-    tower_fan = xp.minimum(tower_fan, disturbance.tower_available)
-    return Outputs(
-        inlet_c=supply + air.hot_spot * (zones.hot_c - supply),
-        return_c=zones.hot_c,
-        supply_c=supply,
-        it_kw=zones.it_kw,
-        fan_frac=air.fan_frac,
-        fan_kw=air.fan_kw,
-        coil_kw=zones.coil_kw,
-        outdoor_air_kw=zones.outdoor_kw,
-        water_frac=zones.water_kw_per_k * ready.per_water_rated,
-        chws_c=mains.chws_c,
-        chwr_c=mains.chwr_c,
-        cws_c=condenser.cws_c,
-        cwr_c=condenser.cws_c + condenser.heat_kw * water.per_flow,
-        chw_flow_kg_s=mains.flow_kw_per_k * (1.0 / WATER_KJ_PER_KG_K),
-        chillers=water.staging.at_load,
-        chillers_on=water.staging.running,
-        chiller_load_kw=mains.load_kw,
-        economiser_kw=mains.free_kw,
-        chiller_kw=mains.chiller_kw,
-        chw_pump_kw=mains.pump_kw,
-        cw_pump_kw=water.pump_kw,
-        tower_fan_frac=tower_fan,
-        tower_kw=tower.fan_power_frac(tower_fan, ready) * ready.params.tower_fan_rated_kw,
-        rejected_kw=rejected_kw,
-        makeup_kg_s=tower.makeup_kg_s(rejected_kw, water.flow_kw_per_k, ready),
-        envelope_kw=ready.envelope * (disturbance.dry_bulb_c - zones.hot_mid_c),
-        room_kg_kg=_room_moisture(state.room_kg_kg, disturbance, mains.chws_c, ready),
+def _check(state: State, setpoints: Floats, disturbance: Disturbance, params: Params, dt_s: float) -> None:
+    """Refuse shapes for which compiled code would read past the end of an array."""
+    if dt_s <= 0:
+        raise ValueError(f"`dt_s` is {dt_s}; a sub-step is longer than 0 s")
+    lanes, zones = state.zone.shape
+    k, met, _ = disturbance.zone.shape
+    _expect("setpoints", setpoints.shape, (lanes, zones + 4))
+    _expect("disturbance of zones", disturbance.zone.shape, (k, lanes if met > 1 else 1, zones))
+    _expect("disturbance of plants", disturbance.plant.shape, (k, met))
+    _expect("parameters of zones", params.zone.shape, (lanes if len(params.zone) > 1 else 1, zones))
+    _expect("parameters of plants", params.plant.shape, params.zone.shape[:1])
+    _expect("heat in transit", state.in_transit_kw.shape, (lanes, params.transit_slots(dt_s)))
+
+
+def _expect(name: str, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if found != expected:
+        raise ValueError(f"{name}: shape {list(found)}, expected {list(expected)}")
+
+
+def _contiguous(values: Records) -> Records:
+    """The array as compiled code takes it, so that it is compiled for one layout only."""
+    same = values.flags.c_contiguous and values.flags.writeable
+    return values if same else values.copy()
+
+
+@compiled
+def advance_lanes(
+    zone_params: Records, plant_params: Records, zones: Records, plants: Records, in_transit_kw: Floats,
+    setpoints: Floats, zone_inputs: Records, plant_inputs: Records, zone_outputs: Records, plant_outputs: Records,
+    dt_s: float,
+) -> None:  # fmt: skip
+    """`advance` on arrays: changes the state in place and fills the outputs."""
+    for lane in range(plants.shape[0]):
+        own = lane if plant_params.shape[0] > 1 else 0
+        met = lane if plant_inputs.shape[1] > 1 else 0
+        advance_lane(
+            zone_params[own], plant_params[own], zones[lane], plants[lane], in_transit_kw[lane], setpoints[lane],
+            zone_inputs[:, met], plant_inputs[:, met], zone_outputs[:, lane], plant_outputs[:, lane], dt_s,
+        )  # fmt: skip
+
+
+WORK = dtype_of(ZoneWork)
+"""What `advance_lane` holds of each zone."""
+
+
+@scalar
+def advance_lane(
+    zone_params: Records, p: PlantParams, zones: Records, s: PlantState, in_transit_kw: Floats, setpoints: Floats,
+    zone_inputs: Records, plant_inputs: Records, zone_outputs: Records, plant_outputs: Records, dt_s: float,
+) -> None:  # fmt: skip
+    """One plant through a row of sub-steps; zone arrays `[zones]` or `[k, zones]`, plant arrays `[k]`."""
+    count = zones.shape[0]
+    chws_setpoint, tower_setpoint, wanted = setpoints[1 + count], setpoints[2 + count], setpoints[3 + count]
+    work, room_kept = np.empty(count, WORK), exp(-dt_s * p.room_air_changes_per_h / SECONDS_PER_HOUR)
+    for z in range(count):
+        set_rates(zone_params[z], work[z], dt_s)
+    for k in range(plant_inputs.shape[0]):
+        given, out = plant_inputs[k], plant_outputs[k]
+        at_load = stage(p, s, wanted, given.chillers_available, dt_s)
+        outdoor_frac = outdoor_share(p, given.dry_bulb_c, given.dew_point_c)
+        water_kw_per_k, coil_kw, from_left_kw = 0.0, 0.0, 0.0
+        for z in range(count):
+            to_right_kw = 0.0
+            if z + 1 < count:
+                to_right_kw = (zones[z].hot_c - zones[z + 1].hot_c) * zone_params[z + 1].mixing_kw_per_k
+            water_kw_per_k += advance_zone(
+                zone_params[z], zones[z], work[z], s.chws_c, setpoints[1 + z], setpoints[0], zone_inputs[k, z], given,
+                from_left_kw - to_right_kw, outdoor_frac, zone_outputs[k, z],
+            )  # fmt: skip
+            from_left_kw = to_right_kw
+            coil_kw += zone_outputs[k, z].coil_kw
+        arriving_kw = in_transit_kw[0]
+        for i in range(in_transit_kw.shape[0] - 1):
+            in_transit_kw[i] = in_transit_kw[i + 1]
+        in_transit_kw[-1] = coil_kw
+        advance_water(
+            p, s, arriving_kw, water_kw_per_k, chws_setpoint, tower_setpoint, at_load, room_kept, given, out, dt_s
+        )
+        for z in range(count):
+            read_air(zones[z], work[z], s.chws_c, zone_outputs[k, z])
+
+
+@scalar
+def advance_zone(
+    zone: ZoneParams, at: ZoneState, work: ZoneWork, chws_c: float, fan_setpoint: float, supply_setpoint: float,
+    given: ZoneInput, outdoor: PlantInput, mixing_kw: float, outdoor_frac: float, out: ZoneOutput,
+) -> float:  # fmt: skip
+    """One zone through a sub-step; returns the chilled water that its coil takes. [kW/K]"""
+    speed = fan_setpoint + (at.fan_frac - fan_setpoint) * work.fan_mean
+    aim_c = supply_setpoint + (at.supply_c - supply_setpoint) * work.supply_mean
+    at.fan_frac = fan_setpoint + (at.fan_frac - fan_setpoint) * work.fan_keep
+    at.supply_c = supply_setpoint + (at.supply_c - supply_setpoint) * work.supply_keep
+    air = air_flow(zone, work.air_rated_kw_per_k, speed, given.it_kw, given.fan_available)
+    coil = coil_at(zone, air.kw_per_k, air.frac, given.coil_available)
+    done = zone_step(
+        zone, work, air, coil, at.hot_c, at.rack_c, chws_c, aim_c, given.it_kw, mixing_kw, outdoor_frac,
+        outdoor.dry_bulb_c,
+    )  # fmt: skip
+    at.hot_c, at.rack_c = done.hot_c, done.rack_c
+    work.air_kw_per_k, work.hot_spot, work.effectiveness = air.kw_per_k, air.hot_spot, coil.effectiveness
+    out.return_c, out.it_kw, out.fan_frac, out.fan_kw = done.hot_c, done.it_kw, air.fan_frac, air.fan_kw
+    out.coil_kw, out.outdoor_air_kw = done.coil_kw, done.outdoor_kw
+    out.water_frac = done.water_kw_per_k * zone.coil_capacity_ratio / work.air_rated_kw_per_k
+    out.envelope_kw = zone.envelope_kw_per_k * (outdoor.dry_bulb_c - done.hot_mid_c)
+    return done.water_kw_per_k
+
+
+@scalar
+def advance_water(
+    p: PlantParams, s: PlantState, arriving_kw: float, wanted_kw_per_k: float, chws_setpoint: float,
+    tower_setpoint: float, at_load: float, room_kept: float, given: PlantInput, out: PlantOutput, dt_s: float,
+) -> None:  # fmt: skip
+    """Mains, basin and room air through a sub-step."""
+    flowing = max(s.chillers_on, STILL_WATER)
+    cw_kw_per_k, water_frac = flowing * p.cw_unit_kw_per_k, flowing / p.chiller_units
+    mains = mains_step(
+        p, s.chws_c, s.chwr_c, s.cws_c, arriving_kw, wanted_kw_per_k, chws_setpoint, at_load, cw_kw_per_k, dt_s
     )
+    cw_pump_kw = s.chillers_on * p.cw_pump_unit_kw
+    heat_kw = mains.load_kw + mains.free_kw + mains.chiller_kw + cw_pump_kw
+    rise_k = heat_kw / cw_kw_per_k
+    terms = tower.approach_terms(given.wet_bulb_c, rise_k)
+    basin = tower.basin_step(
+        p,
+        terms,
+        s.cws_c,
+        rise_k,
+        cw_kw_per_k,
+        water_frac,
+        tower_setpoint,
+        given.wet_bulb_c,
+        given.tower_available,
+        dt_s,
+    )
+    s.chws_c, s.chwr_c, s.cws_c = mains.chws_c, mains.chwr_c, basin.cws_c
+    s.room_kg_kg = room_humidity(p, s.room_kg_kg, given.outdoor_kg_kg, s.chws_c, room_kept)
+    fan = tower.fan_for(terms, tower_setpoint - given.wet_bulb_c, water_frac)
+    out.chws_c, out.chwr_c, out.cws_c, out.room_kg_kg = s.chws_c, s.chwr_c, s.cws_c, s.room_kg_kg
+    out.cwr_c = basin.cws_c + rise_k
+    out.chw_flow_kg_s = mains.flow_kw_per_k / WATER_KJ_PER_KG_K
+    out.chillers, out.chillers_on = at_load, s.chillers_on
+    out.chiller_load_kw, out.economiser_kw, out.chiller_kw = mains.load_kw, mains.free_kw, mains.chiller_kw
+    out.chw_pump_kw, out.cw_pump_kw = mains.pump_kw, cw_pump_kw
+    out.tower_fan_frac = min(fan, given.tower_available)
+    out.tower_kw = p.tower_fan_rated_kw * tower.fan_power_frac(out.tower_fan_frac)
+    out.rejected_kw = heat_kw + cw_kw_per_k * (basin.mid_c - basin.leaving_c)
+    out.makeup_kg_s = tower.makeup_kg_s(p, out.rejected_kw, cw_kw_per_k)
 
 
-COIL_SURFACE_ABOVE_WATER_K = 2.0
-
-
-def _room_moisture(room: Array, disturbance: Disturbance, chws_c: Array, ready: Ready) -> Array:
-    """Humidity ratio of the room [kg/kg]: follows the outdoors by air changes, up to saturation at the coils."""
-    surface_c = ready.xp.minimum(chws_c + COIL_SURFACE_ABOVE_WATER_K, ready.warmest_surface)
-    surface = saturation_pressure_over_water(surface_c)
-    driest = humidity_ratio(surface, ready.params.pressure_pa)
-    goals, ratios = ready.xp.minimum(disturbance.outdoor_kg_kg, driest), []
-    for goal in goals:
-        room = room + (goal - room) * ready.moisture_step
-        ratios.append(room)
-    return stacked(ratios, ready.xp)
+@scalar
+def read_air(at: ZoneState, work: ZoneWork, chws_c: float, out: ZoneOutput) -> None:
+    """Supply air and the hottest rack's inlet of one zone, at the end of a sub-step."""
+    mixed_c = at.hot_c - out.outdoor_air_kw / work.air_kw_per_k
+    out.supply_c = supply_air(work.effectiveness, at.supply_c, mixed_c, chws_c)
+    out.inlet_c = out.supply_c + work.hot_spot * (at.hot_c - out.supply_c)

@@ -1,50 +1,82 @@
 """What the plant remembers from one sub-step to the next, and what drives it from outside."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simulators.cooling.physics.arrays import Array
+from simulators.cooling.physics.records import Batch, Floats, Number, Row, dtype_of
 
 LONG_AGO_S = 86_400.0
-"""An age at which no timer of the chillers waits any more."""
+"""An age at which no timer of the chillers waits any more. [s]"""
+
+
+class ZoneState:
+    """One zone at one instant."""
+
+    fan_frac: Annotated[float, Number("1", 0.0, 1.0)]
+    """Actual fan speed share."""
+    supply_c: Annotated[float, Number("C")]
+    """Air leaving the coil that the valve's own loop aims for by now; what it gets is bounded by the coil."""
+    hot_c: Annotated[float, Number("C")]
+    """Hot-aisle and return air."""
+    rack_c: Annotated[float, Number("C")]
+    """Rack and server metal."""
+
+
+class PlantState:
+    """Water, chillers and room air of one plant at one instant."""
+
+    chws_c: Annotated[float, Number("C")]
+    """Chilled water supply main."""
+    chwr_c: Annotated[float, Number("C")]
+    """Chilled water return main."""
+    cws_c: Annotated[float, Number("C")]
+    """Condenser water from the tower basin."""
+    chillers: Annotated[float, Number("1", 0.0)]
+    """Chillers at load; between whole numbers while one starts."""
+    chillers_on: Annotated[float, Number("1", 0.0)]
+    """Chillers whose compressor runs."""
+    since_start_s: Annotated[float, Number("s", 0.0)]
+    """Since a chiller was last started."""
+    since_stop_s: Annotated[float, Number("s", 0.0)]
+    """Since a chiller was last stopped, or failed."""
+    room_kg_kg: Annotated[float, Number("kg/kg", 0.0, 0.05)]
+    """Humidity ratio of the room air."""
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """The plant at one instant; `[n, zones]` for zone values, `[n, 1]` for plant values."""
+class State(Batch):
+    """A batch of plants at one instant."""
 
-    fan_frac: Array
-    """Actual fan speed share. [1]"""
-    supply_c: Array
-    """Air leaving the coil that the valve's own loop aims for by now; what it gets is bounded by the coil. [C]"""
-    hot_c: Array
-    """Hot-aisle and return air. [C]"""
-    rack_c: Array
-    """Rack and server metal. [C]"""
-    chws_c: Array
-    """Chilled water supply main. [C]"""
-    chwr_c: Array
-    """Chilled water return main. [C]"""
-    cws_c: Array
-    """Condenser water from the tower basin. [C]"""
-    chillers: Array
-    """Chillers at load; between whole numbers while one starts. [1]"""
-    chillers_on: Array
-    """Chillers whose compressor runs. [1]"""
-    since_start_s: Array
-    """Since a chiller was last started. [s]"""
-    since_stop_s: Array
-    """Since a chiller was last stopped, or failed. [s]"""
-    room_kg_kg: Array
-    """Humidity ratio of the room air. [kg/kg]"""
-    in_transit_kw: Array
-    """Heat on its way from the coils to the return main, oldest first. [n, delay / sub-step] [kW]"""
+    ZONE, PLANT = dtype_of(ZoneState), dtype_of(PlantState)
 
-    def to_dict(self) -> dict[str, Array]:
-        """The arrays by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    in_transit_kw: Floats
+    """Heat on its way from the coils to the return main, oldest first; `[n, delay / sub-step]`. [kW]"""
+
+    def copy(self) -> "State":
+        """A state of its own memory."""
+        return State(self.zone.copy(), self.plant.copy(), self.in_transit_kw.copy())
+
+    def lanes(self, index: slice | NDArray[np.int64]) -> "State":
+        """Some of the plants, or one several times."""
+        return State(self.zone[index], self.plant[index], self.in_transit_kw[index])
+
+    def to_dict(self) -> dict[str, Floats]:
+        """The fields by name: `[n, zones]`, `[n, 1]`, and `in_transit_kw`."""
+        zone = {name: self.zone[name] for name in self.ZONE.names or ()}
+        plant = {name: self.plant[name][:, None] for name in self.PLANT.names or ()}
+        return {**zone, **plant, "in_transit_kw": self.in_transit_kw}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Floats]) -> "State":
+        """The state of these fields, shaped as in `to_dict`."""
+        lanes, zones = fields["hot_c"].shape
+        plant = {name: fields[name][:, 0] for name in cls.PLANT.names or ()}
+        pipe = np.array(fields["in_transit_kw"], dtype=np.float64, order="C")
+        return cls(*cls.records((lanes,), zones, **{**fields, **plant}), pipe)
 
     def to_bytes(self) -> bytes:
         """The state as bytes that `from_bytes` turns back into the same bits: a JSON line of shapes, then float64s."""
@@ -61,17 +93,14 @@ class State:
         """
         header, _, body = data.partition(b"\n")
         try:
-            shapes = json.loads(header)
-            if set(shapes) != {field.name for field in fields(cls)}:
-                raise ValueError
-            return cls(**_split(shapes, body))
-        except (ValueError, TypeError) as error:
+            return cls.from_dict(_split(json.loads(header), body))
+        except (ValueError, TypeError, KeyError, IndexError) as error:
             raise ValueError(
                 f"not a saved cooling state of this version: {len(data)} bytes; start a new run"
             ) from error
 
 
-def _split(shapes: dict[str, list[int]], body: bytes) -> dict[str, Array]:
+def _split(shapes: dict[str, list[int]], body: bytes) -> dict[str, Floats]:
     arrays, at = {}, 0
     for name, shape in shapes.items():
         size = 8 * int(np.prod(shape))
@@ -82,28 +111,36 @@ def _split(shapes: dict[str, list[int]], body: bytes) -> dict[str, Array]:
     return arrays
 
 
+class ZoneInput:
+    """What drives one zone during a sub-step."""
+
+    it_kw: Annotated[float, Number("kW", 0.0)]
+    """IT power asked for at 25 C inlet."""
+    fan_available: Annotated[float, Number("1", 0.0, 1.0)]
+    """Share of the zone's fans that can run."""
+    coil_available: Annotated[float, Number("1", 0.0, 1.0)]
+    """Share of the coil's effectiveness that can be had: fouling, or a valve stuck partly shut."""
+
+
+class PlantInput:
+    """What drives one plant during a sub-step."""
+
+    dry_bulb_c: Annotated[float, Number("C", -60.0, 60.0)]
+    """Outdoor air."""
+    wet_bulb_c: Annotated[float, Number("C", -60.0, 40.0)]
+    """Outdoor air; the tower's correlation clips it to its own range."""
+    dew_point_c: Annotated[float, Number("C", -60.0, 40.0)]
+    """Outdoor air."""
+    outdoor_kg_kg: Annotated[float, Number("kg/kg", 0.0, 0.05)]
+    """Humidity ratio outdoors."""
+    chillers_available: Annotated[float, Number("1", 0.0)]
+    """Chillers that can run."""
+    tower_available: Annotated[float, Number("1", 0.0, 1.0)]
+    """Share of the tower's air flow that can be had."""
+
+
 @dataclass(frozen=True, slots=True)
-class Disturbance:
-    """What the plant has to live with: weather, IT load and equipment that has failed.
+class Disturbance(Row):
+    """What drives a batch of plants from outside, for `k` sub-steps in a row: weather, IT load, failed equipment."""
 
-    Shapes are `[n, ...]` for one sub-step and `[k, n, ...]` for `k` sub-steps in a row.
-    """
-
-    it_kw: Array
-    """IT power asked for at 25 C inlet. [.., zones] [kW]"""
-    dry_bulb_c: Array
-    """[.., 1] [C]"""
-    wet_bulb_c: Array
-    """[.., 1] [C]"""
-    dew_point_c: Array
-    """[.., 1] [C]"""
-    outdoor_kg_kg: Array
-    """Humidity ratio outdoors. [.., 1] [kg/kg]"""
-    fan_available: Array
-    """Share of the zone's fans that can run. [.., zones] [1]"""
-    coil_available: Array
-    """Share of the coil's effectiveness that can be had: fouling, or a valve stuck partly shut. [.., zones] [1]"""
-    chillers_available: Array
-    """Chillers that can run. [.., 1] [1]"""
-    tower_available: Array
-    """Share of the tower's air flow that can be had. [.., 1] [1]"""
+    ZONE, PLANT = dtype_of(ZoneInput), dtype_of(PlantInput)

@@ -1,136 +1,70 @@
-"""One sub-step of the water: supply and return main around the chillers, and the tower's basin.
+"""Chilled water of one plant: supply and return main around the chillers, and the pump."""
 
-Written for arrays `[n, 1]`. A batch of few runs the same code on Python floats, lane by lane, which gives the same bits
-at a part of the cost. Rows and constants are unpacked and results are plain tuples because every attribute looked up
-would cost as much as an addition.
-"""
+from typing import NamedTuple
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from simulators.cooling.physics.chiller import capacity_kw, power_per_load
+from simulators.cooling.physics.compiled import scalar
+from simulators.cooling.physics.params import PlantParams
 
-from simulators.cooling.physics.arrays import Array
-
-
-class MainsConstants(NamedTuple):
-    """Constants of the mains and chillers, heat capacities over half a sub-step."""
-
-    larger: Callable[[Any, Any], Any]
-    smaller: Callable[[Any, Any], Any]
-    supply_half: Array
-    return_half: Array
-    pump_linear: Array
-    pump_cubic: Array
-    flow_floor: Array
-    entering_low: Array
-    entering_high: Array
-    beyond_range: Array
-    part_load0: Array
-    part_load1: Array
-    part_load2: Array
-    part_load_floor: Array
-    zero: Array
-    water_economiser: Array | None
+WATER_KJ_PER_KG_K = 4.186
+"""Specific heat of water. [kJ/(kg K)] Textbook."""
 
 
-class BasinConstants(NamedTuple):
-    """Constants of the tower and its basin."""
+class MainsStep(NamedTuple):
+    """The mains at the end of a sub-step, and what flowed on the way."""
 
-    larger: Callable[[Any, Any], Any]
-    smaller: Callable[[Any, Any], Any]
-    range_low: Array
-    range_high: Array
-    least_approach: Array
-
-
-class Mains(NamedTuple):
-    """One sub-step of the mains `[n, 1]`, or a row of them `[k, n, 1]`."""
-
-    chws_c: Array
-    chwr_c: Array
-    flow_kw_per_k: Array
-    pump_kw: Array
-    load_kw: Array
-    chiller_kw: Array
-    free_kw: Array
+    chws_c: float
+    """Supply main, end of the sub-step. [C]"""
+    chwr_c: float
+    """Return main, end of the sub-step. [C]"""
+    flow_kw_per_k: float
+    """Heat capacity rate of the flow. [kW/K]"""
+    pump_kw: float
+    """Pump power, all of which heats the water. [kW]"""
+    load_kw: float
+    """Heat that chillers take out. [kW]"""
+    free_kw: float
+    """Heat that the tower water takes out directly. [kW]"""
+    chiller_kw: float
+    """Chiller power. [kW]"""
 
 
-class Condenser(NamedTuple):
-    """One sub-step of the condenser water `[n, 1]`, or a row of them `[k, n, 1]`."""
-
-    cws_c: Array
-    range_k: Array
-    heat_kw: Array
-    mid_c: Array
-    leaving_c: Array
+@scalar
+def pump_power(p: PlantParams, flow_kw_per_k: float) -> float:
+    """Power of the chilled water pump [kW]: a part of its head is held constant, the rest follows flow squared."""
+    flow_frac, static = flow_kw_per_k / p.chw_design_kw_per_k, p.chw_pump_static_frac
+    return p.chw_pump_rated_kw * flow_frac * (static + (1.0 - static) * flow_frac * flow_frac)
 
 
-MAINS_ROW = (
-    "chws_setpoint_c", "capacity0", "capacity1", "capacity2", "input_ratio0", "input_ratio1", "input_ratio2",
-    "flow_kw_per_k", "per_flow",
-)  # fmt: skip
-"""What setpoints, weather and failures decide of the mains for one sub-step: fields of `water.WaterPath`, in order."""
+@scalar
+def mains_step(
+    p: PlantParams, chws_c: float, chwr_c: float, cws_c: float, arriving_kw: float, wanted_kw_per_k: float,
+    setpoint_c: float, at_load: float, cw_kw_per_k: float, dt_s: float,
+) -> MainsStep:  # fmt: skip
+    """Supply and return main after `dt_s` around chillers that hold their leaving temperature unless they run out.
 
-BASIN_ROW = (
-    "tower_setpoint_c", "wet_bulb_c", "pump_kw", "per_flow", "basin_keep", "basin_take",
-    "full_fan0", "full_fan1", "full_fan2",
-)  # fmt: skip
-"""The same of the basin."""
-
-
-def advance_mains(
-    chws: Array, chwr: Array, cws: Array, arriving_kw: Array, wanted: Array, row: list[Any], constants: MainsConstants
-) -> tuple[Array, ...]:
-    """Supply and return main around the chillers, which hold their leaving temperature unless they run out of capacity.
-
-    First the mains as if the setpoint were held; that gives the load it takes. If this is more than there is, the heat
-    that stays in the water is put back through the same closed-form solution. Returns the fields of `Mains`.
+    First the mains as if the setpoint were held, by the implicit midpoint rule in closed form; that gives the load it
+    takes. If this is more than there is, the heat that stays in the water is put through the same solution. Coils want
+    `wanted_kw_per_k` of water and their heat `arriving_kw` [kW] reaches the return main. Condenser water at `cws_c`
+    flows at `cw_kw_per_k`; with an economiser it first takes what it can from the return main.
     """
-    setpoint, capacity0, capacity1, capacity2, input0, input1, input2, cw_flow, per_cw_flow = row
-    (larger, smaller, supply_half, return_half, pump_linear, pump_cubic, flow_floor, entering_low, entering_high,
-     beyond_range, part_load0, part_load1, part_load2, part_load_floor, zero, economiser) = constants  # fmt: skip
-    flow = larger(wanted, flow_floor)
-    square = flow * flow
-    pump_kw = flow * (pump_linear + pump_cubic * square)
+    flow = max(wanted_kw_per_k, p.chw_min_flow_frac * p.chw_design_kw_per_k)
+    pump_kw = pump_power(p, flow)
+    supply_half, return_half = 2.0 * p.chw_supply_kj_per_k / dt_s, 2.0 * p.chw_return_kj_per_k / dt_s
     a, b = supply_half + flow, return_half + flow
-    supply_mid = (supply_half * chws + flow * setpoint) / a
-    return_mid = (return_half * chwr + arriving_kw + pump_kw + flow * supply_mid) / b
-    needed = flow * (return_mid - setpoint)
+    supply_mid = (supply_half * chws_c + flow * setpoint_c) / a
+    return_mid = (return_half * chwr_c + arriving_kw + pump_kw + flow * supply_mid) / b
+    needed = flow * (return_mid - setpoint_c)
 
-    free = zero
-    if economiser is not None:
-        exchange = economiser * smaller(flow, cw_flow)
-        free = larger(smaller(exchange * (chwr - cws), needed), zero)
-        cws = cws + free * per_cw_flow
-    above = larger(cws, entering_low)
-    entering = smaller(above, entering_high)
-    capacity = capacity0 + entering * (capacity1 + entering * capacity2)
-    load = smaller(larger(needed - free, zero), capacity)
-    left = (needed - free - load) / (a * b - square)
-    supply_mid = supply_mid + left * b
-    return_mid = return_mid + left * flow
+    exchange = p.water_economiser_frac * min(flow, cw_kw_per_k)
+    free_kw = max(min(exchange * (chwr_c - cws_c), needed), 0.0)
+    above_low = max(cws_c + free_kw / cw_kw_per_k, p.entering_low_c)
+    entering = min(above_low, p.entering_high_c)
+    leaving = min(max(setpoint_c, p.leaving_low_c), p.leaving_high_c)
+    capacity = capacity_kw(p, leaving, entering, at_load)
+    load_kw = min(max(needed - free_kw, 0.0), capacity)
+    left_k = (needed - free_kw - load_kw) / (a * b - flow * flow)
+    supply_mid, return_mid = supply_mid + left_k * b, return_mid + left_k * flow
 
-    running = larger(load / capacity, part_load_floor)
-    full_load = (input0 + entering * (input1 + entering * input2)) * (1.0 + beyond_range * (above - entering))
-    part_load = part_load0 + running * (part_load1 + running * part_load2)
-    chiller_kw = load * full_load * part_load / running
-    return (
-        supply_mid + (supply_mid - chws), return_mid + (return_mid - chwr), flow, pump_kw, load, chiller_kw, free
-    )  # fmt: skip
-
-
-def advance_condenser(
-    cws: Array, chiller_heat_kw: Array, row: list[Any], constants: BasinConstants
-) -> tuple[Array, ...]:
-    """Tower basin. The fans, and below their least speed a bypass, hold the setpoint where full fan speed allows it.
-
-    Returns the fields of `Condenser`.
-    """
-    setpoint, wet_bulb, pump_kw, per_flow, basin_keep, basin_take, fan0, fan1, fan2 = row
-    larger, smaller, range_low, range_high, least_approach = constants
-    heat = chiller_heat_kw + pump_kw
-    rise = heat * per_flow
-    range_k = smaller(larger(rise, range_low), range_high)
-    coldest = wet_bulb + larger(fan0 + range_k * (fan1 + range_k * fan2), least_approach)
-    leaving = smaller(larger(coldest, setpoint), cws + rise)
-    middle = basin_keep * cws + basin_take * leaving
-    return middle + (middle - cws), range_k, heat, middle, leaving
+    chiller_kw = load_kw * power_per_load(p, leaving, entering, above_low - entering, load_kw / capacity)
+    return MainsStep(2.0 * supply_mid - chws_c, 2.0 * return_mid - chwr_c, flow, pump_kw, load_kw, free_kw, chiller_kw)

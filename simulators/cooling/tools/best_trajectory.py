@@ -1,30 +1,35 @@
-"""Best known trajectory with a perfect forecast: gradient descent through the plant, from many starts.
+"""Best known trajectory with a perfect forecast: descent by L-BFGS-B through the plant, from four starts.
 
 A reference for how much there is to gain, not a bound: the problem is not convex, setpoints change hourly, and the
-number of chillers follows the schedules that the starts bring along. Needs torch; nothing else here does.
+number of chillers follows the schedules that the starts bring along. Slopes are finite differences.
 `python -m simulators.cooling.tools.best_trajectory` prints energy beside trim-and-respond on the same days.
 """
 
 import argparse
 import sys
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from simulators.cooling.controllers.incumbents import TrimConfig, limits, trim_and_respond, trim_start
 from simulators.cooling.episode import SETTLE_STEPS, Episodes, Floats
-from simulators.cooling.physics.constants import prepare
+from simulators.cooling.physics.outputs import Outputs
+from simulators.cooling.physics.params import Params
 from simulators.cooling.physics.plant import advance
 from simulators.cooling.physics.state import Disturbance, State
 from simulators.cooling.world.scenario import WEEK_NODES, Scenario, scenario
 
 BLOCK_STEPS = 12
 """Control steps that share one command: an hour."""
-SUB_STEP_S = 60.0
 INLET_LIMIT_C = 27.0
 MARGIN_K = 0.15
+"""How far below the limit inlets begin to cost. [K]"""
+PRICE_KW = 40.0
+"""Price of an inlet one kelvin above that, half of it for the square. [kW]"""
+DIFFERENCE = 1e-5
+"""Step of the finite differences, as a share of a setpoint's range. [1]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,56 +104,72 @@ def _pick(
 def _descend(
     world: Scenario, starts: NDArray[np.int64], commands: Floats, repeats: int, iterations: int, seed: int
 ) -> Floats:
-    import torch
-
-    numbers = np.tile(np.arange(len(starts)), repeats)
-    rows, state, ready = _forecast(world, np.tile(starts, repeats), numbers, len(commands), seed)
-    low, high = (torch.asarray(each[:-1]) for each in limits(world.zones))
-    units = torch.asarray(commands[:, :, -1:])
-    share = (torch.asarray(commands[:, :, :-1].copy()) - low) / (high - low)
-    free = torch.logit(share.clamp(0.02, 0.98)).requires_grad_(True)
-    optimiser = torch.optim.Adam([free], lr=0.1)
-    for _ in range(iterations):
-        optimiser.zero_grad()
-        setpoints = torch.cat([low + (high - low) * torch.sigmoid(free), units], dim=2)
-        _cost(setpoints, rows, state, ready).backward()
-        optimiser.step()
-    final = torch.cat([low + (high - low) * torch.sigmoid(free), units], dim=2)
-    return np.asarray(final.detach().numpy())
-
-
-def _forecast(
-    world: Scenario, starts: NDArray[np.int64], numbers: NDArray[np.int64], hours: int, seed: int
-) -> tuple[list[Disturbance], State, Any]:
-    """Disturbances of every five minutes as tensors, averaged to this search's sub-steps, and the settled state."""
-    import torch
-
-    episodes = Episodes(world, seed, len(starts), hours * BLOCK_STEPS, numbers)
-    episodes.reset(seed, start=starts)
-    ready = prepare(world.params(), SUB_STEP_S, len(starts), like=torch.zeros(1, dtype=torch.float64))
-    settled = {name: torch.asarray(value.copy()) for name, value in episodes.state.to_dict().items()}
-    settled["in_transit_kw"] = settled["in_transit_kw"][:, -ready.transit_slots :]
-    source = episodes.source
-    rows = []
-    for step in range(hours * BLOCK_STEPS):
-        row = source.row(step + SETTLE_STEPS)
-        pairs = {name: getattr(row, name) for name in Disturbance.__dataclass_fields__}
-        merged = {name: v.reshape(5, 2, *v.shape[1:]).mean(axis=1) for name, v in pairs.items()}
-        rows.append(Disturbance(**{name: torch.asarray(v) for name, v in merged.items()}))
-    return rows, State(**settled), ready
+    """Commands `[hours, repeats x days, ..]` after a descent from each of them, the chillers as they were."""
+    numbers, found = np.tile(np.arange(len(starts)), repeats), commands.copy()
+    episodes = Episodes(world, seed, len(numbers), len(commands) * BLOCK_STEPS, numbers)
+    episodes.reset(seed, start=np.tile(starts, repeats))
+    rows = [episodes.source.row(step + SETTLE_STEPS) for step in range(len(commands) * BLOCK_STEPS)]
+    low, high = (each[:-1] for each in limits(world.zones))
+    for lane in range(len(numbers)):
+        own = slice(lane, lane + 1)
+        forecast = Forecast(episodes.state.lanes(own), [row.at((slice(None), own)) for row in rows], episodes.params)
+        share = np.clip((commands[:, lane, :-1] - low) / (high - low), 0.0, 1.0)
+        best = minimize(
+            lambda x, f=forecast, units=commands[:, lane, -1:]: f.cost_and_slopes(x, low, high, units),
+            share.ravel(),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(0.0, 1.0)] * share.size,
+            options={"maxiter": iterations},
+        )
+        found[:, lane, :-1] = low + (high - low) * best.x.reshape(share.shape)
+    return found
 
 
-def _cost(setpoints: Any, rows: list[Disturbance], state: State, ready: Any) -> Any:
-    """Mean cooling power [kW] of each lane, summed over lanes, with a price on inlets near the limit."""
-    import torch
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """One plant of one lane and what it will meet, known in advance."""
 
-    cost = torch.zeros((), dtype=torch.float64)
-    for step, row in enumerate(rows):
-        state, o = advance(state, setpoints[step // BLOCK_STEPS], row, ready)
-        power = o.fan_kw.sum(dim=2, keepdim=True) + o.chw_pump_kw + o.cw_pump_kw + o.chiller_kw + o.tower_kw
-        above = torch.clamp(o.inlet_c - (INLET_LIMIT_C - MARGIN_K), min=0.0)
-        cost = cost + power.mean(dim=0).sum() + 40.0 * (above + above * above).mean(dim=0).sum()
-    return cost / len(rows)
+    state: State
+    rows: list[Disturbance]
+    """Of every control step, `[k, 1, ..]`."""
+    params: Params
+
+    def cost_and_slopes(self, share: Floats, low: Floats, high: Floats, units: Floats) -> tuple[float, Floats]:
+        """Mean cost [kW] of hourly commands, and its slopes by finite differences.
+
+        Each slope is a lane that differs from the first in one setpoint of one hour. It joins at its hour, with the
+        state of the first, so that no hour is computed for a lane that does not differ yet.
+
+        Args:
+            share: setpoints as shares of their range `low` to `high` `[variables]`, flat `[hours x variables]`.
+            low: least setpoints.
+            high: greatest setpoints.
+            units: chillers on, `[hours, 1]`.
+        """
+        hours, variables = len(units), len(low)
+        commands = np.concatenate([low + (high - low) * share.reshape(hours, variables), units], axis=1)
+        moved = np.concatenate([np.diag(DIFFERENCE * (high - low)), np.zeros((variables, 1))], axis=1)
+        state, total = self.state, np.zeros(1)
+        for hour, command in enumerate(commands):
+            state = state.lanes(np.concatenate([np.arange(len(total)), np.zeros(variables, dtype=np.int64)]))
+            setpoints = np.tile(command, (len(total) + variables, 1))
+            setpoints[len(total) :] += moved
+            total = np.concatenate([total, np.full(variables, total[0])])
+            for row in self.rows[hour * BLOCK_STEPS : (hour + 1) * BLOCK_STEPS]:
+                state, outputs = advance(state, setpoints, row, self.params)
+                total = total + _cost(outputs)
+        steps = hours * BLOCK_STEPS
+        return float(total[0] / steps), (total[1:] - total[0]) / (DIFFERENCE * steps)
+
+
+def _cost(outputs: Outputs) -> Floats:
+    """Mean cooling power [kW] of each lane, with a price on inlets near the limit."""
+    o = outputs
+    fans, above = np.sum(o["fan_kw"], axis=2), np.maximum(o["inlet_c"] - (INLET_LIMIT_C - MARGIN_K), 0.0)
+    power = fans + o["chw_pump_kw"] + o["cw_pump_kw"] + o["chiller_kw"] + o["tower_kw"]
+    price = np.sum(above + above * above, axis=2)
+    return np.asarray(np.mean(power + PRICE_KW * price, axis=0))
 
 
 def main(arguments: list[str]) -> str:
@@ -160,7 +181,7 @@ def main(arguments: list[str]) -> str:
     parser.add_argument("--iterations", type=int, default=40)
     chosen = parser.parse_args(arguments)
     starts = (np.linspace(2, 50, chosen.days).astype(np.int64)) * WEEK_NODES + 288
-    found = best_trajectory(replace(scenario(chosen.scenario)), starts, chosen.hours, chosen.iterations)
+    found = best_trajectory(scenario(chosen.scenario), starts, chosen.hours, chosen.iterations)
     lines = [f"{'start':>8}{'trim kWh':>10}{'best kWh':>10}{'saved':>8}{'inlet max':>11}"]
     rows = zip(starts, found.trim_kwh, found.best_kwh, found.best_inlet_max_c, strict=True)
     lines += [f"{s:>8}{t:>10.0f}{b:>10.0f}{100 * (1 - b / t):>7.1f}%{i:>11.2f}" for s, t, b, i in rows]

@@ -7,18 +7,17 @@ by side in one batch. Every fifth day is held out and only scored.
 """
 
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.physics.constants import SUB_STEP_S, prepare
-from simulators.cooling.physics.params import DESCRIPTIONS, Params, default_params
-from simulators.cooling.physics.plant import advance, last
-from simulators.cooling.physics.psychrometrics import STANDARD_PRESSURE_PA, humidity_ratio, saturation_pressure
+from simulators.cooling.physics.params import PARAMETERS, Params, default_params, with_values
+from simulators.cooling.physics.plant import SUB_STEP_S, advance
+from simulators.cooling.physics.psychrometrics import STANDARD_PRESSURE_PA, outdoor_air
 from simulators.cooling.physics.state import LONG_AGO_S, Disturbance, State
+from simulators.cooling.physics.water_loop import WATER_KJ_PER_KG_K
 from simulators.cooling.world.scenario import SUB_STEPS
 from simulators.cooling.world.signals import observe, setpoint_specs, signal_specs
 
@@ -67,7 +66,7 @@ class Fit:
         """`params.toml`, as `randomise.from_params_toml` reads it."""
         lines = ["# Fitted by `understudy calibrate`; `relative_sd` is one standard deviation of the logarithm.", ""]
         for name, value in self.values.items():
-            lines += [f"[parameter.{name}]", f"value = {value:.6g}", f'unit = "{DESCRIPTIONS[name].unit}"',
+            lines += [f"[parameter.{name}]", f"value = {value:.6g}", f'unit = "{PARAMETERS[name].unit}"',
                       f"relative_sd = {self.relative_sd[name]:.4g}", ""]  # fmt: skip
         return "\n".join(lines)
 
@@ -78,7 +77,7 @@ class Fit:
             lines.append(f"{name:<22}{before:>14.3f}{self.rmse_after[name]:>13.3f}{self.r2_after[name]:>11.3f}")
         lines += ["", f"{'parameter':<24}{'value':>12}{'+- %':>8}  unit"]
         for name, value in self.values.items():
-            lines.append(f"{name:<24}{value:>12.5g}{100 * self.relative_sd[name]:>8.1f}  {DESCRIPTIONS[name].unit}")
+            lines.append(f"{name:<24}{value:>12.5g}{100 * self.relative_sd[name]:>8.1f}  {PARAMETERS[name].unit}")
         return "\n".join(lines)
 
 
@@ -122,7 +121,7 @@ def calibrate(log: Log, names: tuple[str, ...] = FITTED, iterations: int = 8, wi
     sd = np.minimum(np.sqrt(np.diag(covariance) * WINDOW_STEPS), PRIOR_SD)
     before, after = (_scores(log, test, names, each) for each in (np.zeros(len(names)), theta))
     # Values are those of the four-zone reference plant, as in the parameter table.
-    values = {name: float(DESCRIPTIONS[name].default * np.exp(t)) for name, t in zip(names, theta, strict=True)}
+    values = {name: float(PARAMETERS[name].default * np.exp(t)) for name, t in zip(names, theta, strict=True)}
     return Fit(values, dict(zip(names, map(float, sd), strict=True)), before[0], after[0], after[1])
 
 
@@ -137,8 +136,7 @@ def _thinned(starts: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 def _plants(names: tuple[str, ...], thetas: Floats, zones: int) -> Params:
     """One plant for each row of `thetas` (logarithms of factors)."""
     base = default_params(zones)
-    changed: dict[str, Any] = {n: getattr(base, n) * np.exp(thetas[:, i : i + 1]) for i, n in enumerate(names)}
-    return replace(base, **changed)
+    return with_values(base, **{n: base[n].ravel()[0] * np.exp(thetas[:, i]) for i, n in enumerate(names)})
 
 
 def _linearised(
@@ -194,76 +192,79 @@ def _measured(log: Log, starts: NDArray[np.int64]) -> Floats:
 def _predict(log: Log, starts: NDArray[np.int64], names: tuple[str, ...], thetas: Floats) -> Floats:
     """Signals `[WINDOW_STEPS, windows, m]` run open loop from what was measured at `starts`, one plant a window."""
     params = _plants(names, thetas, log.zones)
-    ready = prepare(params, SUB_STEP_S, len(starts))
     read = _Columns(log)
-    state = _measured_state(read, starts, params, ready.transit_slots)
+    state = _measured_state(read, starts, params)
     rows = []
     for step in range(WINDOW_STEPS):
-        row = _disturbance(read, starts + step, int(params.chiller_units))
-        state, outputs = advance(state, log.setpoints[starts + step + 1], row, ready)
-        now = Disturbance(*(getattr(row, name)[-1] for name in Disturbance.__dataclass_fields__))
-        rows.append(observe(last(outputs), now, ready))
+        row = _disturbance(read, starts + step, float(params["chiller_units"][0]))
+        state, outputs = advance(state, log.setpoints[starts + step + 1], row, params)
+        rows.append(observe(outputs.at(-1), row.at(-1), params))
     return np.stack(rows)
 
 
 class _Columns:
-    """Signals of a log by name: `[rows, 1]`, or `[rows, zones]` for a pattern."""
+    """Signals of a log by name: `[rows]`, or `[rows, zones]` for a pattern."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self._at = {spec.name: i for i, spec in enumerate(signal_specs(log.zones))}
 
     def __call__(self, name: str, rows: NDArray[np.int64]) -> Floats:
-        return self._log.signals[rows][:, self._at[name], None]
+        return np.asarray(self._log.signals[rows, self._at[name]])
 
     def zones(self, pattern: str, rows: NDArray[np.int64]) -> Floats:
         first = self._at[pattern.format(1)]
         return self._log.signals[rows][:, first : first + self._log.zones]
 
 
-def _measured_state(read: _Columns, rows: NDArray[np.int64], params: Params, slots: int) -> State:
+def _measured_state(read: _Columns, rows: NDArray[np.int64], params: Params) -> State:
     """The state as far as it is measured; rack metal is taken to be at rest with the air around it."""
     it_kw, hot = read.zones("it_z{}_kw", rows), read.zones("return_z{}_c", rows)
     dew = read("room_dew_point_c", rows)
-    flow_kw_per_k = 4.186 * read("chw_flow_kg_s", rows)
+    flow_kw_per_k = WATER_KJ_PER_KG_K * read("chw_flow_kg_s", rows)
     load = flow_kw_per_k * (read("chwr_temp_c", rows) - read("chws_temp_c", rows))
-    return State(
+    records = State.records(
+        (len(rows),),
+        params.zones,
         fan_frac=read.zones("fan_z{}_actual_frac", rows),
         supply_c=read.zones("supply_z{}_c", rows),
         hot_c=hot,
-        rack_c=read.zones("inlet_z{}_c", rows) - 0.5 + it_kw / params.rack_kw_per_k,
+        rack_c=read.zones("inlet_z{}_c", rows) - 0.5 + it_kw / params["rack_kw_per_k"],
         chws_c=read("chws_temp_c", rows),
         chwr_c=read("chwr_temp_c", rows),
         cws_c=read("cws_temp_c", rows),
         chillers=read("chillers_running", rows),
         chillers_on=np.ceil(read("chillers_running", rows)),
-        since_start_s=np.full((len(rows), 1), LONG_AGO_S),  # the log's own plant has kept its timers
-        since_stop_s=np.full((len(rows), 1), LONG_AGO_S),
-        room_kg_kg=humidity_ratio(saturation_pressure(dew), STANDARD_PRESSURE_PA),
-        in_transit_kw=np.repeat(load, slots, axis=1),
+        since_start_s=LONG_AGO_S,  # the log's own plant has kept its timers
+        since_stop_s=LONG_AGO_S,
+        room_kg_kg=outdoor_air(dew, dew, STANDARD_PRESSURE_PA)[1],
     )
+    return State(*records, np.repeat(load[:, None], params.transit_slots(SUB_STEP_S), axis=1))
 
 
-def _disturbance(read: _Columns, rows: NDArray[np.int64], units: int) -> Disturbance:
+def _disturbance(read: _Columns, rows: NDArray[np.int64], units: float) -> Disturbance:
     """Weather and load between two rows of the log, linear in time, for the sub-steps between them."""
-    middles = ((np.arange(SUB_STEPS) + 0.5) / SUB_STEPS)[:, None, None]
+    middles = (np.arange(SUB_STEPS) + 0.5) / SUB_STEPS
 
     def between(first: Floats, second: Floats) -> Floats:
-        return np.asarray(first + middles * (second - first))
+        return np.asarray(first + np.multiply.outer(middles, second - first))
 
     it_kw = between(read.zones("it_z{}_kw", rows), read.zones("it_z{}_kw", rows + 1))
     dry, wet, dew = (
         between(read(f"outdoor_{name}_c", rows), read(f"outdoor_{name}_c", rows + 1))
         for name in ("dry_bulb", "wet_bulb", "dew_point")
     )
-    return Disturbance(
+    records = Disturbance.records(
+        dry.shape,
+        it_kw.shape[-1],
         it_kw=it_kw,
         dry_bulb_c=dry,
         wet_bulb_c=wet,
         dew_point_c=dew,
-        outdoor_kg_kg=humidity_ratio(saturation_pressure(dew), STANDARD_PRESSURE_PA),
-        fan_available=np.ones_like(it_kw),
-        coil_available=np.ones_like(it_kw),
-        chillers_available=np.full_like(dry, float(units)),
-        tower_available=np.ones_like(dry),
+        outdoor_kg_kg=outdoor_air(dry, dew, STANDARD_PRESSURE_PA)[1],
+        fan_available=1.0,
+        coil_available=1.0,
+        chillers_available=units,
+        tower_available=1.0,
     )
+    return Disturbance(*records)

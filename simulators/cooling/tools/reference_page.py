@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from simulators.cooling.physics.curves import CHILLERS
-from simulators.cooling.physics.params import DESCRIPTIONS
+from simulators.cooling.physics.params import PARAMETERS
 from simulators.cooling.world.faults import PLANT_KINDS, SENSOR_KINDS
 from simulators.cooling.world.scenario import SCENARIOS, SPLITS
 from simulators.cooling.world.signals import setpoint_specs, signal_specs
@@ -49,7 +49,7 @@ def _signals() -> list[str]:
 def _parameters() -> list[str]:
     rows = ["## Parameters", "", "`spread` is the range of factors domain randomisation draws from.", ""]
     rows += ["| name | default | unit | spread | source |", "|---|---|---|---|---|"]
-    for name, d in DESCRIPTIONS.items():
+    for name, d in PARAMETERS.items():
         spread = f"{d.low:g} .. {d.high:g}" if d.low < d.high else ""
         note = "; grows with the number of zones" if d.per_zones else ""
         rows.append(f"| `{name}` | {d.default:g} | {d.unit} | {spread} | {d.source}{note} |")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.world.noise import uniforms
+from simulators.common.random_numbers import uniforms
 from simulators.cooling.world.randomisation import Automatic, Randomisation, shares
 
 Floats = NDArray[np.float64]

@@ -5,7 +5,7 @@
 * network_gap: commands do not arrive and signals do not leave
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,22 +51,22 @@ def with_plant_faults(row: Disturbance, faults: tuple[Fault, ...], now_s: Floats
     """The row `[k, n, ..]` with the plant faults that are on at the sub-steps' times `now_s` `[k]`."""
     for fault in faults:
         if fault.kind in PLANT_KINDS and (on := fault.active(now_s)).any():
-            row = _with(row, fault, on.astype(float)[:, None, None])
+            row = _with(row, fault, on.astype(float)[:, None])
     return row
 
 
 def _with(row: Disturbance, fault: Fault, on: Floats) -> Disturbance:
-    zones = row.it_kw.shape[-1]
+    zones = row.zone.shape[-1]
     here = np.ones(zones) if fault.zone is None else (np.arange(1, zones + 1) == fault.zone).astype(float)
     if fault.kind == "fan_lost":
-        return replace(row, fan_available=row.fan_available * (1.0 - fault.size * on * here))
+        return row.replaced(fan_available=row["fan_available"] * (1.0 - fault.size * on[:, None] * here))
     if fault.kind == "valve_stuck":
-        return replace(row, coil_available=row.coil_available * (1.0 - fault.size * on * here))
+        return row.replaced(coil_available=row["coil_available"] * (1.0 - fault.size * on[:, None] * here))
     if fault.kind == "chiller_trip":
-        return replace(row, chillers_available=np.maximum(row.chillers_available - fault.size * on, 0.0))
+        return row.replaced(chillers_available=np.maximum(row["chillers_available"] - fault.size * on, 0.0))
     if fault.kind == "tower_fan_lost":
-        return replace(row, tower_available=row.tower_available * (1.0 - fault.size * on))
-    return replace(row, it_kw=row.it_kw + fault.size * on * here / here.sum())
+        return row.replaced(tower_available=row["tower_available"] * (1.0 - fault.size * on))
+    return row.replaced(it_kw=row["it_kw"] + fault.size * on[:, None] * here / here.sum())
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.world.noise import normals, uniforms
+from simulators.common.random_numbers import normals, uniforms
 
 NODE_S = 300
 NODES_PER_HOUR = 12

@@ -1,7 +1,7 @@
 """Domain randomisation: every lane a different plant, drawn from a distribution for each parameter.
 
 A draw is a share in 0..1 of a parameter's distribution; a half is its middle. Static randomisation uses all of it.
-Automatic randomisation (see `adapt`) begins at the middle and widens each side of each parameter as the policy copes.
+Automatic randomisation (see `adr`) begins at the middle and widens each side of each parameter as the policy copes.
 """
 
 import tomllib
@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.physics.params import DESCRIPTIONS, REFERENCE_ZONES, Params
-from simulators.cooling.world.noise import uniforms
+from simulators.common.random_numbers import uniforms
+from simulators.cooling.physics.params import PARAMETERS, REFERENCE_ZONES, Params, with_values
 
 Floats = NDArray[np.float64]
 CUT_SD = 3.0
@@ -83,7 +83,7 @@ def plausible() -> dict[str, Spread]:
     """What the parameter table states: log-uniform factors to both sides of the default."""
     return {
         name: Spread("loguniform", d.default, d.default * d.low, d.default * d.high)
-        for name, d in DESCRIPTIONS.items()
+        for name, d in PARAMETERS.items()
         if d.low < d.high
     }
 
@@ -121,8 +121,8 @@ class Randomisation:
     automatic: Automatic | None = None
 
     def __post_init__(self) -> None:
-        if unknown := [name for name, _ in self.spreads if name not in DESCRIPTIONS]:
-            raise ValueError(f"cannot randomise `{unknown[0]}`; known are {', '.join(DESCRIPTIONS)}")
+        if unknown := [name for name, _ in self.spreads if name not in PARAMETERS]:
+            raise ValueError(f"cannot randomise `{unknown[0]}`; known are {', '.join(PARAMETERS)}")
         if not 0.0 <= self.width <= 1.0:
             raise ValueError(f"`width` is {self.width}; it lies in 0..1")
 
@@ -133,19 +133,19 @@ class Randomisation:
 
 def shares(how: Randomisation, name: str, seed: int, lanes: NDArray[np.int64], episode: int) -> Floats:
     """Draws `[n, parameters of how]` in 0..1 by (name, seed, lane, episode) and the parameter alone."""
-    columns = [list(DESCRIPTIONS).index(parameter) for parameter, _ in how.spreads]
-    draws = [uniforms(f"{name}/params", seed, int(lane), episode, 1, len(DESCRIPTIONS))[0] for lane in lanes]
+    columns = [list(PARAMETERS).index(parameter) for parameter, _ in how.spreads]
+    draws = [uniforms(f"{name}/params", seed, int(lane), episode, 1, len(PARAMETERS))[0] for lane in lanes]
     return np.asarray(np.stack(draws)[:, columns])
 
 
 def with_shares(params: Params, how: Randomisation, drawn: Floats) -> Params:
     """The plants at these shares `[n, parameters of how]` of the distributions."""
     scale = params.zones / REFERENCE_ZONES
-    values: dict[str, Any] = {
-        parameter: spread.at(drawn[:, i])[:, None] * (scale if DESCRIPTIONS[parameter].per_zones else 1.0)
+    values = {
+        parameter: spread.at(drawn[:, i]) * (scale if PARAMETERS[parameter].per_zones else 1.0)
         for i, (parameter, spread) in enumerate(how.spreads)
     }
-    return replace(params, **values)
+    return with_values(params, **values)
 
 
 def randomised(
@@ -168,8 +168,8 @@ def from_params_toml(path: Path) -> dict[str, Spread]:
         raise ValueError(f"parameter file `{path}` cannot be read: {error}") from error
     spreads = {}
     for name, entry in table.get("parameter", {}).items():
-        if name not in DESCRIPTIONS:
-            raise ValueError(f"`{path}` names the parameter `{name}`; known are {', '.join(DESCRIPTIONS)}")
+        if name not in PARAMETERS:
+            raise ValueError(f"`{path}` names the parameter `{name}`; known are {', '.join(PARAMETERS)}")
         try:
             spreads[name] = lognormal(float(entry["value"]), float(entry["relative_sd"]))
         except (KeyError, TypeError, ValueError) as error:

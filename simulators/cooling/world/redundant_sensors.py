@@ -7,8 +7,8 @@ addressed by (seed, lane, sub-step), so that a run and its resumption read the s
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.common.random_numbers import normals
 from simulators.common.signals import SignalSpec
-from simulators.cooling.world.noise import normals
 from simulators.cooling.world.signals import signal_specs
 
 Floats = NDArray[np.float64]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.common.random_numbers import normals
 from simulators.common.signals import SetpointSpec, SignalSpec
-from simulators.cooling.world.noise import normals
 
 Floats = NDArray[np.float64]
 

@@ -1,10 +1,15 @@
 """Signals and setpoints of the plant: their names, units and order, and how signals are read from outputs."""
 
+from functools import cache
+
+import numpy as np
+
 from simulators.common.signals import SetpointSpec, SignalSpec
-from simulators.cooling.physics.arrays import Array
-from simulators.cooling.physics.constants import Ready
+from simulators.cooling.physics.compiled import compiled
 from simulators.cooling.physics.outputs import Outputs
+from simulators.cooling.physics.params import Params
 from simulators.cooling.physics.psychrometrics import dew_point, vapour_pressure
+from simulators.cooling.physics.records import Floats, Records
 from simulators.cooling.physics.state import Disturbance
 
 
@@ -21,6 +26,7 @@ def setpoint_specs(zones: int, chiller_units: int = 2) -> tuple[SetpointSpec, ..
     )
 
 
+@cache
 def signal_specs(zones: int, it_design_kw: float = 250.0) -> tuple[SignalSpec, ...]:
     """Signals in the order of `observe`."""
     whole = zones * it_design_kw
@@ -53,31 +59,55 @@ def signal_specs(zones: int, it_design_kw: float = 250.0) -> tuple[SignalSpec, .
     )
 
 
-def observe(outputs: Outputs, disturbance: Disturbance, ready: Ready) -> Array:
+def observe(outputs: Outputs, disturbance: Disturbance, params: Params) -> Floats:
     """Signals `[n, m]` in the order of `signal_specs`, at the end of one sub-step; all arguments `[n, ..]`.
 
-    A row of sub-steps is read at once if all arguments have a first axis `[k, n, ..]`.
+    A row of sub-steps is read at once if outputs and disturbance have a first axis `[k, n, ..]`.
     """
-    xp, o, d = ready.xp, outputs, disturbance
-    fan_kw, pump_kw = ready.total(o.fan_kw), o.chw_pump_kw + o.cw_pump_kw
-    room = dew_point(vapour_pressure(o.room_kg_kg, ready.params.pressure_pa))
-    return xp.concat(
-        [
-            o.inlet_c, o.return_c, o.supply_c, o.it_kw, o.fan_frac,
-            o.chws_c, o.chwr_c, o.cws_c, o.cwr_c, o.chw_flow_kg_s, o.chillers,
-            d.dry_bulb_c, d.wet_bulb_c, d.dew_point_c, room,
-            ready.total(o.it_kw), fan_kw, pump_kw, o.chiller_kw, o.tower_kw,
-            fan_kw + pump_kw + o.chiller_kw + o.tower_kw,
-        ],
-        axis=-1,
+    *row, lanes, zones = outputs.zone.shape
+    count = int(np.prod(row)) * lanes
+    signals = np.empty((*row, lanes, len(signal_specs(zones))))
+    inputs = np.ascontiguousarray(disturbance.plant)
+    read_signals(
+        params.plant, outputs.zone.reshape(count, zones), outputs.plant.reshape(count), inputs.reshape(count), lanes,
+        signals.reshape(count, -1),
     )  # fmt: skip
+    return signals
 
 
-def readback(setpoints: Array, outputs: Outputs, ready: Ready) -> Array:
+@compiled
+def read_signals(
+    params: Records, zone_outputs: Records, plant_outputs: Records, plant_inputs: Records, lanes: int, signals: Floats
+) -> None:
+    """`observe` on arrays of `rows x lanes` plants: fills `signals`."""
+    zones = zone_outputs.shape[1]
+    for i in range(signals.shape[0]):
+        s, o, given = signals[i], plant_outputs[i], plant_inputs[i]
+        p = params[i % lanes if params.shape[0] > 1 else 0]
+        it_kw, fan_kw = 0.0, 0.0
+        for z in range(zones):
+            at = zone_outputs[i, z]
+            s[z], s[zones + z], s[2 * zones + z] = at.inlet_c, at.return_c, at.supply_c
+            s[3 * zones + z], s[4 * zones + z] = at.it_kw, at.fan_frac
+            it_kw, fan_kw = it_kw + at.it_kw, fan_kw + at.fan_kw
+        pump_kw = o.chw_pump_kw + o.cw_pump_kw
+        room_c = dew_point(vapour_pressure(o.room_kg_kg, p.pressure_pa))
+        whole = (
+            o.chws_c, o.chwr_c, o.cws_c, o.cwr_c, o.chw_flow_kg_s, o.chillers,
+            given.dry_bulb_c, given.wet_bulb_c, given.dew_point_c, room_c,
+            it_kw, fan_kw, pump_kw, o.chiller_kw, o.tower_kw, fan_kw + pump_kw + o.chiller_kw + o.tower_kw,
+        )  # fmt: skip
+        for column in range(len(whole)):
+            s[5 * zones + column] = whole[column]
+
+
+def readback(setpoints: Floats, outputs: Outputs) -> Floats:
     """What the plant is really doing about each setpoint `[n, zones + 4]`; a row of sub-steps as in `observe`.
 
     A local loop reports its own setpoint; fans report the speed they run at, and chillers how many run.
     """
-    zones, xp = ready.zones, ready.xp
-    local = setpoints[..., 0:1], setpoints[..., 1 + zones : 3 + zones]
-    return xp.concat([local[0], outputs.fan_frac, local[1], outputs.chillers_on], axis=-1)
+    zones = outputs.zone.shape[-1]
+    does = np.array(setpoints, dtype=np.float64)
+    does[..., 1 : 1 + zones] = outputs["fan_frac"]
+    does[..., 3 + zones] = outputs["chillers_on"]
+    return does

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.cooling.physics import psychrometrics
+from simulators.cooling.physics.psychrometrics import outdoor_air
 
 HOURS = 8760
 NODES_PER_HOUR = 12
@@ -114,8 +114,8 @@ def _read(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray
 
 
 def _nodes(dry: NDArray[np.float64], dew: NDArray[np.float64], pressure: NDArray[np.float64]) -> NDArray[np.float64]:
-    ratio = psychrometrics.humidity_ratio(psychrometrics.saturation_pressure(dew), pressure)
-    hourly = np.stack([dry, psychrometrics.wet_bulb(dry, dew, pressure), dew, ratio], axis=1)
+    wet, ratio = outdoor_air(dry, dew, pressure)
+    hourly = np.stack([dry, wet, dew, ratio], axis=1)
     hourly = np.concatenate([hourly, hourly[:1]])
     hours = np.arange(NODES + 1) / NODES_PER_HOUR
     return np.stack([np.interp(hours, np.arange(HOURS + 1), column) for column in hourly.T], axis=1)

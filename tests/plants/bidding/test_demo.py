@@ -46,7 +46,7 @@ def test_the_candidate_is_shadowed_for_two_days_and_then_gets_its_share(undistur
     assert undisturbed["escapes"] == 0
     assert undisturbed["vetoes"] == {}
     assert undisturbed["breach_s"]["applied"] == 0.0
-    assert set(undisturbed["energy_kwh"]) == {"applied", "incumbent", "candidate"}
+    assert set(undisturbed["cost"]["lanes"]) == {"applied", "incumbent", "candidate"}
 
 
 def test_killed_again_and_again_it_comes_to_the_same_report(tmp_path: Path, undisturbed: dict[str, Any]) -> None:

@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from controller.plants.bidding.bundle import SIGNALS, Law, graph
 from controller.plants.bidding.incumbent import LOOPS, Pacing
+from controller.plants.bidding.training.bundle import SIGNALS, Law, graph
 from controller.policies.bundle import load_bundle
 from controller.policies.trust import TrustStore
 from controller.ports import Incumbent

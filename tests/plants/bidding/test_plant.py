@@ -9,6 +9,7 @@ import pytest
 from controller.errors import SettingsError, StateError
 from controller.plants.bidding.incumbent import Pacing
 from controller.plants.bidding.plant import DAY_US, LANES, TICK_US, AdAccount
+from controller.plants.bidding.settings import BiddingSettings
 from controller.settings import Site, load_site
 from safety.decide import decide, situation
 from safety.envelope import Envelope, fresh_memory, permitted
@@ -28,22 +29,23 @@ NAMES = [f"multiplier_c{i}" for i in range(6)]
 def site(**changes: Any) -> Site:
     """The demo's site, with other settings of its account."""
     read = load_site(SITE)
-    bidding = read.settings.plant.bidding
-    assert bidding is not None
-    own = {key: changes.pop(key) for key in list(changes) if key in type(bidding).model_fields}
-    plant = read.settings.plant.model_copy(update={"bidding": bidding.model_copy(update=own)} | changes)
-    return read.model_copy(update={"settings": read.settings.model_copy(update={"plant": plant})})
+    own = {key: changes.pop(key) for key in list(changes) if key in BiddingSettings.model_fields}
+    plant = read.settings.plant.model_copy(update=changes)
+    settings = read.settings.model_copy(update={"plant": plant})
+    return read.model_copy(update={"settings": settings, "plant_table": {**(read.plant_table or {}), **own}})
 
 
 def account(*, seed: int = 1, snapshot: Path | None = None, **changes: Any) -> AdAccount:
-    return AdAccount(site(**changes), envelope(), seed=seed, snapshot=snapshot)
+    changed = site(**changes)
+    settings = changed.plant_settings("bidding", BiddingSettings)
+    return AdAccount(changed, settings, envelope(), seed=seed, snapshot=snapshot)
 
 
 def envelope() -> Envelope:
     return load_envelope(SITE / "envelope.toml")
 
 
-def told(plant: AdAccount, multiplier: float, *, until_us: int) -> None:
+def commanded(plant: AdAccount, multiplier: float, *, until_us: int) -> None:
     """One multiplier for all campaigns, until plant time `until_us`."""
     setpoints = dict.fromkeys(NAMES, multiplier)
     plant.apply(Command(setpoints, Rung.INCUMBENT, until_us - plant.now_us, 1), decision="d")
@@ -56,7 +58,7 @@ def value(seen: Observation, name: str) -> list[float]:
 
 def test_a_day_is_a_flight_and_begins_with_the_whole_budget() -> None:
     plant = account()
-    told(plant, 1.0, until_us=plant.start_us + DAY_US - TICK_US)
+    commanded(plant, 1.0, until_us=plant.start_us + DAY_US - TICK_US)
     late = plant.observe()
     assert all(spent > 0 for spent in value(late, "spent_micros"))
     plant.advance(plant.start_us + DAY_US)
@@ -70,7 +72,7 @@ def test_seeds_are_other_days_of_the_same_campaigns() -> None:
     one, other = account(seed=1), account(seed=2)
     targets = value(one.observe(), "target_cpa_micros")
     for plant in (one, other):
-        told(plant, 1.0, until_us=plant.start_us + 8 * TICK_US)
+        commanded(plant, 1.0, until_us=plant.start_us + 8 * TICK_US)
     seen = one.observe(), other.observe()
     assert value(seen[0], "bid_cap_micros") == value(seen[1], "bid_cap_micros")
     assert value(seen[0], "planned_frac") == value(seen[1], "planned_frac")
@@ -82,7 +84,7 @@ def test_nothing_is_bid_without_a_command_nor_after_it_has_run_out() -> None:
     plant = account()
     plant.advance(plant.start_us + 4 * TICK_US)
     assert value(plant.observe(), "wins") == [0.0] * 6
-    told(plant, 1.0, until_us=plant.now_us + 20 * TICK_US)
+    commanded(plant, 1.0, until_us=plant.now_us + 20 * TICK_US)
     assert plant.lanes()["score"]["applied"] > 0
     plant.advance(plant.now_us + 2 * TICK_US)  # notices of the last wins
     plant.advance(plant.now_us + TICK_US)
@@ -92,17 +94,17 @@ def test_nothing_is_bid_without_a_command_nor_after_it_has_run_out() -> None:
 def test_a_command_within_the_half_hour_waits_for_the_next_one() -> None:
     plant = account()
     plant.advance(plant.start_us + 20 * TICK_US + TICK_US // 2)
-    told(plant, 2.0, until_us=plant.start_us + 21 * TICK_US)
+    commanded(plant, 2.0, until_us=plant.start_us + 21 * TICK_US)
     assert plant.lanes()["score"]["applied"] == 0.0
     assert plant.observe().signals["wins_c0"].age_us == 0
-    told(plant, 2.0, until_us=plant.now_us + TICK_US + TICK_US // 4)
+    commanded(plant, 2.0, until_us=plant.now_us + TICK_US + TICK_US // 4)
     assert plant.lanes()["score"]["applied"] > 0
     assert plant.observe().signals["wins_c0"].age_us == TICK_US // 4
 
 
 def test_a_days_score_is_that_of_the_simulators_own_evaluation() -> None:
     plant = account()
-    told(plant, 1.0, until_us=plant.start_us + DAY_US)
+    commanded(plant, 1.0, until_us=plant.start_us + DAY_US)
     params, noise = another_flight(
         resized(scenario("mixed"), 50_000.0), Noise("mixed", (3,), (0,)), 6, f"{plant.seed}/0"
     )
@@ -114,8 +116,8 @@ def test_a_days_score_is_that_of_the_simulators_own_evaluation() -> None:
 
 def test_what_was_on_offer_is_no_less_than_what_was_scored() -> None:
     plant = account()
-    told(plant, 2.5, until_us=plant.start_us + 2 * DAY_US)
-    missed, score = plant.lanes()["energy_kwh"]["applied"], plant.lanes()["score"]["applied"]
+    commanded(plant, 2.5, until_us=plant.start_us + 2 * DAY_US)
+    missed, score = plant.lanes()["cost"]["applied"], plant.lanes()["score"]["applied"]
     assert missed > 0
     assert missed + score == pytest.approx(plant.outcome().covariates["offered"])
 
@@ -123,7 +125,7 @@ def test_what_was_on_offer_is_no_less_than_what_was_scored() -> None:
 def test_twins_meet_the_same_traffic_whatever_they_bid() -> None:
     plant = account()
     plant.command(LANES.index("candidate"), dict.fromkeys(NAMES, 2.0))
-    told(plant, 0.5, until_us=plant.start_us + 6 * TICK_US)
+    commanded(plant, 0.5, until_us=plant.start_us + 6 * TICK_US)
     own, twin = plant.observation(0, None), plant.observation(LANES.index("candidate"), None)
     assert value(own, "impressions") == value(twin, "impressions")
     assert value(own, "spent_micros") != value(twin, "spent_micros")
@@ -132,7 +134,7 @@ def test_twins_meet_the_same_traffic_whatever_they_bid() -> None:
 @pytest.mark.parametrize(("hard_cost_ratio", "breaches"), [(1.0, True), (50.0, False)])
 def test_conversions_far_too_dear_are_a_breach(hard_cost_ratio: float, breaches: bool) -> None:
     plant = account(hard_cost_ratio=hard_cost_ratio, hard_from_frac=0.0, scenario="cpa-bound")
-    told(plant, 3.0, until_us=plant.start_us + DAY_US)
+    commanded(plant, 3.0, until_us=plant.start_us + DAY_US)
     assert (plant.lanes()["breach_s"]["applied"] > 0) is breaches
 
 
@@ -149,7 +151,8 @@ def test_a_saved_account_of_another_seed_is_refused(tmp_path: Path) -> None:
     [
         ({"start": None}, "midnight"),
         ({"campaigns": 5}, "disagree on these setpoints: multiplier_c5"),
-        ({"bidding": None}, r"needs a \[plant.bidding\] table"),
+        ({"campaigns": 0}, "`plant.bidding.campaigns`"),
+        ({"kind": "cooling"}, "is of kind `cooling`, not `bidding`"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
@@ -159,7 +162,7 @@ def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], message: 
 
 def test_cut_off_it_refuses_commands_shows_old_reports_and_stops_bidding_when_the_last_one_expires() -> None:
     plant = account(scenario="network-gap")  # from 12:00 to 14:00, and for half an hour at 07:00 and 18:00
-    told(plant, 1.0, until_us=plant.start_us + 23 * TICK_US)
+    commanded(plant, 1.0, until_us=plant.start_us + 23 * TICK_US)
     plant.apply(Command(dict.fromkeys(NAMES, 1.0), Rung.INCUMBENT, 3 * TICK_US, 1), decision="d")
     plant.advance(plant.start_us + 24 * TICK_US)
     score = [plant.lanes()["score"]["applied"]]
@@ -177,7 +180,7 @@ def test_cut_off_it_refuses_commands_shows_old_reports_and_stops_bidding_when_th
 
 def test_late_reports_say_how_old_they_are() -> None:
     plant = account(scenario="late-reports")
-    told(plant, 1.0, until_us=plant.start_us + 10 * TICK_US)
+    commanded(plant, 1.0, until_us=plant.start_us + 10 * TICK_US)
     seen = plant.observe().signals
     here = {"kill_switch", "billing_age_s"}  # the one is the console's own, the other says it in seconds
     assert {signal.age_us for name, signal in seen.items() if name not in here} == {2 * TICK_US}
@@ -187,14 +190,14 @@ def test_late_reports_say_how_old_they_are() -> None:
 def test_the_account_adds_up_its_campaigns_and_its_days() -> None:
     plant = account()
     day_us = 48 * TICK_US
-    told(plant, 1.0, until_us=plant.start_us + day_us - TICK_US)
+    commanded(plant, 1.0, until_us=plant.start_us + day_us - TICK_US)
     first = {name: signal.value for name, signal in plant.observe().signals.items()}
     budget = sum(value for name, value in first.items() if name.startswith("budget_micros_c"))
     spent = sum(value for name, value in first.items() if name.startswith("spent_micros_c"))
     assert (first["day_limit_micros"], first["day_spent_micros"]) == (budget, spent)
     assert first["account_spent_micros"] == spent > 0
     assert first["account_limit_micros"] == 90 * budget
-    told(plant, 1.0, until_us=plant.start_us + day_us)
+    commanded(plant, 1.0, until_us=plant.start_us + day_us)
     second = plant.observe().signals
     assert second["day_spent_micros"].value == 0
     assert second["account_spent_micros"].value >= spent

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from controller.learning.tensors import Tensors
-from controller.plants.cooling.evaluate import evaluate, evaluate_seeds
-from controller.plants.cooling.score_card import WEEKS, held_out_weeks, shown
-from controller.plants.cooling.training_site import Ground
+from controller.plants.cooling.training.evaluate import evaluate, evaluate_seeds
+from controller.plants.cooling.training.hall import Hall
+from controller.plants.cooling.training.score_card import WEEKS, held_out_weeks, shown
 from safety.rules.state_rules import Novelty
 
 pytestmark = pytest.mark.needs("torch")
 if find_spec("torch"):
-    from controller.plants.cooling.bad_bundles import reckless, stuck
+    from controller.plants.cooling.training.bad_bundles import reckless, stuck
 
 STEPS = 24
 
@@ -25,26 +25,26 @@ def plain(tensors: Tensors) -> SimpleNamespace:
     return SimpleNamespace(inputs=tensors.inputs, outputs=tensors.outputs, novelty=None)
 
 
-def familiar(ground: Ground) -> Ground:
+def familiar(hall: Hall) -> Hall:
     """The site without its novelty rule, to which a graph without statistics is unknown."""
-    rules = tuple(rule for rule in ground.envelope.state_rules if not isinstance(rule, Novelty))
-    return replace(ground, envelope=replace(ground.envelope, state_rules=rules))
+    rules = tuple(rule for rule in hall.envelope.state_rules if not isinstance(rule, Novelty))
+    return replace(hall, envelope=replace(hall.envelope, state_rules=rules))
 
 
-def test_without_statistics_the_candidate_never_acts_and_that_is_told(ground: Ground, tensors: Tensors) -> None:
-    rows = evaluate(stuck(tensors), plain(tensors), tensors, ground, 1, steps=2)  # type: ignore[arg-type]
+def test_without_statistics_the_candidate_never_acts_and_that_is_told(site: Hall, tensors: Tensors) -> None:
+    rows = evaluate(stuck(tensors), plain(tensors), tensors, site, 1, steps=2)  # type: ignore[arg-type]
     assert (rows["candidate"]["novelty_frac"], rows["candidate"]["removed_frac"]) == (1.0, 1.0)
     assert rows["candidate"]["energy_kwh"] == pytest.approx(rows["incumbent"]["energy_kwh"], rel=1e-6)
 
 
-def test_a_candidate_refused_on_every_tick_costs_what_the_incumbent_costs(ground: Ground, tensors: Tensors) -> None:
-    rows = evaluate(reckless(tensors), plain(tensors), tensors, familiar(ground), 1, steps=STEPS)  # type: ignore[arg-type]
+def test_a_candidate_refused_on_every_tick_costs_what_the_incumbent_costs(site: Hall, tensors: Tensors) -> None:
+    rows = evaluate(reckless(tensors), plain(tensors), tensors, familiar(site), 1, steps=STEPS)  # type: ignore[arg-type]
     assert rows["candidate"]["veto_frac"] == 1.0
     assert rows["candidate"]["energy_kwh"] == pytest.approx(rows["incumbent"]["energy_kwh"], rel=1e-6)
 
 
-def test_waste_inside_the_envelope_is_accepted_and_shows_in_the_energy(ground: Ground, tensors: Tensors) -> None:
-    rows = evaluate(stuck(tensors), plain(tensors), tensors, familiar(ground), 1, steps=STEPS)  # type: ignore[arg-type]
+def test_waste_inside_the_envelope_is_accepted_and_shows_in_the_energy(site: Hall, tensors: Tensors) -> None:
+    rows = evaluate(stuck(tensors), plain(tensors), tensors, familiar(site), 1, steps=STEPS)  # type: ignore[arg-type]
     assert rows["candidate"]["veto_frac"] == 0.0
     assert rows["candidate"]["saving_frac"] < -0.1
 
@@ -55,15 +55,15 @@ def test_a_third_and_more_of_the_year_was_never_practised_on() -> None:
 
 
 def test_the_mean_row_keeps_the_hottest_moment_of_all_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fake(graph: bytes, manifest: object, tensors: object, ground: object, seed: int) -> dict[str, dict[str, float]]:
+    def fake(graph: bytes, manifest: object, tensors: object, hall: object, seed: int) -> dict[str, dict[str, float]]:
         return {"candidate": {"saving_frac": seed / 10, "hottest_c": 20.0 + seed}}
 
-    monkeypatch.setattr("controller.plants.cooling.evaluate.evaluate", fake)
+    monkeypatch.setattr("controller.plants.cooling.training.evaluate.evaluate", fake)
     nothing = SimpleNamespace()
     table = evaluate_seeds(b"", nothing, nothing, nothing, (1, 3), lambda line: None)  # type: ignore[arg-type]
     assert table["mean"]["candidate"] == {"saving_frac": 0.2, "hottest_c": 23.0}
 
 
-def test_the_table_has_a_line_for_each_seed_and_controller(ground: Ground, tensors: Tensors) -> None:
-    rows = evaluate(stuck(tensors), plain(tensors), tensors, familiar(ground), 1, steps=2)  # type: ignore[arg-type]
+def test_the_table_has_a_line_for_each_seed_and_controller(site: Hall, tensors: Tensors) -> None:
+    rows = evaluate(stuck(tensors), plain(tensors), tensors, familiar(site), 1, steps=2)  # type: ignore[arg-type]
     assert len(shown({"1": rows, "mean": rows}).splitlines()) == 7

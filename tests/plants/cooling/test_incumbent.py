@@ -1,4 +1,4 @@
-"""Trim-and-respond and the fixed setting keep to the incumbent's contract, whoever drives."""
+"""Trim-and-respond and the fixed setting keep to the incumbent's contract, whichever controller drives."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What `[plant.cooling]` says about load and date is what the hall lives through."""
+"""What `[plant.cooling]` says about load and date is what the hall meets."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 
 from controller.errors import SettingsError
 from controller.plants.cooling.scenario import start_node, world_of
-from controller.settings import CoolingSettings, load_site
+from controller.plants.cooling.settings import CoolingSettings
+from controller.settings import load_site
 from simulators.cooling.world.load import HPC
 from simulators.cooling.world.load_csv import LoadFile
 from tests.paths import ROOT
@@ -17,9 +18,7 @@ DEMO = ROOT / "deploy/sites/demo"
 
 @pytest.fixture
 def cooling() -> CoolingSettings:
-    settings = load_site(DEMO).settings.plant.cooling
-    assert settings is not None
-    return settings
+    return load_site(DEMO).plant_settings("cooling", CoolingSettings)
 
 
 def test_a_load_may_be_named_or_read_from_the_sites_folder(cooling: CoolingSettings, tmp_path: Path) -> None:
@@ -40,8 +39,6 @@ def test_a_wrong_load_is_one_clear_error(cooling: CoolingSettings, tmp_path: Pat
     ("start", "day", "hour"),
     [(datetime(2023, 1, 1, 5, tzinfo=UTC), 0, 0), (datetime(2023, 7, 1, 5, tzinfo=UTC), 181, 0)],
 )
-def test_the_start_is_in_the_sites_standard_time_summer_and_winter(
-    cooling: CoolingSettings, start: datetime, day: int, hour: int
-) -> None:
-    node = start_node(cooling.model_copy(update={"start": start}), "America/New_York")
+def test_the_start_is_in_the_sites_standard_time_summer_and_winter(start: datetime, day: int, hour: int) -> None:
+    node = start_node(start, "America/New_York")
     assert node % (365 * 288) == day * 288 + hour * 12

@@ -1,4 +1,5 @@
-"""Bytes against everything that reads a file: `make fuzz`, or `python -m tests.safety.campaigns.fuzzing envelope --seconds 60`.
+"""Bytes against everything that reads a file or a socket: `make fuzz`, or
+`python -m tests.safety.campaigns.fuzzing envelope --seconds 60`.
 
 A target takes bytes and returns what became of them, "accepted" or "refused". It fails (any exception that escapes it) where
 a loader raises something other than its documented error, or accepts what does not come back the same from its own
@@ -19,6 +20,8 @@ from types import FunctionType
 from typing import Any
 
 from controller.policies.manifest import BundleError, read_manifest, write_manifest
+from controller.protocol import push
+from controller.protocol.framing import HEAD_BYTES, FrameBuffer, FrameError
 from controller.records.codec import RecordError, decode, encode
 from safety.loading.spec import EnvelopeModel, SpecError, build_envelope, canonical, parse_model
 from safety.loading.when import WhenError, parse_linear, parse_when
@@ -162,8 +165,23 @@ def _file(name: str, data: bytes) -> Iterator[Path]:
         yield path
 
 
+def stream(data: bytes) -> str:
+    """The control socket's bytes: whole frames are messages that come back as they were, however the stream was cut."""
+    whole, parts = FrameBuffer(push.MAX_FRAME), FrameBuffer(push.MAX_FRAME)
+    try:
+        bodies = whole.feed(data)
+        messages = [push.decode(body) for body in bodies]
+    except FrameError:
+        return REFUSED
+    assert [body for byte in data for body in parts.feed(bytes([byte]))] == bodies, "another cut, other bodies"
+    assert parts.pending == whole.pending, "another cut, another rest"
+    for message in messages:
+        assert push.decode(push.encode(message)[HEAD_BYTES:]) == message, "another message after a round trip"
+    return ACCEPTED if messages and not whole.pending else REFUSED
+
+
 TARGETS: dict[str, Callable[[bytes], str]] = {
-    each.__name__: each for each in (envelope, when, certificate, record, case, log, manifest)
+    each.__name__: each for each in (envelope, when, certificate, record, case, log, manifest, stream)
 }
 # What the other tests read serves as seeds too.
 _SEEDS = {"envelope": "envelopes/small.toml", "record": "records/*.bin", "case": "decisions/*.toml"}
@@ -197,10 +215,13 @@ def fuzz(target: str, seconds: int, found: Path) -> None:
     atheris.Fuzz()
 
 
+_FUZZED = ("safety.", "tomllib", "controller.records.codec", "controller.policies.manifest", "controller.protocol.")
+
+
 def _of_interest() -> Iterator[FunctionType]:
     """The functions whose branches lead atheris on: our loaders' and the TOML reader's, not every library's."""
     for name, module in list(sys.modules.items()):
-        if not name.startswith(("safety.", "tomllib", "controller.records.codec", "controller.policies.manifest")):
+        if not name.startswith(_FUZZED):
             continue
         for each in list(vars(module).values()):
             members = [*vars(each).values()] if isinstance(each, type) and each.__module__ == name else [each]

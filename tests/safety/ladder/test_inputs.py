@@ -13,7 +13,8 @@ from safety.inputs import Amended, Plausibility, Vote
 from safety.loading.spec import SpecError, build_envelope
 from safety.loading.when import parse_when
 from safety.values import Observation, Quality, Signal
-from tests.safety.support.golden import model_of, seeded
+from tests.safety.support.golden import model_of
+from tests.safety.support.seeded import seeded
 
 S = 1_000_000
 PLAUSIBLE = Plausibility(

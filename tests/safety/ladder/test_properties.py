@@ -36,7 +36,8 @@ from safety.values import (
     Tier,
 )
 from tests.safety.support.broken import Broken, BrokenState
-from tests.safety.support.golden import model_of, seeded
+from tests.safety.support.golden import model_of
+from tests.safety.support.seeded import seeded
 
 ENVELOPE = build_envelope(model_of({}))
 STATIC = [rule for rule in ENVELOPE.command_rules if isinstance(rule, Bound)]

@@ -11,7 +11,7 @@ from safety.rules.base import Situation
 from safety.rules.command_rules import Interlock, Slew
 from safety.values import Signal, Source, Tier
 from tests.paths import ROOT
-from tests.safety.support.golden import seeded
+from tests.safety.support.seeded import seeded
 
 ENVELOPE = load_envelope(ROOT / "deploy" / "sites" / "demo" / "envelope.toml")
 FULL_AIR = ENVELOPE.failsafe[0].vector

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from safety.loading.spec import SpecError, build_envelope, load_envelope, parse_envelope
 from safety.rules.command_rules import Interlock, Relation, Slew
 from safety.values import Tier
-from tests.safety.support.golden import CASES, model_of, seeded
+from tests.safety.support.golden import CASES, model_of
+from tests.safety.support.seeded import seeded
 
 SMALL = (CASES / "envelopes" / "small.toml").read_text(encoding="utf-8")
 WHY = {"unit": "C", "hazard": "h", "basis": "b"}

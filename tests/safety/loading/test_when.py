@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from safety.loading.when import WhenError, exact, names_in, parse_linear, parse_when
 from safety.rules.conditions import AllOf, AnyOf, Comparison, Linear, Names, Not
 from safety.values import Quality, Signal
-from tests.safety.support.golden import seeded
+from tests.safety.support.seeded import seeded
 
 NAMES = Names(
     {"a": Signal(1.0), "b": Signal(2.0), "bad": Signal(5.0, Quality.BAD), "nan": Signal(float("nan"))}, {"n": 2.0}

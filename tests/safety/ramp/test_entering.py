@@ -17,7 +17,8 @@ from safety.ramp import Ramped
 from safety.rules.base import Situation
 from safety.values import Judgement, Memory, Observation, Outcome, Proposal, Rung, Signal, Source
 from safety.verify import escaped
-from tests.safety.support.golden import FOLDER, model_of, seeded
+from tests.safety.support.golden import FOLDER, model_of
+from tests.safety.support.seeded import seeded
 
 PUMPS = {low: build_envelope(model_of({"base": "pumps", "change": {"A-HIGH": {"low": low}}})) for low in (50, 70, 90)}
 ENVELOPE = PUMPS[50]

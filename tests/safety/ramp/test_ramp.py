@@ -11,7 +11,8 @@ from safety.loading.spec import build_envelope
 from safety.ramp import ramp
 from safety.rules.base import Situation
 from safety.values import Signal
-from tests.safety.support.golden import USUAL, model_of, seeded
+from tests.safety.support.golden import USUAL, model_of
+from tests.safety.support.seeded import seeded
 
 ENVELOPE = build_envelope(model_of({}))
 PLAN = ENVELOPE.ramp_plan

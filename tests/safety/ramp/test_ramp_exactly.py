@@ -15,7 +15,7 @@ from safety.rules.base import CommandRule, Situation
 from safety.rules.command_rules import Bound, Dwell, Interlock, RateWindow, Relation, Slew
 from safety.rules.conditions import Linear
 from safety.values import Setpoints, Signal, Tier
-from tests.safety.support.golden import seeded
+from tests.safety.support.seeded import seeded
 
 
 def made(kind: type, name: str, tier: Tier = Tier.T2, **fields: Any) -> Any:

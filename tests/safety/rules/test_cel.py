@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safety.loading.when import WhenError, parse_when
 from safety.rules.conditions import Names
 from safety.values import Quality, Signal
-from tests.safety.support.golden import seeded
+from tests.safety.support.seeded import seeded
 
 pytestmark = pytest.mark.needs("cel")
 

@@ -14,7 +14,7 @@ from safety.rules.conditions import Linear
 from safety.rules.money_rules import Budget, SpendRate
 from safety.rules.state_rules import Novelty, Readback, Recoverability, Staleness, Trip, Watchdog
 from safety.values import Observation, Quality, Signal, Source, Tier
-from tests.safety.support.golden import seeded
+from tests.safety.support.seeded import seeded
 
 WHY = {"id": "R", "tier": Tier.T1, "hazard": "h", "basis": "b", "unit": "C"}
 BOUND = Bound(**WHY, setpoint="x", low=1.0, high=2.0)

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
-
 from safety.loading.spec import EnvelopeModel
 from safety.tools.golden_cases import Case, Folder
 from tests.paths import ROOT
@@ -25,9 +23,3 @@ def read(path: Path) -> Case:
 
 def model_of(changes: Mapping[str, Any]) -> EnvelopeModel:
     return FOLDER.model(changes)
-
-
-def seeded(examples: int) -> settings:
-    """The same examples every time, however busy the machine is."""
-    slow = [HealthCheck.too_slow]
-    return settings(derandomize=True, max_examples=examples, deadline=None, suppress_health_check=slow)

@@ -99,22 +99,16 @@ def test_splits_share_no_seed() -> None:
         split_seed("exam", 0)
 
 
-@pytest.mark.needs("torch")
 @pytest.mark.parametrize("name", ["mixed", "slots", "adaptive", "first-price", "shared", "hard"])
-def test_torch_runs_the_same_step(name: str, small_world: Callable[..., tuple]) -> None:
-    torch = pytest.importorskip("torch")
+def test_no_money_appears_or_is_lost(name: str, small_world: Callable[..., tuple]) -> None:
     params, noise = small_world(name)
-    there = params.moved(lambda array: torch.as_tensor(np.array(array)))
-    here_state, there_state = replace(initial(params), tick=17), replace(initial(there), tick=17)
+    state = replace(initial(params), tick=17)
     for _ in range(12):  # in `hard` that is an outage of bills, a gap and a rival
-        here_state, here = step(here_state, np.ones(params.shape), params, noise)
-        there_state, out = step(there_state, torch.ones(params.shape, dtype=torch.float64), there, noise)
-        assert out.expected_conversions.numpy() == pytest.approx(here.expected_conversions, rel=1e-5, abs=1e-9)
-    # exp() may differ in its last bit between backends, so a bid may differ by a micro; sums stay within a few.
-    assert there_state.spent_micros.numpy() == pytest.approx(here_state.spent_micros, rel=1e-3)
-    assert (
-        there_state.available_micros + there_state.reserved_micros + there_state.spent_micros
-    ).numpy() == pytest.approx(params.budget_micros)
+        state, out = step(state, np.ones(params.shape), params, noise)
+        assert np.all(out.charged_micros >= 0)
+        whole = state.available_micros + state.reserved_micros + state.spent_micros
+        assert np.array_equal(whole, params.budget_micros)
+    assert np.all(np.sum(state.spent_micros + state.reserved_micros, axis=1) > 0)
 
 
 def test_the_streams_words_must_fit() -> None:

@@ -1,15 +1,12 @@
 """Descent through the plant finds commands that beat trim-and-respond on the days they were found for."""
 
 import numpy as np
-import pytest
 
+from simulators.cooling.tools.best_trajectory import best_trajectory
 from simulators.cooling.world.scenario import WEEK_NODES, scenario
 
 
-@pytest.mark.needs("torch")
 def test_a_little_descent_already_beats_trim_and_respond_within_the_limit() -> None:
-    from simulators.cooling.tools.best_trajectory import best_trajectory
-
     starts = np.array([20 * WEEK_NODES])
     found = best_trajectory(scenario("greensboro-year"), starts, hours=3, iterations=6)
     assert found.best_inlet_max_c[0] <= 27.0

@@ -1,21 +1,18 @@
 """Chillers reproduce the published curves, and nothing outside them is cheaper."""
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.cooling.physics.chiller import in_entering_c
+from simulators.cooling.physics.chiller import biquadratic
 from simulators.cooling.physics.curves import CARRIER_19XR, CHILLERS, MCQUAY_WSC, ChillerCurves
 from simulators.cooling.physics.params import default_params, with_values
-from simulators.cooling.physics.plant import step
-from simulators.cooling.physics.state import Disturbance
+from simulators.cooling.physics.plant import advance
 from tests.simulators.cooling.conftest import bench, weather_and_load
 
 
 def _at(coefficients: tuple[float, ...], leaving_c: float, entering_c: float) -> float:
-    c0, c1, c2 = in_entering_c(coefficients, np.array(leaving_c))
-    return float(c0 + entering_c * (c1 + entering_c * c2))
+    return biquadratic(coefficients, leaving_c, entering_c)
 
 
 @pytest.mark.parametrize("curves", CHILLERS.values(), ids=CHILLERS)
@@ -62,7 +59,7 @@ def test_cooling_is_as_dear_as_the_published_curves_say_at_its_part_load(leaving
     assert kw == pytest.approx(capacity_kw * input_ratio * (c0 + ratio * c1 + ratio**2 * c2), rel=1e-9)
 
 
-_SCALE = float(default_params().chiller_scale[0, 0])
+_SCALE = float(default_params()["chiller_scale"][0])
 
 
 def _power(leaving_c: float, entering_c: float) -> float:
@@ -74,13 +71,8 @@ def _power(leaving_c: float, entering_c: float) -> float:
 def _run(leaving_c: float, entering_c: float) -> tuple[float, float]:
     """Input and cooling, as the plant works them out from a condenser main held at this temperature [kW]."""
     made = bench(settle_minutes=0.0, chws_c=leaving_c, tower_c=entering_c)
-    held = made.state.__class__(**{**made.state.to_dict(), "cws_c": np.array([[entering_c]])})
-    _, outputs = step(held, made.setpoints, _one(weather_and_load()), made.ready.params)
-    return float(outputs.chiller_kw[0, 0]), float(outputs.chiller_load_kw[0, 0])
-
-
-def _one(row: Disturbance) -> Disturbance:
-    return row.__class__(*(getattr(row, name)[0] for name in row.__dataclass_fields__))
+    _, outputs = advance(made.state.replaced(cws_c=entering_c), made.setpoints, weather_and_load(), made.params)
+    return float(outputs["chiller_kw"][0, 0]), float(outputs["chiller_load_kw"][0, 0])
 
 
 def test_leaving_water_outside_the_published_range_counts_as_its_end() -> None:
@@ -90,12 +82,12 @@ def test_leaving_water_outside_the_published_range_counts_as_its_end() -> None:
 def test_a_chiller_cannot_remove_more_than_its_capacity() -> None:
     small = bench(with_values(default_params(), chiller_scale=0.3), settle_minutes=30.0)
     outputs = small.run(30.0)
-    assert outputs.chiller_load_kw[-1, 0, 0] < 0.3 * 816.0 * 1.4
-    assert outputs.chws_c[-1, 0, 0] > outputs.chws_c[0, 0, 0] > 10.0
+    assert outputs["chiller_load_kw"][-1, 0] < 0.3 * 816.0 * 1.4
+    assert outputs["chws_c"][-1, 0] > outputs["chws_c"][0, 0] > 10.0
 
 
 def test_below_the_least_part_load_a_chiller_cycles_at_constant_efficiency() -> None:
     made = bench()
     tiny = [made.run(600.0, it_kw=it_kw, dry_bulb_c=30.0) for it_kw in (6.0, 3.0)]
-    ratio = [o.chiller_kw[-1, 0, 0] / o.chiller_load_kw[-1, 0, 0] for o in tiny]
+    ratio = [o["chiller_kw"][-1, 0] / o["chiller_load_kw"][-1, 0] for o in tiny]
     assert ratio[0] == pytest.approx(ratio[1], rel=0.01)

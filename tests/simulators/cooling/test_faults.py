@@ -29,7 +29,7 @@ def test_a_load_step_of_a_whole_plant_comes_within_one_sub_step() -> None:
     row = with_plant_faults(
         weather_and_load(10), (Fault("load_step", 60.0, 120.0, 300.0),), np.arange(10) * 30.0 + 15.0
     )
-    assert row.it_kw[:, 0].sum(axis=1).tolist() == [
+    assert row["it_kw"][:, 0].sum(axis=1).tolist() == [
         660.0,
         660.0,
         960.0,
@@ -45,7 +45,7 @@ def test_a_load_step_of_a_whole_plant_comes_within_one_sub_step() -> None:
 
 def test_a_lost_fan_takes_its_zone_alone() -> None:
     row = with_plant_faults(weather_and_load(1), (Fault("fan_lost", 0.0, 60.0, 0.5, zone=2),), np.array([15.0]))
-    assert row.fan_available[0, 0].tolist() == [1.0, 0.5, 1.0, 1.0]
+    assert row["fan_available"][0, 0].tolist() == [1.0, 0.5, 1.0, 1.0]
 
 
 def test_a_tripped_chiller_is_off_while_the_fault_lasts_and_seen_in_the_readback() -> None:

@@ -51,7 +51,7 @@ def test_the_plant_lives_through_the_file_at_its_hour_and_weekday_and_again_afte
     world = scenario("greensboro-year", load=load)
     monday = (7 - 6) * 365 * 288 + 288  # a year whose first day is a Sunday
     source = DisturbanceSource(world, 0, LANES, np.array([monday + 36, monday + 288 + 36]))
-    assert source.row(0).it_kw[0] == pytest.approx(np.full((2, 4), 7.5), abs=0.3)
+    assert source.row(0)["it_kw"][0] == pytest.approx(np.full((2, 4), 7.5), abs=0.3)
 
 
 @pytest.mark.parametrize(

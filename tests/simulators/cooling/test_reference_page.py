@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulators.cooling.physics.params import DESCRIPTIONS
+from simulators.cooling.physics.params import PARAMETERS
 from simulators.cooling.tools.reference_page import page
 from simulators.cooling.world.faults import KINDS
 from simulators.cooling.world.scenario import SCENARIOS
@@ -13,7 +13,7 @@ PAGE = ROOT / "docs" / "reference" / "cooling.md"
 NAMES = {
     *(spec.name for spec in signal_specs(1)),
     *(spec.name for spec in setpoint_specs(1)),
-    *DESCRIPTIONS,
+    *PARAMETERS,
     *SCENARIOS,
     *KINDS,
 }

@@ -13,7 +13,7 @@ MIN_ON_S, MIN_OFF_S = 600.0, 300.0
 def _command(plant: Bench, chillers: float, minutes: float, **values: float) -> list[float]:
     plant.setpoints = plant.setpoints.copy()
     plant.setpoints[:, -1] = chillers
-    running: list[float] = plant.run(minutes, **values).chillers_on[:, 0, 0].tolist()
+    running: list[float] = plant.run(minutes, **values)["chillers_on"][:, 0].tolist()
     return running
 
 
@@ -41,9 +41,9 @@ def test_a_start_loads_up_over_the_start_time_after_the_rest() -> None:
     plant = bench(chillers_on=2.0)
     _command(plant, 1.0, 5.0)
     _command(plant, 2.0, 1.5)
-    assert 1.4 < plant.state.chillers[0, 0] < 1.6  # half of the three minutes
+    assert 1.4 < plant.state["chillers"][0] < 1.6  # half of the three minutes
     _command(plant, 2.0, 1.5)
-    assert plant.state.chillers[0, 0] == 2.0
+    assert plant.state["chillers"][0] == 2.0
 
 
 def test_without_timers_the_plant_follows_every_command() -> None:

@@ -1,6 +1,6 @@
-"""The candidate of the bidding demo: a small law fitted on days the account does not live through, as a signed bundle.
+"""The candidate of the bidding demo: a small law fitted on days that no run of the account has, as a signed bundle.
 
-    python -m controller.plants.bidding.bundle --key KEY OUT
+    python -m controller.plants.bidding.training.bundle --key KEY OUT
 
 Per campaign, a multiplier that is right on an average day, corrected by how far spending is from its plan:
 
@@ -23,18 +23,19 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from controller.learning.conformal import described
-from controller.plants.bidding.novelty_data import (
+from controller.plants.bidding.settings import BiddingSettings
+from controller.plants.bidding.training.novelty_data import (
     CALIBRATION_DAYS,
     FIT_DAYS,
     UNSEEN_DAYS,
     false_refusals,
     fitted,
-    live_through,
+    service_rows,
 )
 from controller.policies.bundle import write_bundle
 from controller.policies.manifest import InputSpec, Manifest, OutputSpec, Training
 from controller.policies.trust import read_or_make_key
-from controller.settings import BiddingSettings, Site, load_site
+from controller.settings import Site, load_site
 from safety.loading.spec import load_envelope
 from simulators.bidding.controllers.base import Memory, cost_per_predicted, planned_frac
 from simulators.bidding.controllers.pid import PidPacing
@@ -204,7 +205,7 @@ def graph(law: Law) -> bytes:
 
 def manifest(site: Site, policy: bytes, score: dict[str, float]) -> Manifest:
     """What the bundle says of itself."""
-    settings = _bidding(site)
+    settings = site.plant_settings("bidding", BiddingSettings)
     inputs = tuple(InputSpec(kind="signal", name=f"{name}_c{i}") for name in SIGNALS for i in range(settings.campaigns))
     outputs = tuple(OutputSpec(setpoint=s.name, centre=0.0, scale=1.0) for s in setpoint_specs(settings.campaigns))
     return Manifest(
@@ -217,22 +218,17 @@ def manifest(site: Site, policy: bytes, score: dict[str, float]) -> Manifest:
         weights_sha256=hashlib.sha256(policy).hexdigest(),
         envelope_digest=load_envelope(site.folder / site.settings.files.envelope).digest,
         training=Training(
-            command="python -m controller.plants.bidding.bundle", seed=settings.account, algorithm="grid search"
+            command="python -m controller.plants.bidding.training.bundle",
+            seed=settings.account,
+            algorithm="grid search",
         ),
         score=score,
     )
 
 
-def _bidding(site: Site) -> BiddingSettings:
-    settings = site.settings.plant.bidding
-    if settings is None:
-        raise ValueError(f"site `{site.folder}` has no [plant.bidding] table: give a site whose plant is an account")
-    return settings
-
-
 def main(argv: list[str] | None = None) -> None:
     """Fit, compare, export, sign."""
-    parser = argparse.ArgumentParser(prog="controller.plants.bidding.bundle")
+    parser = argparse.ArgumentParser(prog="controller.plants.bidding.training.bundle")
     parser.add_argument("out", type=Path, help="folder of the new bundle")
     parser.add_argument(
         "--key", type=Path, required=True, help="private key; made, with its `.pub`, if it is not there"
@@ -240,13 +236,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--site", type=Path, default=SITE)
     options = parser.parse_args(argv)
     site = load_site(options.site)
-    law = fit(_bidding(site))
-    score = scorecard(_bidding(site), law)
+    settings = site.plant_settings("bidding", BiddingSettings)
+    law = fit(settings)
+    score = scorecard(settings, law)
     policy = graph(law)
     envelope, plain = load_envelope(site.folder / site.settings.files.envelope), manifest(site, policy, score)
-    lived = live_through(site, envelope, plain, policy, FIT_DAYS + CALIBRATION_DAYS + UNSEEN_DAYS)
-    statistics = fitted(lived)
-    novelty = described(statistics, false_refusals(statistics, lived))
+    served = service_rows(site, envelope, plain, policy, FIT_DAYS + CALIBRATION_DAYS + UNSEEN_DAYS)
+    statistics = fitted(served)
+    novelty = described(statistics, false_refusals(statistics, served))
     card = {
         **score,
         "base": law.base.tolist(),

@@ -1,7 +1,7 @@
 """What a candidate meets in service: a year of what it sees and would ask for, from shadow to the whole plant.
 
 In shadow the incumbent drives and the candidate only proposes; at a share they alternate in blocks; at the end the
-candidate drives. Each is lived through apart, in 52 weeks side by side with redundant sensors, and its rows are kept by week:
+candidate drives. Each is run apart, in 52 weeks side by side with redundant sensors, and its rows are kept by week:
 weeks it practised on fit the statistics of novelty and calibrate them, the others say how often they refuse wrongly.
 """
 
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from controller.learning.batched_ramp import limits_of
 from controller.learning.conformal import statistics_of
 from controller.learning.tensors import Tensors
-from controller.plants.cooling.evaluate import Year, trimming
-from controller.plants.cooling.score_card import WEEKS
-from controller.plants.cooling.training_site import Ground
+from controller.plants.cooling.training.evaluate import Year, trimming
+from controller.plants.cooling.training.hall import Hall
+from controller.plants.cooling.training.score_card import WEEKS
 from controller.policies.manifest import NoveltyStatistics
 from controller.policies.novelty import score
 from controller.policies.server import load
@@ -46,37 +46,37 @@ class Rows:
         return self.rows[weeks].reshape(-1, self.rows.shape[-1])
 
 
-def live_through(
-    graph: bytes, tensors: Tensors, ground: Ground, steps: int = WEEK_NODES, seeds: Sequence[int] = SEEDS
+def service_rows(
+    graph: bytes, tensors: Tensors, hall: Hall, steps: int = WEEK_NODES, seeds: Sequence[int] = SEEDS
 ) -> list[Rows]:
     """The rows of every driver, over `steps` of each week and every seed."""
     return [
-        Rows(driver, np.concatenate([_year(graph, tensors, ground, driver, seed, steps) for seed in seeds], axis=1))
+        Rows(driver, np.concatenate([_year(graph, tensors, hall, driver, seed, steps) for seed in seeds], axis=1))
         for driver in DRIVERS
     ]
 
 
-def fitted(lived: Sequence[Rows]) -> NoveltyStatistics:
+def fitted(served: Sequence[Rows]) -> NoveltyStatistics:
     """Statistics of the practised weeks: all but the last third of them fit, the rest calibrate, each driver apart."""
     *fit, calibrate = SPLITS["train"]
-    return statistics_of(np.concatenate([each.of(fit) for each in lived]), [each.of([calibrate]) for each in lived])
+    return statistics_of(np.concatenate([each.of(fit) for each in served]), [each.of([calibrate]) for each in served])
 
 
-def false_refusals(statistics: NoveltyStatistics, lived: Sequence[Rows], thin: int = 10) -> dict[str, float]:
+def false_refusals(statistics: NoveltyStatistics, served: Sequence[Rows], thin: int = 10) -> dict[str, float]:
     """The share of weeks never practised on that would be refused, by driver; every `thin`-th row is looked at."""
     unseen = [number for number in range(5) if number not in SPLITS["train"]]
     shares = {
         each.driver: np.mean([score(statistics, row) > 1.0 for row in each.of(unseen)[::thin].tolist()])
-        for each in lived
+        for each in served
     }
     return {driver: round(float(share), 5) for driver, share in shares.items()}
 
 
-def _year(graph: bytes, tensors: Tensors, ground: Ground, driver: str, seed: int, steps: int) -> Floats:
+def _year(graph: bytes, tensors: Tensors, hall: Hall, driver: str, seed: int, steps: int) -> Floats:
     """Rows [weeks, steps / EVERY, d] of one driver and seed."""
     run = load(policy_wire.Load(graph, len(tensors.inputs), len(tensors.outputs)))
-    year, limits = Year(ground, seed, steps), limits_of(ground.envelope)
-    trim, since = trimming(TrimConfig(zones=ground.zones), year.measured), np.ones(year.measured.setpoints.shape)
+    year, limits = Year(hall, seed, steps), limits_of(hall.envelope)
+    trim, since = trimming(TrimConfig(zones=hall.zones), year.measured), np.ones(year.measured.setpoints.shape)
     kept = []
     for tick in range(steps):
         seen, applied, taken_at = year.voted, year.measured.setpoints, year.taken_at

@@ -1,6 +1,6 @@
 """What the bidding candidate meets in service, for the statistics of novelty: days of the account under three drivers.
 
-The account's lanes live through the same traffic: one is driven by the incumbent as in shadow, one by the candidate, and one by
+The account's lanes meet the same traffic: one is driven by the incumbent as in shadow, one by the candidate, and one by
 both in turns. Every tick goes through the kernel as it would in service, but for the novelty rule itself.
 """
 
@@ -15,6 +15,7 @@ from controller.learning.conformal import statistics_of
 from controller.loop.pilot import Pilot
 from controller.plants.bidding.incumbent import Pacing
 from controller.plants.bidding.plant import AdAccount
+from controller.plants.bidding.settings import BiddingSettings
 from controller.policies.features import inputs_of, targets
 from controller.policies.manifest import Manifest, NoveltyStatistics
 from controller.policies.novelty import score
@@ -42,10 +43,14 @@ class _Lane:
     rows: list[list[float]] = field(default_factory=list)
 
 
-def live_through(site: Site, envelope: Envelope, manifest: Manifest, policy: bytes, days: int) -> dict[str, Floats]:
+def service_rows(site: Site, envelope: Envelope, manifest: Manifest, policy: bytes, days: int) -> dict[str, Floats]:
     """Rows [days, ticks, d] of each driver: normalised inputs, then normalised targets."""
     judged = replace(envelope, state_rules=tuple(r for r in envelope.state_rules if not isinstance(r, Novelty)))
-    account, pilot = AdAccount(site, judged, seed=SEED, snapshot=None), Pilot(judged, Pacing(len(manifest.outputs)))
+    settings = site.plant_settings("bidding", BiddingSettings)
+    account, pilot = (
+        AdAccount(site, settings, judged, seed=SEED, snapshot=None),
+        Pilot(judged, Pacing(len(manifest.outputs))),
+    )
     run = load(policy_wire.Load(policy, manifest.input_width, len(manifest.outputs)))
     lanes = [_Lane(fresh_memory(judged), pilot.incumbent.fresh) for _ in DRIVERS]
     ticks = 86_400_000_000 // judged.period_us
@@ -58,16 +63,16 @@ def live_through(site: Site, envelope: Envelope, manifest: Manifest, policy: byt
     return {driver: np.array(lane.rows).reshape(days, ticks, -1) for driver, lane in zip(DRIVERS, lanes, strict=True)}
 
 
-def fitted(lived: Mapping[str, Floats]) -> NoveltyStatistics:
+def fitted(served: Mapping[str, Floats]) -> NoveltyStatistics:
     """The first days fit, the next calibrate, each driver apart."""
     until = FIT_DAYS + CALIBRATION_DAYS
-    fit = np.concatenate([_flat(rows[:FIT_DAYS]) for rows in lived.values()])
-    return statistics_of(fit, [_flat(rows[FIT_DAYS:until]) for rows in lived.values()])
+    fit = np.concatenate([_flat(rows[:FIT_DAYS]) for rows in served.values()])
+    return statistics_of(fit, [_flat(rows[FIT_DAYS:until]) for rows in served.values()])
 
 
-def false_refusals(statistics: NoveltyStatistics, lived: Mapping[str, Floats]) -> dict[str, float]:
+def false_refusals(statistics: NoveltyStatistics, served: Mapping[str, Floats]) -> dict[str, float]:
     """The share of the last days that would be refused, by driver."""
-    unseen = {driver: _flat(rows[FIT_DAYS + CALIBRATION_DAYS :]).tolist() for driver, rows in lived.items()}
+    unseen = {driver: _flat(rows[FIT_DAYS + CALIBRATION_DAYS :]).tolist() for driver, rows in served.items()}
     return {
         driver: round(float(np.mean([score(statistics, row) > 1.0 for row in rows])), 5)
         for driver, rows in unseen.items()

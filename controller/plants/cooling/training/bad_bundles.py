@@ -1,4 +1,6 @@
-"""Three bundles that are bad on purpose, to show that the rollout stops them: `python -m controller.plants.cooling.bad_bundles`.
+"""Three bundles that are bad on purpose, to show that the rollout stops them:
+
+    python -m controller.plants.cooling.training.bad_bundles
 
     reckless     asks for settings far outside the envelope; refused on every tick, so it must not leave shadow
     stuck        hardly moves from cold water, cold air and fast fans: safe, wasteful; must not leave 25 %
@@ -20,12 +22,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, numpy_helper
 
+from controller.learning.evaluate import bundle_tensors
 from controller.learning.export import OPSET
-from controller.plants.cooling.novelty_data import SEEDS, fitted, live_through
-from controller.plants.cooling.training_site import Ground, ground_of
+from controller.plants.cooling.settings import CoolingSettings
+from controller.plants.cooling.training.novelty_data import SEEDS, fitted, service_rows
+from controller.plants.cooling.training.training_site import CoolingTrainingSite, training_site
 from controller.policies.bundle import Bundle, load_bundle, write_bundle
 from controller.policies.manifest import InputSpec, Manifest, OutputSpec, Training
 from controller.policies.trust import TrustStore, read_or_make_key
+from controller.settings import load_site
 from simulators.cooling.world.load import NODES_PER_DAY
 
 IR_VERSION = 10
@@ -77,7 +82,7 @@ def stuck(manifest: Manifest) -> bytes:
 def slow_drift(candidate: Bundle) -> bytes:
     """[batch, inputs + 1] -> (1 - d) * candidate + d * wasteful, where d grows with the year.
 
-    It is told the time of year by one feature more than the candidate has, `year_cos`, its last.
+    Its last feature, `year_cos`, is one that the candidate does not have: the time of year.
     """
     manifest = candidate.manifest
     inputs, outputs = len(manifest.inputs), len(manifest.outputs)
@@ -110,7 +115,7 @@ def wasteful(outputs: Sequence[OutputSpec]) -> NDArray[np.float64]:
     return np.array([(value - spec.centre) / spec.scale for value, spec in zip(wanted, outputs, strict=True)])
 
 
-def make(candidate: Bundle, ground: Ground, out: Path, key: Path) -> None:
+def make(candidate: Bundle, site: CoolingTrainingSite, out: Path, key: Path) -> None:
     """Write and sign all three beside each other in `out`."""
     manifest, signing = candidate.manifest, read_or_make_key(key)
     late = (*manifest.inputs, InputSpec(kind="calendar", name="year_cos"))
@@ -119,25 +124,30 @@ def make(candidate: Bundle, ground: Ground, out: Path, key: Path) -> None:
         "stuck": (stuck(manifest), manifest.inputs),
         "slow-drift": (slow_drift(candidate), late),
     }
-    training = Training(command="python -m controller.plants.cooling.bad_bundles", seed=7, algorithm="bad on purpose")
+    training = Training(
+        command="python -m controller.plants.cooling.training.bad_bundles", seed=7, algorithm="bad on purpose"
+    )
     for name, (graph, inputs) in graphs.items():
         changes = {"name": name, "inputs": inputs, "training": training, "score": {}}
         bad = manifest.model_copy(update={**changes, "weights_sha256": hashlib.sha256(graph).hexdigest()})
         if name != "reckless":
-            lived = live_through(graph, ground.tensors(bad), ground, DAYS * NODES_PER_DAY, SEEDS[:1])
-            bad = bad.model_copy(update={"novelty": fitted(lived)})
+            served = service_rows(graph, bundle_tensors(bad, site), site, DAYS * NODES_PER_DAY, SEEDS[:1])
+            bad = bad.model_copy(update={"novelty": fitted(served)})
         write_bundle(out / name, bad, graph, {"note": "bad on purpose: never serve it but to see it stopped"}, signing)
 
 
 def main(arguments: list[str]) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m controller.plants.cooling.bad_bundles", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m controller.plants.cooling.training.bad_bundles", description=__doc__
+    )
     parser.add_argument("--site", type=Path, default=Path("deploy/sites/demo"))
     parser.add_argument("--key", type=Path, default=Path(".understudy/signing-key.pem"))
     chosen = parser.parse_args(arguments)
     bundles = chosen.site / "bundles"
     candidate = load_bundle(bundles / "candidate", TrustStore.load(chosen.site / "trust"))
-    make(candidate, ground_of(chosen.site), bundles, chosen.key)
+    settings = load_site(chosen.site).plant_settings("cooling", CoolingSettings)
+    make(candidate, training_site(chosen.site, settings), bundles, chosen.key)
 
 
 def _model(

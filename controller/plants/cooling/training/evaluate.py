@@ -5,27 +5,23 @@ every target goes through a `Pilot`, with the incumbent to fall back on, as it w
 The weeks it never practised on are reported apart.
 """
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import nan
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from controller.learning.batched_ramp import limits_of
-from controller.learning.spec import TrainingError
 from controller.learning.tensors import Tensors
+from controller.learning.training_site import Control, Say
 from controller.loop.pilot import Pilot
 from controller.plants.cooling.incumbent import FixedIncumbent, follow
-from controller.plants.cooling.score_card import WEEKS, Score, held_out_weeks, mean_of, shown
-from controller.plants.cooling.training_site import Ground, ground_of
-from controller.policies.bundle import load_bundle
+from controller.plants.cooling.training.hall import Hall
+from controller.plants.cooling.training.score_card import WEEKS, Score, held_out_weeks, mean_of
 from controller.policies.manifest import Manifest
 from controller.policies.novelty import SIGNAL as NOVELTY
 from controller.policies.novelty import NoveltyMeter
 from controller.policies.server import load
-from controller.policies.trust import TrustStore
 from controller.protocol import policy_wire
 from safety.envelope import fresh_memory
 from safety.values import Memory, Observation, Proposal, Ruling, Rung, Signal, Source
@@ -36,29 +32,15 @@ from simulators.cooling.world.scenario import SUB_STEPS, WEEK_NODES
 
 Floats = NDArray[np.float64]
 STEP_US = 300_000_000
-FIRST_SEED = 101
-
-
-def evaluate_bundle(site: Path, bundle: Path, seeds: int) -> None:
-    """`understudy evaluate`: print a bundle's table over so many seeds. Its signature must be one the site trusts."""
-    ground = ground_of(site)
-    loaded = load_bundle(bundle, TrustStore.load(site / "trust"))
-    if loaded.manifest.history != 1:
-        raise TrainingError("bundles with a history above 1 cannot be evaluated in a batch yet")
-    if loaded.manifest.envelope_digest != ground.envelope.digest:
-        _say("note: the bundle was trained under another envelope than this site's")
-    tensors = ground.tensors(loaded.manifest)
-    numbers = tuple(range(FIRST_SEED, FIRST_SEED + seeds))
-    _say(shown(evaluate_seeds(loaded.policy, loaded.manifest, tensors, ground, numbers, lambda line: None)))
 
 
 def evaluate_seeds(
-    graph: bytes, manifest: Manifest, tensors: Tensors, ground: Ground, seeds: Sequence[int], say: Callable[[str], None]
+    graph: bytes, manifest: Manifest, tensors: Tensors, hall: Hall, seeds: Sequence[int], say: Say
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Seed -> controller -> numbers, and their `mean` (the `hottest_c` of which is the highest)."""
     table = {}
     for seed in seeds:
-        table[str(seed)] = evaluate(graph, manifest, tensors, ground, seed)
+        table[str(seed)] = evaluate(graph, manifest, tensors, hall, seed)
         say(f"seed {seed}: candidate saves {100 * table[str(seed)]['candidate']['saving_frac']:.1f} %")
     table["mean"] = {
         controller: mean_of([table[str(seed)][controller] for seed in seeds]) for controller in table[str(seeds[0])]
@@ -67,25 +49,21 @@ def evaluate_seeds(
 
 
 def evaluate(
-    graph: bytes, manifest: Manifest, tensors: Tensors, ground: Ground, seed: int, *, steps: int = WEEK_NODES
+    graph: bytes, manifest: Manifest, tensors: Tensors, hall: Hall, seed: int, *, steps: int = WEEK_NODES
 ) -> dict[str, dict[str, float]]:
     """One seed's table: controller -> numbers. `steps` of each week are run."""
-    trim, best = (_alone(name, ground, seed, steps) for name in ("incumbent", "best_static"))
-    ours = _judged(graph, NoveltyMeter(manifest), tensors, ground, seed, steps)
+    trim, best = (_alone(name, hall, seed, steps) for name in ("incumbent", "best_static"))
+    ours = _judged(graph, NoveltyMeter(manifest), tensors, hall, seed, steps)
     held_out = held_out_weeks()
     return {score.controller: score.summary(trim, held_out) for score in (trim, best, ours)}
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
 
 
 class Year:
     """52 weeks side by side on one seed's load, each settled for an hour, with redundant sensors beside the plant's signals."""
 
-    def __init__(self, ground: Ground, seed: int, steps: int) -> None:
-        self._episodes = Episodes(ground.world, seed, WEEKS, steps)
-        self._sensors = Redundancy(seed, np.arange(WEEKS), ground.zones)
+    def __init__(self, hall: Hall, seed: int, steps: int) -> None:
+        self._episodes = Episodes(hall.world, seed, WEEKS, steps)
+        self._sensors = Redundancy(seed, np.arange(WEEKS), hall.zones)
         self._tick = 0
         self.measured = self._episodes.reset(seed, _starts())
 
@@ -111,9 +89,6 @@ class Year:
         return self.measured
 
 
-Control = Callable[[Floats, Floats], Floats]
-
-
 def trimming(config: TrimConfig, measured: Measured) -> Control:
     """Trim-and-respond on (signals [n, m], setpoints in force [n, k]), which follows whatever came into force."""
     memory = trim_start(measured.setpoints, config)
@@ -126,13 +101,13 @@ def trimming(config: TrimConfig, measured: Measured) -> Control:
     return control
 
 
-def _alone(name: str, ground: Ground, seed: int, steps: int) -> Score:
+def _alone(name: str, hall: Hall, seed: int, steps: int) -> Score:
     """The incumbent or the best static setpoints by themselves, their targets ramped as the envelope would."""
-    year = Year(ground, seed, steps)
-    limits, score = limits_of(ground.envelope), Score(name)
+    year = Year(hall, seed, steps)
+    limits, score = limits_of(hall.envelope), Score(name)
     since = np.ones(year.measured.setpoints.shape)  # as the kernel: nothing remembered counts as just changed
-    trim = trimming(TrimConfig(zones=ground.zones), year.measured)
-    control: Control = trim if name == "incumbent" else lambda signals, applied: fixed(signals, ground.static)
+    trim = trimming(TrimConfig(zones=hall.zones), year.measured)
+    control: Control = trim if name == "incumbent" else lambda signals, applied: fixed(signals, hall.static)
     for _ in range(steps):
         applied = year.measured.setpoints
         step = limits.ramp(control(year.voted, applied), applied, since)
@@ -141,12 +116,12 @@ def _alone(name: str, ground: Ground, seed: int, steps: int) -> Score:
     return score
 
 
-def _judged(graph: bytes, meter: NoveltyMeter, tensors: Tensors, ground: Ground, seed: int, steps: int) -> Score:
+def _judged(graph: bytes, meter: NoveltyMeter, tensors: Tensors, hall: Hall, seed: int, steps: int) -> Score:
     """The candidate in charge of every tick, judged by the real envelope, the incumbent beneath it."""
     run = load(policy_wire.Load(graph, len(tensors.inputs), len(tensors.outputs)))
-    year, envelope = Year(ground, seed, steps), ground.envelope
-    names = (*tensors.signals, *(spec.name for spec in sensor_specs(ground.zones)))
-    score, trim = Score("candidate"), trimming(TrimConfig(zones=ground.zones), year.measured)
+    year, envelope = Year(hall, seed, steps), hall.envelope
+    names = (*tensors.signals, *(spec.name for spec in sensor_specs(hall.zones)))
+    score, trim = Score("candidate"), trimming(TrimConfig(zones=hall.zones), year.measured)
     memories = [fresh_memory(envelope) for _ in range(WEEKS)]
     for _ in range(steps):
         voted, shown, applied, taken_at = year.voted, year.shown, year.measured.setpoints, year.taken_at

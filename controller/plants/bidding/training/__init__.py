@@ -1,0 +1,1 @@
+"""Fit and bundle of the bidding candidate. Nothing that serves imports it."""

@@ -43,7 +43,7 @@ EVENT_TEXT = {
     "price": "prices times `size`",
     "tracking": "the share `size` of conversion notices ever comes",
     "floor": "nothing is sold below `size` fen CPM",
-    "rival": "somebody bids `size` times the campaign's mean price times the impression's lift: dearer where it is better",
+    "rival": "a rival bids `size` times the campaign's mean price times the impression's lift: dearer where it is better",
     "click_farm": "the scenario's night mix of segments; there is then no other night",
     "billing": "no bill comes and no reservation expires; at the end all at once",
     "notices": "no conversion is reported; at the end all at once",
@@ -172,10 +172,10 @@ def _ranges() -> str:
         rows.append(f"| `{field.name}` | {r.kind} | {r.low:g} | {r.high:g} | {RANGE_TEXT[field.name]} |")
     return (
         "## Randomisation ranges\n\n"
-        "`Ranges` in `simulators/bidding/world/randomisation.py`; a scenario may have its own, and `read_ranges(path)` reads\n"
-        "them from the `[randomisation.parameter.<name>]` tables of a `training.toml` (kinds `uniform` and `log_uniform` with\n"
-        "`low` and `high`, `normal` with `mean` and `sd`, `lognormal` with `median` and `relative_sd`, `fixed` with `value`),\n"
-        "as `deploy/sites/bidding-demo/training.toml` does for all of them. `Ranges.width(share)`\n"
+        "`Ranges` in `simulators/bidding/world/randomisation.py`; a scenario may have its own. `read_ranges(path)` reads\n"
+        "them from the `[randomisation.parameter.<name>]` tables of a `training.toml`; `deploy/sites/bidding-demo/training.toml`\n"
+        "has all of them. Kinds: `uniform` and `log_uniform` with `low` and `high`, `normal` with `mean` and `sd`,\n"
+        "`lognormal` with `median` and `relative_sd`, `fixed` with `value`. `Ranges.width(share)`\n"
         "narrows all around their middles and `grow(share, score_frac)` widens them while a policy copes. Scales multiply\n"
         "one of the nine real campaigns.\n\n" + table("parameter | kind | low: | high: | what it is", rows)
     )

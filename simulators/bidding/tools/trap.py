@@ -152,9 +152,9 @@ HEAD = """# Bidding: walking into the trap
 Written by `python -m simulators.bidding.tools.trap`; do not edit.
 
 In every campaign half of the night's traffic clicks 5.6 times as often and hardly converts, and the bidder's model does
-not know. One and the same policy, PID pacing along a plan of its own (weights on eight parts of the day), was searched on
-the train split for three rewards of the environment ({generations} generations of {population}, cross-entropy method), then
-flown on {seeds} seeds of the test split, {campaigns} campaigns each; mean ± half of a 95 % interval.
+not know. One policy, PID pacing along a plan (weights on eight parts of the day), was optimised on
+the train split for three rewards of the environment ({generations} generations of {population}, cross-entropy method). It then
+ran on {seeds} seeds of the test split, {campaigns} campaigns each. Figures are mean ± half of a 95 % interval.
 
 * **click reward**: what the reward `clicks` pays for the flight; **share of bound**: of E[conv] · min(1, (K/CPA)²).
 * **spent by night**: the share of all spend that went into the hours with the trap.

@@ -26,7 +26,7 @@ docs: $(VENV)/.test ## write the generated reference pages anew (ten minutes, fo
 	@$(BIN)/python -m controller.metrics.reference > docs/reference/metrics.md
 	@$(BIN)/python -m controller.protocol.status_reference > docs/reference/live-status.md
 	@$(BIN)/python -m simulators.cooling.tools.reference_page docs/reference
-	@$(BIN)/python -m simulators.cooling.tools.results docs/reference --days 2 --rounds 6
+	@$(BIN)/python -m simulators.cooling.tools.results docs/reference/results --days 2 --rounds 6
 	@$(BIN)/python -m simulators.bidding.tools.reference_page docs/reference
 	@$(BIN)/python -m simulators.bidding.tools.report
 	@$(BIN)/python -m simulators.bidding.tools.trap
@@ -47,7 +47,7 @@ fuzz: $(VENV)/.test ## a minute of bytes against each thing that reads a file (A
 	@$(PIP) install -c constraints.txt -e '.[fuzz]' || echo "atheris cannot be installed here: it has wheels for Linux on x86-64"
 	@$(BIN)/python -m tests.safety.campaigns.fuzzing all $(ARGS)
 
-soak: $(VENV)/.test ## the long campaigns; their tables are committed under docs/reference
+soak: $(VENV)/.test ## the long campaigns; their tables are committed under docs/reference/results
 	@$(BIN)/python -m tests.safety.campaigns.differential --cases 100000000 --envelopes 200 --plain-every 100
 	@$(BIN)/python -m benchmarks.campaigns
 

@@ -11,7 +11,7 @@ UNTOLD = "age of the evidence"
 
 Report = Mapping[str, Any]
 Row = tuple[str, str, Report | None, list[str]]
-"""Name, what was said beforehand, the report if there is one, and what it does not keep."""
+"""Name, expected result, the report if there is one, and its failures."""
 
 HEAD = """\
 # Campaigns
@@ -19,12 +19,12 @@ HEAD = """\
 Written by `python -m benchmarks.campaigns` (`make soak`); do not edit.
 
 The demo site, seed 1: the same disturbances and the same draw of blocks in every run. `forty-days` and `year` run the
-site's own candidate; the others run bundles that are bad on purpose, each with the stage that must stop it named
-beforehand. Cost and breaches of incumbent and best static setting are their twins', in the same weather and load. The
-same seed gives the same page, but for the last column: that depends on the machine and what else it does.
+site's own candidate. The others run bundles that are bad on purpose; the stage that must stop each is named before the
+run. Cost and breaches of incumbent and best static setting are those of their twins, in the same weather and load. The
+same seed gives the same page, except the last column, which depends on the machine and its load.
 
 """
-SUMMARY = ("run", "days", "said beforehand", "came to", "escapes", "breach s, applied / incumbent", "vetoes",
+SUMMARY = ("run", "days", "expected", "result", "escapes", "breach s, applied / incumbent", "vetoes",
            "saved against incumbent", "candidate alone, against incumbent / best static", "ticks/s")  # fmt: skip
 STAGES = ("run", "stage", "entered, day", "left, day", "why")
 
@@ -33,7 +33,7 @@ def page(rows: Sequence[Row]) -> str:
     """The page in Markdown."""
     parts = [HEAD, _table(SUMMARY, (_summary(*row) for row in rows)), "\n"]
     parts += [
-        f"* `{name}` does not keep what was promised: {'; '.join(wrong)}\n" for name, _, _, wrong in rows if wrong
+        f"* `{name}` differs from the expected result: {'; '.join(wrong)}\n" for name, _, _, wrong in rows if wrong
     ]
     parts += ["## Stages\n\n", _table(STAGES, _stages(rows))]
     return "".join(parts)
@@ -59,7 +59,7 @@ def _summary(name: str, expected: str, report: Report | None, wrong: list[str]) 
         f"`{name}`",
         f"{report['simulated_s'] / DAY_S:g}",
         expected,
-        f"**not as said**: {came}" if wrong else came,
+        f"**not as expected**: {came}" if wrong else came,
         str(report["escapes"]),
         f"{breach['applied']:g} / {breach['incumbent']:g}",
         vetoes,

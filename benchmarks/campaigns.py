@@ -4,7 +4,7 @@
     python -m benchmarks.campaigns --only reckless    one of them; the others as they were last time
     python -m benchmarks.campaigns --from DIR         no run at all: DIR holds a finished report `<name>.json` of each
 
-Reports are kept in `.understudy/campaigns`; the page is `docs/reference/campaigns.md`. Ends with 1 if a check fails or a
+Reports are kept in `.understudy/campaigns`; the page is `docs/reference/results/campaigns.md`. Ends with 1 if a check fails or a
 run is missing.
 """
 
@@ -22,14 +22,14 @@ from typing import Any
 from benchmarks.campaign_page import page, stopped_at
 
 REPORTS = Path(".understudy/campaigns")
-PAGE = Path("docs/reference/campaigns.md")
+PAGE = Path("docs/reference/results/campaigns.md")
 SITE = "deploy/sites/demo"
 Report = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One run and what was said of it beforehand: the stages that may stop it, or the one it must reach."""
+    """One run and its expected result: the stages that may stop it, or the one it must reach."""
 
     name: str
     days: int
@@ -45,7 +45,7 @@ class Campaign:
 
     @property
     def expected(self) -> str:
-        """What was said beforehand, in words."""
+        """The expected result, in words."""
         return f"stopped at {' or '.join(self.stopped_by)}" if self.stopped_by else f"reaches {self.reaches}"
 
 
@@ -60,7 +60,7 @@ CAMPAIGNS = (
 
 
 def failures(campaign: Campaign, report: Report) -> list[str]:
-    """What a report does not keep of what was promised; empty if it keeps all."""
+    """The failures of a report; empty if it has the expected result."""
     breach, ticks = report["breach_s"], report["ticks"]
     found = {
         f"{report['escapes']} commands outside the envelope": report["escapes"] != 0,
@@ -80,14 +80,14 @@ def failures(campaign: Campaign, report: Report) -> list[str]:
 
 
 def run(campaign: Campaign, into: Path) -> None:
-    """Run a campaign; its report is then in `into`. Raises SystemExit if it ends otherwise than well."""
+    """Run a campaign; its report is then in `into`. Raises SystemExit if its exit code is not 0."""
     into.mkdir(parents=True, exist_ok=True)
     state = into / f"{campaign.name}.state"
     argv = campaign.command(into / f"{campaign.name}.json", state)
     sys.stderr.write(f"understudy {' '.join(argv)}\n")
     code = subprocess.run([sys.executable, "-m", "controller.cli", *argv], check=False).returncode
     if code != 0:
-        raise SystemExit(f"campaign `{campaign.name}` ended with {code}; what it left is in `{state}`")
+        raise SystemExit(f"campaign `{campaign.name}` ended with {code}; its state is in `{state}`")
     shutil.rmtree(state)
 
 
@@ -98,7 +98,7 @@ def reports_in(folder: Path) -> dict[str, Report]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run what was asked for, say what failed, write the page."""
+    """Run the campaigns requested, print failures, write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="folder", type=Path, help="take the reports of this folder and run nothing")
     parser.add_argument("--only", choices=[campaign.name for campaign in CAMPAIGNS], help="run this one alone")
@@ -115,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = [(each.name, each.expected, reports.get(each.name), wrong.get(each.name, [])) for each in CAMPAIGNS]
     asked.page.write_text(page(rows))
     for name, _, report, failed in rows:
-        print(f"{name}: {'no report' if report is None else '; '.join(failed) or 'as promised'}")
+        print(f"{name}: {'no report' if report is None else '; '.join(failed) or 'as expected'}")
     return int(any(report is None or failed for _, _, report, failed in rows))
 
 

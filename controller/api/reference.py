@@ -18,24 +18,24 @@ from controller.protocol.push import DEADLINE_MS
 HEAD = """\
 # HTTP API
 
-On the console's address (default `http://127.0.0.1:8800`), below `/v1`. The OpenAPI document, with examples of every body,
-is at `/v1/openapi.json`. Times are integer microseconds since the epoch, UTC; values are in the plant's engineering units;
-what is not a finite number is null.
+The API is below `/v1` on the console's address (default `http://127.0.0.1:8800`). The OpenAPI document
+(`/v1/openapi.json`) has examples of every body. Times are integer microseconds since the epoch, UTC.
+Values are in the plant's engineering units; a number that is not finite is null.
 
-## Who may do what
+## Roles
 
 Send a token in `Authorization: Bearer`. `understudy token create` makes one; it is shown once, and only its SHA-256 is
-kept: a token is 256 random bits, so a slow hash would protect nothing and cost every request. Roles include those before
-them: **viewer** reads, **operator** also takes authority from the candidate and overrides, **approver** also gives
+stored. A token is 256 random bits, so a slow hash adds no protection and would cost every request. Each role includes those
+before it: **viewer** reads, **operator** also takes authority from the candidate and overrides, **approver** also gives
 authority. Everything but `/livez`, `/readyz`, the login page and static files is denied without a role.
 
 ## Changes
 
-A change needs an `Idempotency-Key` header of your choice; the same key is the same change, however often it is sent. It
-answers 202 with the intent; if the control process has taken it up within a second, with its outcome too, else ask
-`/v1/intents/{id}` later. A refusal is a 422 that says why. `If-Match: "7"` (or `expected_version` in the body) makes a
-change for version 7 of the rollout: 409 if it has moved on. What gives authority (GIVES) must name a version. STOP takes
-none, and holds although the control process, the intents and the store are down.
+A change needs an `Idempotency-Key` header of your choice; the same key is the same change, however often it is sent. The
+answer is 202 with the intent, and with its outcome if the control process carried it out within a second; otherwise read
+`/v1/intents/{id}` later. A refusal is a 422 with the reason. `If-Match: "7"` (or `expected_version` in the body) makes a
+change for version 7 of the rollout: 409 if it has changed. A change that gives authority (GIVES) must name a version. STOP needs
+none, and works while the control process, the intents and the store are down.
 
 ```sh
 curl -X POST http://127.0.0.1:8800/v1/plants/plant-a/rollout/pause \\
@@ -46,24 +46,24 @@ curl -X POST http://127.0.0.1:8800/v1/plants/plant-a/rollout/pause \\
 PUSH = f"""\
 ## Push mode
 
-A plant that keeps its own loop posts to `/v1/plants/{{plant}}/decide` what it sees and what its own controller wants, and
-applies what comes back. `status` says what came of it:
+A plant that keeps its own loop posts its signals and its own controller's command to `/v1/plants/{{plant}}/decide`, and
+applies the answer. `status` is the result:
 
 | status | meaning | what the plant does |
 |---|---|---|
 | `decided` | a command, judged by the envelope | applies `setpoints`, at most for `valid_for_us`; if empty, its own command |
-| `late` | no decision within `deadline_ms` (default {DEADLINE_MS}) | goes on with its own command |
-| `unavailable` | the control process is away, or the decision failed | goes on with its own command |
-| `refused` | this plant, or this `taken_at`, is not decided for | goes on with its own command |
+| `late` | no decision within `deadline_ms` (default {DEADLINE_MS}) | keeps its own command |
+| `unavailable` | the control process is down, or the decision failed | keeps its own command |
+| `refused` | no decision for this plant or this `taken_at` | keeps its own command |
 
-A late answer may have been decided and recorded all the same. What the plant did is what it says next time in `applied` and
-`readback`, and that is what the next decision starts from. A question with the same `taken_at` gets the same answer again.
+A decision may still have been made and recorded after a late answer. The next request's `applied` and `readback` say what the
+plant did, and the next decision starts from them. A request with the same `taken_at` gets the same answer again.
 
 ## Events
 
 `/v1/plants/{{plant}}/events/stream` sends server-sent events: one for each event under its kind, its number as the id, and
-`status` when version, mode or control changes. `decision` brings the newest decision in a line, at most two a second; the
-list has those between. Reconnect with `Last-Event-ID` and no event is missed. `gone` says why a stream ends.
+`status` when version, mode or control changes. `decision` has the newest decision in a line, at most two per second; the
+list has those between. Reconnect with `Last-Event-ID` to miss no event. `gone` gives the reason why a stream ends.
 """
 
 

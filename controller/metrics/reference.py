@@ -10,13 +10,13 @@ from controller.metrics.catalogue import CONTROL, LABELS, SITE_LABELS, WEB, Metr
 INTRO = """\
 # Metrics
 
-Two targets, each a process of its own: **control** (default `127.0.0.1:8801/metrics`, no login, so keep it on a network of
-your own) and **web** (`/metrics` on the console's port, role viewer: give Prometheus a token). Names are in base units; what the
-plant measures is in its own unit, which is the label `unit`. Every
-label's values are known when a process starts, so every series exists at zero from then on; no decision, person or address
-becomes a label. Both targets also tell the usual `process_*` figures.
+Two targets, each a process of its own: **control** (default `127.0.0.1:8801/metrics`, no login, so keep it on a private
+network) and **web** (`/metrics` on the console's port, role viewer: give Prometheus a token). Names are in base units; what the
+plant measures is in its own unit, which is the label `unit`. All
+values of a label are known when a process starts, so every series exists at zero from then on; no decision, person or address
+becomes a label. Both targets also have the usual `process_*` metrics.
 
-This page is made from `controller/metrics/catalogue.py` (`python -m controller.metrics.reference`).
+Generated from `controller/metrics/catalogue.py` by `python -m controller.metrics.reference`; do not edit.
 """
 
 

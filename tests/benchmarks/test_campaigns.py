@@ -85,4 +85,4 @@ def test_finished_reports_become_a_page_and_a_missing_one_is_said(
     )
     assert "| `reckless` | shadow | 0.0 | 0.3 | aborted: refused |" in text
     assert text.count("not run") == len(CAMPAIGNS) - 1
-    assert "reckless: as promised" in capsys.readouterr().out
+    assert "reckless: as expected" in capsys.readouterr().out

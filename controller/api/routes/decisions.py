@@ -41,7 +41,7 @@ async def get_decision(request: Request, decision_id: DecisionId) -> DecisionVie
 
 @router.get("/decisions/{decision_id}/explain", **guarded(Role.VIEWER))
 async def explain_decision(request: Request, decision_id: DecisionId) -> Explanation:
-    """The ladder in plain words and every rule's margin, made again from the stored inputs and compared to the record."""
+    """The ladder in plain words and every rule's margin, computed again from the stored inputs and compared with the record."""
     found = services(request)
     decision = await _found(found, decision_id)
     envelope = await asked(lambda: found.backend.envelope(decision.digests.envelope))

@@ -58,7 +58,7 @@ async def stream_events(
 
 @router.get("/intents/{intent_id}", **guarded(Role.VIEWER))
 async def get_intent(request: Request, intent_id: Annotated[str, Path(max_length=100)]) -> IntentView:
-    """A change that was asked for, and what the control process made of it."""
+    """A requested change, and its outcome."""
     found = services(request)
     state = await asked(lambda: found.backend.act(intent_id))
     if state is None:
@@ -70,7 +70,7 @@ async def get_intent(request: Request, intent_id: Annotated[str, Path(max_length
 async def list_intents(
     request: Request, plant: str, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> list[IntentView]:
-    """The newest changes that were asked for, newest first."""
+    """Requested changes, newest first."""
     found = services(request)
     await status_of(found, plant)
     return [intent(state) for state in await asked(lambda: found.backend.acts(plant, limit=limit))]

@@ -32,7 +32,7 @@ async def abort(submitter: Submitter, plant: str, body: ChangeBody) -> IntentVie
 
 @router.post("/resume", status_code=202, **guarded(Role.APPROVER))
 async def resume(submitter: Submitter, plant: str, body: ChangeBody) -> IntentView:
-    """Go on from a pause. Needs the version that was seen."""
+    """Continue after a pause. Needs the version that was seen."""
     return intent(await submitter.submit(plant, "resume", {"reason": body.reason}, body.expected_version))
 
 

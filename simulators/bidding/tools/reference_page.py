@@ -43,7 +43,7 @@ EVENT_TEXT = {
     "price": "prices times `size`",
     "tracking": "the share `size` of conversion notices ever comes",
     "floor": "nothing is sold below `size` fen CPM",
-    "rival": "somebody bids `size` times the campaign's mean price times the impression's lift: dearer where it is better",
+    "rival": "a rival bids `size` times the campaign's mean price times the impression's lift: dearer where it is better",
     "click_farm": "the scenario's night mix of segments; there is then no other night",
     "billing": "no bill comes and no reservation expires; at the end all at once",
     "notices": "no conversion is reported; at the end all at once",
@@ -83,14 +83,14 @@ HEAD = """# Bidding: signals, features, scenarios, ranges
 
 Written by `python -m simulators.bidding.tools.reference_page docs/reference`; do not edit.
 
-Results of the incumbents: [bidding-results.md](bidding-results.md). How it works:
+Results of the incumbents: [bidding-results.md](results/bidding-results.md). How it works:
 [the bidding simulator](../explanation/bidding-simulator.md).
 """
 
 SPEED = """## Speed
 
 `python benchmarks/bidding_step.py` prints requests per second (offered, and drawn one by one) against a plain Python loop
-in the same run, and the cost per campaign from 1 to 10,000 campaigns. Measured: [benchmarks.md](benchmarks.md).
+in the same run, and the cost per campaign from 1 to 10,000 campaigns. Measured: [benchmarks.md](results/benchmarks.md).
 """
 
 
@@ -172,10 +172,10 @@ def _ranges() -> str:
         rows.append(f"| `{field.name}` | {r.kind} | {r.low:g} | {r.high:g} | {RANGE_TEXT[field.name]} |")
     return (
         "## Randomisation ranges\n\n"
-        "`Ranges` in `simulators/bidding/world/randomisation.py`; a scenario may have its own, and `read_ranges(path)` reads\n"
-        "them from the `[randomisation.parameter.<name>]` tables of a `training.toml` (kinds `uniform` and `log_uniform` with\n"
-        "`low` and `high`, `normal` with `mean` and `sd`, `lognormal` with `median` and `relative_sd`, `fixed` with `value`),\n"
-        "as `deploy/sites/bidding-demo/training.toml` does for all of them. `Ranges.width(share)`\n"
+        "`Ranges` in `simulators/bidding/world/randomisation.py`; a scenario may have its own. `read_ranges(path)` reads\n"
+        "them from the `[randomisation.parameter.<name>]` tables of a `training.toml`; `deploy/sites/bidding-demo/training.toml`\n"
+        "has all of them. Kinds: `uniform` and `log_uniform` with `low` and `high`, `normal` with `mean` and `sd`,\n"
+        "`lognormal` with `median` and `relative_sd`, `fixed` with `value`. `Ranges.width(share)`\n"
         "narrows all around their middles and `grow(share, score_frac)` widens them while a policy copes. Scales multiply\n"
         "one of the nine real campaigns.\n\n" + table("parameter | kind | low: | high: | what it is", rows)
     )
@@ -192,7 +192,7 @@ def page() -> str:
     rewards = (
         "## Rewards\n\n"
         "One unit is what the whole budget buys at target; an environment's reward is the mean over its campaigns. What a\n"
-        "policy makes of them where clicks are cheap: [bidding-trap.md](bidding-trap.md).\n\n"
+        "policy makes of them where clicks are cheap: [bidding-trap.md](results/bidding-trap.md).\n\n"
         + _described(REWARD_TEXT, "reward")
     )
     events = "## Events\n\nDisturbances between two ticks; a scenario may have any number.\n\n" + _described(

@@ -1,6 +1,6 @@
 """Every incumbent on every scenario's test split, as a page and a plot.
 
-    python -m simulators.bidding.tools.report [--seeds 10] [--campaigns 9] [--into docs/reference]
+    python -m simulators.bidding.tools.report [--seeds 10] [--campaigns 9] [--into docs/reference/results]
 
 One seed is one account of nine campaigns; a seed's figure is the mean over its campaigns, and intervals are Student's t
 over seeds. All seeds of a scenario fly as the lanes of one batch.
@@ -78,8 +78,8 @@ Test split, {seeds} seeds, {campaigns} campaigns each; mean ± half of a 95 % in
 figure is the mean over its campaigns. Values are expected conversions, not drawn ones.
 
 * **share of bound**: E[conv] · min(1, (K/CPA)²) over its hindsight bound. The bound knows every price and every value,
-  which nobody can, so 1 is out of reach; in `first-price` it also pays the least that would have won, and in `slots` it
-  knows which slots were shown. There is none where rivals answer our bids (`adaptive`).
+  so no bidder reaches 1. In `first-price` it also pays the least that would have won; in `slots` it knows which slots were
+  shown. Where rivals answer the bids (`adaptive`), no bound is given.
 * **account**: the sum of target times score over all campaigns, over the account's bound, which knows the shared
   budget too. In `shared`, `shared-week` and `hard` this is the figure to look at, and the plot's; a campaign's own bound
   knows of its own budget only and is then far out of reach.
@@ -104,7 +104,7 @@ def page(rows: list[Row], seeds: int, campaigns: int) -> str:
         cells.insert(5, f"{row.over_target_frac:.0%}")
         lines.append(f"| {row.scenario} | {row.incumbent} | " + " | ".join(cells) + " |")
     head = HEAD.format(seeds=seeds, campaigns=campaigns)
-    return head + "\n".join(lines) + "\n\nThe scenarios are described in [bidding.md](bidding.md).\n"
+    return head + "\n".join(lines) + "\n\nThe scenarios are described in [bidding.md](../bidding.md).\n"
 
 
 def _plotted(row: Row) -> Interval:
@@ -117,7 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="measure the bidding incumbents")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--campaigns", type=int, default=9)
-    parser.add_argument("--into", type=Path, default=Path("docs/reference"))
+    parser.add_argument("--into", type=Path, default=Path("docs/reference/results"))
     options = parser.parse_args()
     if options.seeds < 2:
         parser.error("`--seeds` must be at least 2: an interval needs two")

@@ -1,6 +1,6 @@
 """Walking into the trap: the same policy, optimised for clicks and for conversions, where clicks are cheap and worthless.
 
-    python -m simulators.bidding.tools.trap [--seeds 10] [--generations 12] [--into docs/reference]
+    python -m simulators.bidding.tools.trap [--seeds 10] [--generations 12] [--into docs/reference/results]
 
 In every campaign half of the night's traffic clicks 5.6 times as often and hardly converts. The policy is a plan:
 weights on how the budget is spread over eight parts of the day, which PID pacing then follows. The cross-entropy method
@@ -152,9 +152,9 @@ HEAD = """# Bidding: walking into the trap
 Written by `python -m simulators.bidding.tools.trap`; do not edit.
 
 In every campaign half of the night's traffic clicks 5.6 times as often and hardly converts, and the bidder's model does
-not know. One and the same policy, PID pacing along a plan of its own (weights on eight parts of the day), was searched on
-the train split for three rewards of the environment ({generations} generations of {population}, cross-entropy method), then
-flown on {seeds} seeds of the test split, {campaigns} campaigns each; mean ± half of a 95 % interval.
+not know. One policy, PID pacing along a plan (weights on eight parts of the day), was optimised on
+the train split for three rewards of the environment ({generations} generations of {population}, cross-entropy method). It then
+ran on {seeds} seeds of the test split, {campaigns} campaigns each. Figures are mean ± half of a 95 % interval.
 
 * **click reward**: what the reward `clicks` pays for the flight; **share of bound**: of E[conv] · min(1, (K/CPA)²).
 * **spent by night**: the share of all spend that went into the hours with the trap.
@@ -196,7 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="optimise a plan for each reward where clicks are a trap")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--generations", type=int, default=12)
-    parser.add_argument("--into", type=Path, default=Path("docs/reference"))
+    parser.add_argument("--into", type=Path, default=Path("docs/reference/results"))
     options = parser.parse_args()
     if options.seeds < 2 or options.generations < 1:
         parser.error("`--seeds` must be at least 2 and `--generations` at least 1")

@@ -102,9 +102,9 @@ class PlantParams:
     room_air_changes_per_h: Annotated[float, Parameter(0.3, "1/h", "outdoor air for people and pressure", 0.5, 2.0)]
     pressure_pa: Annotated[float, Parameter(101_325.0, "Pa", "standard atmosphere", 0.85, 1.0)]
     water_economiser_frac: Annotated[
-        float, Parameter(0.0, "1", "effectiveness of the tower-water exchanger; 0 is none, 0.8 usual")
+        float, Parameter(0.0, "1", "effectiveness of the tower-water exchanger; 0: no exchanger, 0.8: usual")
     ]
-    air_economiser_frac: Annotated[float, Parameter(0.0, "1", "greatest share of outdoor air; 0 is none")]
+    air_economiser_frac: Annotated[float, Parameter(0.0, "1", "greatest share of outdoor air; 0: no economiser")]
     air_economiser_dry_bulb_c: Annotated[
         float, Parameter(23.0, "C", "EnergyPlus 2-zone data centre: outdoor air used up to here", 0.9, 1.1)
     ]

@@ -1,6 +1,6 @@
 """Every incumbent on every test scenario, over seeds, with confidence intervals.
 
-`python -m simulators.cooling.tools.results docs/reference` writes the page `cooling-results.md` and its plots.
+`python -m simulators.cooling.tools.results docs/reference/results` writes the page `cooling-results.md` and its plots.
 """
 
 import argparse
@@ -177,7 +177,8 @@ def bar_chart(title: str, bars: dict[str, tuple[float, float]]) -> str:
 _HEAD = """\
 # Results: cooling incumbents
 
-Made by `python -m simulators.cooling.tools.results docs/reference --seeds {seeds} --days {days} --rounds {rounds}`; do not edit.
+Made by `python -m simulators.cooling.tools.results docs/reference/results --seeds {seeds} --days {days} --rounds {rounds}`;
+do not edit.
 
 Every week of a scenario's split is run for its first {days} days, once for each of {seeds} seeds of the load. Figures are
 means over weeks, ± the half width of the 95 % interval of the mean over seeds; the weather is the same in all, so it says

@@ -31,11 +31,11 @@ def test_every_feature_reward_event_and_range_has_its_sentence() -> None:
 
 
 def test_the_results_page_has_every_incumbent_on_every_scenario() -> None:
-    text = (DOCS / "bidding-results.md").read_text(encoding="utf-8")
+    text = (DOCS / "results" / "bidding-results.md").read_text(encoding="utf-8")
     for name in SCENARIOS:
         for incumbent in NAMES:
             assert f"| {name} | {incumbent} |" in text
-    assert (DOCS / "bidding-results.svg").stat().st_size < 100_000
+    assert (DOCS / "results" / "bidding-results.svg").stat().st_size < 100_000
 
 
 def test_an_interval_is_students_t_over_seeds() -> None:

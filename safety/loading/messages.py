@@ -38,20 +38,21 @@ MESSAGES = {
     # One entry
     "reversed-range": "`low` {low:g} is above `high` {high:g}: swap them",
     "failsafe-without-one-action": "give either `vector` or `relinquish = true`",
-    "tier-not-for-kind": "tier {given} is not for this kind; valid: {valid}",
+    "tier-not-for-kind": "{given} is not a tier of this kind; valid: {valid}",
     "reserved-id": "ids that begin with `T0-` are reserved for the kernel: choose another",
     "policy-tier-binds-any": "T5 binds the policy only: leave out `applies_to` or give T1 or T2",
     "policy-rule-without-policy-tier": "a rule for the policy alone has tier T5, not {given}: write T5",
     "interlock-without-limit": "an interlock needs `low`, `high` or both: add one",
     "zero-coefficient": "the coefficient of `{name}` is 0: leave the setpoint out",
-    "slew-without-rate": "`{missing}` may be left out only if `safe_direction` is `{missing}`: add the rate",
+    "slew-without-rate": "may be left out only if `safe_direction` is `{missing}`: add the rate",
     "starts-without-window": "give `max_starts` and `window_s` both, or neither",
     # Entries that do not fit each other
     "validity-below-period": "`valid_for_s` is below `period_s`: a command would expire before the next one is due: raise it",
     "guard-period-above-period": "`guard_period_s` is above `period_s`: the guard looks between decisions: lower it",
-    "duplicate": "{what} `{name}` is given twice: keep one",
-    "name-with-two-meanings": "`{name}` is both a signal and a setpoint: rename one of them",
-    "unknown-name": "unknown {what} `{given}`; nearest declared: {nearest}: correct the name or declare it",
+    "duplicate": "name is given twice: keep one",
+    "signal-voted-twice": "two votes write this signal: keep one",
+    "name-with-two-meanings": "name is both a signal and a setpoint: rename one of them",
+    "unknown-name": "unknown {what} `{given}`; similar declared names: {similar}: correct the name or declare it",
     "limit-on-continuous-setpoint": (
         "`{name}` is a continuous setpoint: a limit that depends on one makes the permitted set non-convex: "
         "use a `relation` or a signal"
@@ -62,15 +63,15 @@ MESSAGES = {
     "discrete-value-twice": "value {given:g} is given twice: keep one",
     "discrete-setpoint-slews": "`{name}` is discrete and cannot slew: give it a `dwell`",
     "continuous-setpoint-dwells": "`{name}` is continuous and cannot dwell: give it a `slew`",
-    "wrong-unit": "unit is `{given}`, expected `{expected}`: correct the unit and check the limits",
+    "wrong-unit": "`{given}` given, expected `{expected}`: correct the unit and check the limits",
     "mixed-units": "units {units} are added or compared: use terms of one unit",
-    "setpoint-without-bound": "setpoint has no `bound` of tier T1: add one, a setpoint without a limit is refused",
-    "relation-spans-groups": "rule spans the veto groups {groups}: use setpoints of one group",
+    "setpoint-without-bound": "has no `bound` of tier T1: add one",
+    "relation-spans-groups": "spans the veto groups {groups}: use setpoints of one group",
     "failsafe-wrong-setpoints": "setpoints missing or not known: {names}: give a value for every setpoint",
     "failsafe-out-of-range": "`{name}` = {given:g} is outside its range {low:g} to {high:g} {unit}: write one within",
     "failsafe-not-a-discrete-value": "`{name}` = {given:g} is not one of its values; valid: {valid}",
     "failsafe-breaks-rule": "`{name}` = {given:g} breaks rule `{rule}`: keep it within {low:g} to {high:g}",
-    "failsafe-unreachable": "entry can never be taken, `{before}` before it has no `when`: add one to `{before}`",
+    "failsafe-unreachable": "can never be taken, `{before}` before it has no `when`: add one to `{before}`",
 }
 
 

@@ -198,14 +198,14 @@ def _check_input_units(model: EnvelopeModel) -> None:
 def _first(error: ValidationError, raw: Mapping[str, Any], origin: str) -> SpecError:
     """The first fault of the file, by its key path, and how many more there are."""
     first, more = error.errors(include_url=False)[0], error.error_count() - 1
-    message_id, values = _message(first)
+    message_id, values = message_of(first)
     place = _place(first["loc"], raw)
     if first["type"] == "union_tag_not_found":
         place += ("kind",)
     return SpecError(message_id, *place, origin=origin, more=more, **values)
 
 
-def _message(fault: ErrorDetails) -> tuple[str, dict[str, Any]]:
+def message_of(fault: ErrorDetails) -> tuple[str, dict[str, Any]]:
     """The message id and the values of one of pydantic's faults."""
     context, given = fault.get("ctx", {}), _given(fault["input"])
     match fault["type"]:
@@ -218,7 +218,10 @@ def _message(fault: ErrorDetails) -> tuple[str, dict[str, Any]]:
         case "union_tag_invalid":
             return "unknown-kind", {"given": context["tag"], "valid": context["expected_tags"].replace("'", "`")}
         case "literal_error":
-            return "unknown-choice", {"given": given, "valid": context["expected"].replace("'", "`")}
+            return "unknown-choice", {
+                "given": given,
+                "valid": context["expected"].replace("'", "`").replace("True", "true"),
+            }
         case "string_pattern_mismatch":
             return "malformed-name", {"given": given, "pattern": context["pattern"]}
         case "string_too_short":

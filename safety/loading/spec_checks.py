@@ -51,7 +51,7 @@ def _check_names(envelope: Envelope) -> None:
     signals = {spec.name for spec in envelope.signals}
     discrete = {spec.name for spec in envelope.setpoints if spec.values is not None}
     for both in sorted(signals & envelope.names):
-        raise SpecError("name-with-two-meanings", "signal", both, name=both)
+        raise SpecError("name-with-two-meanings", "signal", both)
     known = signals | discrete
     for rule in envelope.rules:
         _refuse_unknown("rule", rule.id, "setpoint", _setpoints(rule), envelope.names)
@@ -65,7 +65,7 @@ def _check_names(envelope: Envelope) -> None:
 
 def _check_inputs(envelope: Envelope) -> None:
     units = {spec.name: spec.unit for spec in envelope.signals}
-    _refuse_doubles("input or rule", [each.id for each in envelope.inputs] + [rule.id for rule in envelope.rules])
+    _refuse_doubles("input", [each.id for each in envelope.inputs] + [rule.id for rule in envelope.rules])
     for each in envelope.inputs:
         kind = "vote" if isinstance(each, Vote) else "plausibility"
         sensors = set(each.sensors) if isinstance(each, Vote) else set()
@@ -79,7 +79,8 @@ def _check_inputs(envelope: Envelope) -> None:
             raise SpecError("vote-with-two-units", kind, each.id, "sensors", units=shared)
         for sums in _comparisons(agrees):
             _refuse_mixed(kind, each.id, sums, units)
-    _refuse_doubles("voted signal", [each.signal for each in envelope.inputs if isinstance(each, Vote)])
+    voted = [each.signal for each in envelope.inputs if isinstance(each, Vote)]
+    _refuse_doubles("signal", voted, "signal-voted-twice")
 
 
 def _check_discrete(envelope: Envelope) -> None:
@@ -253,15 +254,15 @@ def _terms(linear: Linear | None) -> set[str]:
     return set() if linear is None else {name for name, _ in linear.terms}
 
 
-def _refuse_doubles(what: str, names: Iterable[str]) -> None:
+def _refuse_doubles(kind: str, names: Iterable[str], message_id: str = "duplicate") -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise SpecError("duplicate", what=what, name=name)
+            raise SpecError(message_id, kind, name)
         seen.add(name)
 
 
 def _refuse_unknown(kind: str, name: str, what: str, names: set[str], known: Collection[str]) -> None:
     for given in sorted(names.difference(known)):
-        nearest = tuple(get_close_matches(given, sorted(known), n=3, cutoff=0.0))
-        raise SpecError("unknown-name", kind, name, what=what, given=given, nearest=nearest)
+        similar = tuple(get_close_matches(given, sorted(known)))
+        raise SpecError("unknown-name", kind, name, what=what, given=given, similar=similar)

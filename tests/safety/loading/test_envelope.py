@@ -1,4 +1,4 @@
-"""An envelope as it is loaded: every kind with every field, what binds which rung, and the range that each setpoint is permitted."""
+"""An envelope as it is loaded: every kind with every field, the rules of each rung, and the permitted ranges."""
 
 from dataclasses import replace
 from math import inf, nextafter

@@ -360,7 +360,7 @@ def test_the_longest_and_the_deepest_condition_are_accepted() -> None:
     assert parse_linear("1").value is not None
 
 
-# Texts that are no envelope: (text, id, path, values).
+# Texts that are not an envelope: (text, id, path, values).
 TEXTS = [
     ("a = [", "file-not-toml", "", {"file": "o.toml", "reason": "Invalid value (at end of document)"}),
     ("a = " + "[" * 9000, "file-nested-too-deeply", "", {"file": "o.toml"}),
@@ -463,7 +463,7 @@ def test_a_pair_is_a_list_of_two_numbers(given: str) -> None:
 
 
 @pytest.mark.parametrize("rule", EVERY.rules, ids=lambda rule: type(rule).__name__)
-def test_a_rule_of_any_kind_in_a_wrong_unit_is_refused(rule: Any) -> None:
+def test_a_wrong_unit_is_refused_in_every_kind(rule: Any) -> None:
     raw = tomllib.loads(PATH.read_text())
     next(each for each in raw["rule"] if each["id"] == rule.id)["unit"] = "furlong"
     with pytest.raises(SpecError) as caught:

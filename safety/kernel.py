@@ -23,6 +23,7 @@ FILES = (
     "inputs.py",
     "kernel.py",
     "loading/__init__.py",
+    "loading/messages.py",
     "loading/spec.py",
     "loading/spec_checks.py",
     "loading/spec_inputs.py",

@@ -7,12 +7,15 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from safety.envelope import Envelope, SetpointSpec, SignalSpec
+from safety.loading.messages import SpecError
 from safety.loading.spec_checks import check_envelope
 from safety.loading.spec_inputs import PlausibilityModel, VoteModel
 from safety.loading.spec_rules import (
@@ -20,7 +23,6 @@ from safety.loading.spec_rules import (
     Id,
     Name,
     Number,
-    SpecError,
     Strict,
     Text,
     Time,
@@ -67,7 +69,7 @@ class FailSafeModel(Strict):
     @model_validator(mode="after")
     def _one_of_both(self) -> "FailSafeModel":
         if (self.vector is None) == (self.relinquish is None):
-            raise ValueError("give either `vector` or `relinquish = true`")
+            raise SpecError("failsafe-without-one-action")
         return self
 
 
@@ -92,11 +94,9 @@ def load_envelope(path: Path) -> Envelope:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise SpecError(
-            f"envelope `{path}` cannot be read: {error.strerror}: give the path of an envelope.toml"
-        ) from error
+        raise SpecError("file-unreadable", file=str(path), reason=error.strerror) from error
     except UnicodeDecodeError as error:
-        raise SpecError(f"envelope `{path}` is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
+        raise SpecError("file-not-utf8", file=str(path), byte=error.start) from error
     return parse_envelope(text, origin=str(path))
 
 
@@ -108,17 +108,19 @@ def parse_envelope(text: str, *, origin: str = "envelope.toml") -> Envelope:
 def parse_model(text: str, *, origin: str = "envelope.toml") -> EnvelopeModel:
     """The validated file, not yet an envelope. Raises SpecError."""
     if len(text) > _LONGEST:
-        raise SpecError(f"`{origin}` has {len(text)} characters: at most {_LONGEST} are read")
+        raise SpecError("file-too-long", file=origin, given=len(text), most=_LONGEST)
     raw: dict[str, Any] = {}
     try:
         raw = tomllib.loads(text, parse_float=exact)
         return EnvelopeModel.model_validate(raw)
     except ValidationError as error:
-        raise SpecError(f"`{origin}`: {_first(error, raw)}") from error
+        raise _first(error, raw, origin) from error
     except RecursionError as error:
-        raise SpecError(f"`{origin}` is nested too deeply to be an envelope") from error
+        raise SpecError("file-nested-too-deeply", file=origin) from error
+    except SpecError as error:
+        raise SpecError(error.id, origin=origin, **error.values) from error
     except ValueError as error:
-        raise SpecError(f"`{origin}` is not understood: {error}") from error
+        raise SpecError("file-not-toml", file=origin, reason=str(error)) from error
 
 
 def build_envelope(model: EnvelopeModel) -> Envelope:
@@ -168,19 +170,20 @@ def canonical_of(path: Path) -> bytes:
 
 def _setpoint(spec: SetpointModel) -> SetpointSpec:
     if spec.low > spec.high:
-        raise SpecError(f"setpoint `{spec.name}`: `low` {spec.low:g} is above `high` {spec.high:g}: swap them")
+        raise SpecError("reversed-range", "setpoint", spec.name, low=spec.low, high=spec.high)
     values = None if spec.values is None else tuple(sorted(spec.values))
     return SetpointSpec(spec.name, spec.unit, spec.low, spec.high, values, spec.group)
 
 
 def _signal(spec: SignalModel) -> SignalSpec:
     if spec.low > spec.high:
-        raise SpecError(f"signal `{spec.name}`: `low` {spec.low:g} is above `high` {spec.high:g}: swap them")
+        raise SpecError("reversed-range", "signal", spec.name, low=spec.low, high=spec.high)
     return SignalSpec(spec.name, spec.unit, spec.low, spec.high)
 
 
 def _failsafe(entry: FailSafeModel) -> FailSafe:
-    return FailSafe(entry.id, None if entry.when is None else condition_of(entry.id, entry.when), entry.vector)
+    when = None if entry.when is None else condition_of(entry.when, "failsafe", entry.id, "when")
+    return FailSafe(entry.id, when, entry.vector)
 
 
 def _check_input_units(model: EnvelopeModel) -> None:
@@ -189,29 +192,77 @@ def _check_input_units(model: EnvelopeModel) -> None:
     for kind, inputs in (("plausibility", model.plausibility), ("vote", model.vote)):
         for each in inputs:
             if each.unit != units[each.signal]:
-                raise SpecError(f"{kind} `{each.id}`: unit `{each.unit}` where `{units[each.signal]}` is wanted")
+                raise SpecError("wrong-unit", kind, each.id, "unit", given=each.unit, expected=units[each.signal])
 
 
-def _first(error: ValidationError, raw: Mapping[str, Any]) -> str:
-    """The first thing wrong, as `where: what`."""
-    first = error.errors(include_url=False)[0]
-    where, said = _where(first["loc"], raw), first["msg"].lower().removeprefix("value error, ")
-    given = f", given `{str(first['input'])[:60]}`" if isinstance(first.get("input"), str | int | float) else ""
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}: {_WHAT.get(first['type'], said)}{given}{more}"
+def _first(error: ValidationError, raw: Mapping[str, Any], origin: str) -> SpecError:
+    """The first fault of the file, by its key path, and how many more there are."""
+    first, more = error.errors(include_url=False)[0], error.error_count() - 1
+    message_id, values = message_of(first)
+    place = _place(first["loc"], raw)
+    if first["type"] == "union_tag_not_found":
+        place += ("kind",)
+    return SpecError(message_id, *place, origin=origin, more=more, **values)
 
 
-def _where(place: tuple[int | str, ...], raw: Mapping[str, Any]) -> str:
-    """Rules, votes and the like by the names they have; by their places in the file only where they have none."""
+def message_of(fault: ErrorDetails) -> tuple[str, dict[str, Any]]:
+    """The message id and the values of one of pydantic's faults."""
+    context, given = fault.get("ctx", {}), _given(fault["input"])
+    match fault["type"]:
+        case "value_error" if isinstance(context["error"], SpecError):
+            return context["error"].id, context["error"].values
+        case "missing" | "union_tag_not_found":
+            return "missing-key", {}
+        case "extra_forbidden":
+            return "unknown-key", {}
+        case "union_tag_invalid":
+            return "unknown-kind", {"given": context["tag"], "valid": context["expected_tags"].replace("'", "`")}
+        case "literal_error":
+            return "unknown-choice", {
+                "given": given,
+                "valid": context["expected"].replace("'", "`").replace("True", "true"),
+            }
+        case "string_pattern_mismatch":
+            return "malformed-name", {"given": given, "pattern": context["pattern"]}
+        case "string_too_short":
+            return "blank-text", {}
+        case "string_too_long":
+            return "text-too-long", {"most": context["max_length"]}
+        case "too_short" | "too_long":
+            return "wrong-count", {"given": context["actual_length"], "expected": _limit(context)}
+        case "greater_than" | "greater_than_equal" | "less_than_equal":
+            return "number-out-of-range", {"given": given, "expected": _limit(context)}
+        case other:
+            return "wrong-type", {"given": given, "expected": _EXPECTED.get(other, fault["msg"])}
+
+
+_EXPECTED = {
+    "float_type": "a number", "int_type": "a whole number", "string_type": "a text", "list_type": "a list",
+    "tuple_type": "a list", "dict_type": "a table", "model_type": "a table", "model_attributes_type": "a table",
+}  # fmt: skip
+_LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "min_length": "at least", "max_length": "at most"}
+
+
+def _limit(context: Mapping[str, Any]) -> str:
+    """The limit that a value or a count breaks, as `at least 0`."""
+    return next(f"{_LIMITS[key]} {limit:g}" for key, limit in context.items() if key in _LIMITS)
+
+
+def _given(value: Any) -> str:
+    """A given value as a message shows it: at most 60 characters, tables and lists by their kind."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{Decimal(value):.6g}"
+    kinds = {dict: "a table", list: "a list", bool: str(value).lower()}
+    return kinds.get(type(value), str(value)[:60])
+
+
+def _place(place: tuple[int | str, ...], raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """The key path: rules, votes and the like by their names; by `#1` only where they have none."""
     at = place[1] if len(place) > 1 else None
     if not isinstance(at, int):
-        return f"`{'.'.join(map(str, place)) or 'envelope'}`"
+        return tuple(map(str, place))
     entry = raw[str(place[0])][at]
     given = entry if isinstance(entry, dict) else {}
     name = given.get("id", given.get("name"))
-    named = f"{place[0]} `{name}`" if isinstance(name, str) else f"{place[0]} number {at + 1}"
-    keys = [str(part) for part in place[2:] if part != given.get("kind")]
-    return f"{named}: `{'.'.join(keys)}`" if keys else named
-
-
-_WHAT = {"union_tag_not_found": "`kind` is missing"}
+    keys = [str(part) for part in place[2:] if part != given.get("kind") and "[" not in str(part)]
+    return (str(place[0]), name if isinstance(name, str) else f"#{at + 1}", *keys)

@@ -4,11 +4,12 @@ Each check refuses with one sentence. A permitted set that is not convex cannot 
 conditions may look up signals and discrete setpoints only, which is checked here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from difflib import get_close_matches
 
 from safety.envelope import Envelope
 from safety.inputs import Plausibility, Vote
-from safety.loading.spec_rules import SpecError
+from safety.loading.messages import SpecError
 from safety.loading.when import names_in
 from safety.rules.base import CommandRule, FailSafe, Rule
 from safety.rules.command_rules import Bound, Dwell, Interlock, Permissive, RateWindow, Relation, Slew, TrustRegion
@@ -37,9 +38,9 @@ def check_envelope(envelope: Envelope) -> None:
 
 def _check_times(envelope: Envelope) -> None:
     if envelope.valid_for_us < envelope.period_us:
-        raise SpecError("`valid_for_s` is below `period_s`: a command would expire before the next one is due")
+        raise SpecError("validity-below-period", "valid_for_s")
     if envelope.guard_period_us > envelope.period_us:
-        raise SpecError("`guard_period_s` is above `period_s`: the guard looks between decisions")
+        raise SpecError("guard-period-above-period", "guard_period_s")
 
 
 def _check_names(envelope: Envelope) -> None:
@@ -50,37 +51,36 @@ def _check_names(envelope: Envelope) -> None:
     signals = {spec.name for spec in envelope.signals}
     discrete = {spec.name for spec in envelope.setpoints if spec.values is not None}
     for both in sorted(signals & envelope.names):
-        raise SpecError(f"`{both}` is both a signal and a setpoint: a name has one meaning, rename one")
+        raise SpecError("name-with-two-meanings", "signal", both)
+    known = signals | discrete
     for rule in envelope.rules:
-        _refuse_unknown(rule.id, "setpoint", _setpoints(rule) - envelope.names)
+        _refuse_unknown("rule", rule.id, "setpoint", _setpoints(rule), envelope.names)
         for name in sorted(_looked_up(rule) & (envelope.names - discrete)):
-            raise SpecError(
-                f"rule `{rule.id}`: `{name}` is a continuous setpoint: a limit that depends on one makes the permitted "
-                "set non-convex; use a `relation` or a signal"
-            )
-        _refuse_unknown(rule.id, "signal or discrete setpoint", _looked_up(rule) - signals - discrete)
+            raise SpecError("limit-on-continuous-setpoint", "rule", rule.id, name=name)
+        _refuse_unknown("rule", rule.id, "signal or discrete setpoint", _looked_up(rule), known)
     for entry in envelope.failsafe:
         names = set(names_in(entry.when)) if entry.when is not None else set()
-        _refuse_unknown(entry.id, "signal or discrete setpoint", names - signals - discrete)
+        _refuse_unknown("failsafe", entry.id, "signal or discrete setpoint", names, known)
 
 
 def _check_inputs(envelope: Envelope) -> None:
     units = {spec.name: spec.unit for spec in envelope.signals}
-    _refuse_doubles("input or rule", [each.id for each in envelope.inputs] + [rule.id for rule in envelope.rules])
+    _refuse_doubles("input", [each.id for each in envelope.inputs] + [rule.id for rule in envelope.rules])
     for each in envelope.inputs:
+        kind = "vote" if isinstance(each, Vote) else "plausibility"
         sensors = set(each.sensors) if isinstance(each, Vote) else set()
         agrees = each.agrees if isinstance(each, Plausibility) else None
         looked_up = set(names_in(agrees)) if agrees is not None else set()
-        _refuse_unknown(each.id, "signal", ({each.signal} | sensors | looked_up) - units.keys())
+        _refuse_unknown(kind, each.id, "signal", {each.signal} | sensors | looked_up, units)
         if each.signal in sensors or (isinstance(each, Vote) and len(sensors) < 3):
-            raise SpecError(
-                f"vote `{each.id}`: three sensors, each a signal of its own, and another name for the result"
-            )
-        if len({units[name] for name in {each.signal} | sensors}) > 1:
-            raise SpecError(f"vote `{each.id}`: sensors and result share one unit")
+            raise SpecError("vote-without-three-sensors", kind, each.id, "sensors")
+        shared = tuple(sorted({units[name] for name in {each.signal} | sensors}))
+        if len(shared) > 1:
+            raise SpecError("vote-with-two-units", kind, each.id, "sensors", units=shared)
         for sums in _comparisons(agrees):
-            _refuse_mixed(each.id, sums, units)
-    _refuse_doubles("voted signal", [each.signal for each in envelope.inputs if isinstance(each, Vote)])
+            _refuse_mixed(kind, each.id, sums, units)
+    voted = [each.signal for each in envelope.inputs if isinstance(each, Vote)]
+    _refuse_doubles("signal", voted, "signal-voted-twice")
 
 
 def _check_discrete(envelope: Envelope) -> None:
@@ -88,14 +88,16 @@ def _check_discrete(envelope: Envelope) -> None:
     for spec in envelope.setpoints:
         for value in spec.values or ():
             if not spec.low <= value <= spec.high:
-                raise SpecError(f"setpoint `{spec.name}`: value {value:g} is outside [{spec.low:g}, {spec.high:g}]")
+                raise SpecError(
+                    "discrete-value-out-of-range", "setpoint", spec.name, given=value, low=spec.low, high=spec.high
+                )
             if spec.values is not None and spec.values.count(value) > 1:
-                raise SpecError(f"setpoint `{spec.name}`: value {value:g} is given twice: keep one")
+                raise SpecError("discrete-value-twice", "setpoint", spec.name, given=value)
     for rule in envelope.command_rules:
         if isinstance(rule, Slew | RateWindow) and specs[rule.setpoint].values is not None:
-            raise SpecError(f"rule `{rule.id}`: `{rule.setpoint}` is discrete and cannot slew: give it a `dwell`")
+            raise SpecError("discrete-setpoint-slews", "rule", rule.id, name=rule.setpoint)
         if isinstance(rule, Dwell | Permissive) and specs[rule.setpoint].values is None:
-            raise SpecError(f"rule `{rule.id}`: `{rule.setpoint}` is continuous and has no dwell: give it a `slew`")
+            raise SpecError("continuous-setpoint-dwells", "rule", rule.id, name=rule.setpoint)
 
 
 def _check_units(envelope: Envelope) -> None:
@@ -103,12 +105,12 @@ def _check_units(envelope: Envelope) -> None:
     for rule in envelope.rules:
         for allowed in _units_of(rule, units):
             if rule.unit not in allowed:
-                raise SpecError(f"rule `{rule.id}`: unit `{rule.unit}` where `{allowed[0]}` is wanted")
+                raise SpecError("wrong-unit", "rule", rule.id, "unit", given=rule.unit, expected=allowed[0])
         for sums in _sums(rule):
-            _refuse_mixed(rule.id, sums, units)
+            _refuse_mixed("rule", rule.id, sums, units)
     for entry in envelope.failsafe:
         for sums in _comparisons(entry.when):
-            _refuse_mixed(entry.id, sums, units)
+            _refuse_mixed("failsafe", entry.id, sums, units)
 
 
 def _units_of(rule: Rule, units: dict[str, str]) -> Iterator[tuple[str, ...]]:
@@ -161,10 +163,10 @@ def _comparisons(condition: Condition | None) -> Iterator[tuple[tuple[str, float
             yield from _comparisons(part)
 
 
-def _refuse_mixed(rule_id: str, terms: tuple[tuple[str, float], ...], units: dict[str, str]) -> None:
-    plain = sorted({units[name] for name, coefficient in terms if abs(coefficient) == 1.0})
+def _refuse_mixed(kind: str, name: str, terms: tuple[tuple[str, float], ...], units: dict[str, str]) -> None:
+    plain = tuple(sorted({units[each] for each, coefficient in terms if abs(coefficient) == 1.0}))
     if len(plain) > 1:
-        raise SpecError(f"rule `{rule_id}`: units {' and '.join(f'`{u}`' for u in plain)} are added or compared")
+        raise SpecError("mixed-units", kind, name, units=plain)
 
 
 def _check_every_setpoint_is_ruled(envelope: Envelope) -> None:
@@ -173,36 +175,51 @@ def _check_every_setpoint_is_ruled(envelope: Envelope) -> None:
             isinstance(rule, Bound) and rule.tier is Tier.T1 and rule.setpoint == spec.name
             for rule in envelope.command_rules
         ):
-            raise SpecError(f"setpoint `{spec.name}` has no `bound` of tier T1: add one, what has no limit is refused")
+            raise SpecError("setpoint-without-bound", "setpoint", spec.name)
 
 
 def _check_groups(envelope: Envelope) -> None:
     groups = {spec.name: spec.group for spec in envelope.setpoints}
     for rule in envelope.command_rules:
-        if len({groups[name] for name in rule.setpoints}) > 1:
-            raise SpecError(f"rule `{rule.id}` spans veto groups: a relation stays within one group")
+        spanned = tuple(sorted({groups[name] for name in rule.setpoints}))
+        if len(spanned) > 1:
+            raise SpecError("relation-spans-groups", "rule", rule.id, groups=spanned)
 
 
 def _check_failsafe(entry: FailSafe, envelope: Envelope) -> None:
     if entry.vector is None:
         return
     if entry.vector.keys() != envelope.names:
-        wrong = ", ".join(sorted(entry.vector.keys() ^ envelope.names))
-        raise SpecError(f"failsafe `{entry.id}`: setpoints missing or not known: {wrong}")
+        wrong = tuple(sorted(entry.vector.keys() ^ envelope.names))
+        raise SpecError("failsafe-wrong-setpoints", "failsafe", entry.id, "vector", names=wrong)
     for spec in envelope.setpoints:
-        if not spec.fits(entry.vector[spec.name]):
-            raise SpecError(f"failsafe `{entry.id}`: `{spec.name}` {entry.vector[spec.name]:g} is outside its range")
+        value = entry.vector[spec.name]
+        if not spec.fits(value):
+            if spec.values is not None:
+                valid = tuple(f"{each:g}" for each in spec.values)
+                raise SpecError(
+                    "failsafe-not-a-discrete-value", "failsafe", entry.id, "vector",
+                    name=spec.name, given=value, valid=valid,
+                )  # fmt: skip
+            raise SpecError(
+                "failsafe-out-of-range", "failsafe", entry.id, "vector",
+                name=spec.name, given=value, low=spec.low, high=spec.high, unit=spec.unit,
+            )  # fmt: skip
     for rule in envelope.command_rules:
         if not isinstance(rule, Bound) or rule.tier > Tier.T1:
             continue
-        if not rule.low <= entry.vector[rule.setpoint] <= rule.high:
-            raise SpecError(f"failsafe `{entry.id}`: `{rule.setpoint}` breaks rule `{rule.id}`: a last resort keeps T1")
+        value = entry.vector[rule.setpoint]
+        if not rule.low <= value <= rule.high:
+            raise SpecError(
+                "failsafe-breaks-rule", "failsafe", entry.id, "vector",
+                name=rule.setpoint, given=value, rule=rule.id, low=rule.low, high=rule.high,
+            )  # fmt: skip
 
 
 def _check_failsafe_order(envelope: Envelope) -> None:
     for entry, following in zip(envelope.failsafe, envelope.failsafe[1:], strict=False):
         if entry.when is None:
-            raise SpecError(f"failsafe `{following.id}` can never be taken: `{entry.id}` before it has no `when`")
+            raise SpecError("failsafe-unreachable", "failsafe", following.id, before=entry.id)
 
 
 def _setpoints(rule: Rule) -> set[str]:
@@ -237,14 +254,15 @@ def _terms(linear: Linear | None) -> set[str]:
     return set() if linear is None else {name for name, _ in linear.terms}
 
 
-def _refuse_doubles(what: str, names: Iterable[str]) -> None:
+def _refuse_doubles(kind: str, names: Iterable[str], message_id: str = "duplicate") -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise SpecError(f"{what} `{name}` is given twice: keep one")
+            raise SpecError(message_id, kind, name)
         seen.add(name)
 
 
-def _refuse_unknown(rule_id: str, what: str, names: set[str]) -> None:
-    for name in sorted(names):
-        raise SpecError(f"rule `{rule_id}`: `{name}` is no declared {what}: declare it or mend the name")
+def _refuse_unknown(kind: str, name: str, what: str, names: set[str], known: Collection[str]) -> None:
+    for given in sorted(names.difference(known)):
+        similar = tuple(get_close_matches(given, sorted(known)))
+        raise SpecError("unknown-name", kind, name, what=what, given=given, similar=similar)

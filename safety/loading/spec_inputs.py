@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from safety.inputs import Plausibility, Vote
+from safety.loading.messages import SpecError
 from safety.loading.spec_rules import (
     Id,
     Name,
     NotNegative,
     Number,
     Positive,
-    SpecError,
     Strict,
     Text,
     Time,
@@ -36,7 +36,7 @@ class PlausibilityModel(Strict):
 
     def build(self) -> Plausibility:
         if self.low > self.high:
-            raise SpecError(f"plausibility `{self.id}`: `low` {self.low:g} is above `high` {self.high:g}: swap them")
+            raise SpecError("reversed-range", "plausibility", self.id, low=self.low, high=self.high)
         return Plausibility(
             id=self.id,
             signal=self.signal,
@@ -44,7 +44,7 @@ class PlausibilityModel(Strict):
             high=self.high,
             rate_per_s=self.rate_per_s,
             stuck_us=None if self.stuck_s is None else microseconds(self.stuck_s),
-            agrees=None if self.agrees is None else condition_of(self.id, self.agrees),
+            agrees=None if self.agrees is None else condition_of(self.agrees, "plausibility", self.id, "agrees"),
         )
 
 

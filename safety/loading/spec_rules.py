@@ -4,10 +4,12 @@ A kind says which tiers it may have. Two tiers mean nothing for a kind if the la
 the policy alone, say, when the ramp is the same for every source.
 """
 
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from safety.loading.messages import SpecError, WhenError
 from safety.loading.when import parse_linear, parse_when
 from safety.rules.base import ANY, POLICY, US_PER_S, CommandRule, StateRule
 from safety.rules.command_rules import Bound, Dwell, Interlock, Permissive, RateWindow, Relation, Slew, TrustRegion
@@ -19,10 +21,6 @@ from safety.values import Tier
 _LARGEST = 1e12
 
 
-class SpecError(ValueError):
-    """An envelope that may not be loaded. The message names the rule, what is wrong and what to do."""
-
-
 class Strict(BaseModel):
     """Unknown keys, text for numbers and numbers for text are errors; so are NaN and infinities."""
 
@@ -30,11 +28,11 @@ class Strict(BaseModel):
 
 
 def _number(value: Any) -> Any:
-    """TOML integers are welcome where a number is wanted; text and booleans are not. Nothing may be lost on the way."""
+    """TOML integers are accepted as numbers; text and booleans are not. Nothing may be lost on the way."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     if not abs(value) <= _LARGEST:
-        raise ValueError(f"a number between -{_LARGEST:g} and {_LARGEST:g} is wanted")
+        raise SpecError("number-too-large", given=f"{Decimal(value):.6g}", most=_LARGEST)
     return float(value)
 
 
@@ -45,13 +43,13 @@ def _pair(value: Any) -> Any:
 def _whole(seconds: float) -> float:
     """Times are counted in whole microseconds; what is not one would be rounded, down to nothing even."""
     if microseconds(seconds) / US_PER_S != seconds:
-        raise ValueError("whole microseconds are wanted: give at most six decimals")
+        raise SpecError("time-not-whole-microseconds", given=seconds)
     return seconds
 
 
-def _said(text: str) -> str:
+def _not_blank(text: str) -> str:
     if not text.strip():
-        raise ValueError("a text is wanted, not blanks")
+        raise SpecError("blank-text")
     return text
 
 
@@ -60,7 +58,7 @@ NotNegative = Annotated[Number, Field(ge=0)]
 Positive = Annotated[Number, Field(gt=0)]
 TimeOrZero = Annotated[NotNegative, AfterValidator(_whole)]
 Time = Annotated[Positive, AfterValidator(_whole)]
-Text = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_said)]
+Text = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_not_blank)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 Pair = Annotated[tuple[Number, Number], BeforeValidator(_pair)]
@@ -82,10 +80,10 @@ class RuleModel(Strict):
         """The fields every rule shares. Raises SpecError on a tier this kind cannot have."""
         tier = Tier[self.tier]
         if tier not in self.tiers:
-            wanted = ", ".join(allowed.name for allowed in self.tiers)
-            raise SpecError(f"rule `{self.id}`: tier {self.tier} is not for this kind: give one of {wanted}")
+            valid = tuple(allowed.name for allowed in self.tiers)
+            raise SpecError("tier-not-for-kind", "rule", self.id, "tier", given=self.tier, valid=valid)
         if self.id.startswith("T0-"):
-            raise SpecError(f"rule `{self.id}`: names beginning with `T0-` are the kernel's own: choose another")
+            raise SpecError("reserved-id", "rule", self.id, "id")
         return {
             "id": self.id,
             "tier": tier,
@@ -98,7 +96,7 @@ class RuleModel(Strict):
     def _binds(self, tier: Tier) -> str:
         if tier is Tier.T5:
             if self.applies_to == ANY:
-                raise SpecError(f"rule `{self.id}`: T5 binds the policy only: leave out `applies_to` or give T1 or T2")
+                raise SpecError("policy-tier-binds-any", "rule", self.id, "applies_to")
             return POLICY
         return self.applies_to or ANY
 
@@ -113,7 +111,7 @@ class CommandModel(RuleModel):
 
     def _binds(self, tier: Tier) -> str:
         if tier is not Tier.T5 and self.applies_to == POLICY:
-            raise SpecError(f"rule `{self.id}`: a rule for the policy alone has tier T5, not {self.tier}")
+            raise SpecError("policy-rule-without-policy-tier", "rule", self.id, "tier", given=self.tier)
         return super()._binds(tier)
 
 
@@ -140,13 +138,13 @@ class InterlockModel(CommandModel):
 
     def build(self) -> CommandRule:
         if self.low is None and self.high is None:
-            raise SpecError(f"rule `{self.id}`: an interlock needs `low`, `high` or both")
+            raise SpecError("interlock-without-limit", "rule", self.id)
         if isinstance(self.low, float) and isinstance(self.high, float):
             _refuse_reversed(self.id, self.low, self.high)
         if self.if_unknown is not None:
             _refuse_reversed(self.id, *self.if_unknown)
-        when = None if self.when is None else condition_of(self.id, self.when)
-        low, high = _limit(self.id, self.low), _limit(self.id, self.high)
+        when = None if self.when is None else condition_of(self.when, "rule", self.id, "when")
+        low, high = _limit(self.low, self.id, "low"), _limit(self.high, self.id, "high")
         return Interlock(
             **self.common(), setpoint=self.setpoint, when=when, low=low, high=high, if_unknown=self.if_unknown
         )
@@ -163,8 +161,8 @@ class RelationModel(CommandModel):
     def build(self) -> CommandRule:
         for name, coefficient in self.terms.items():
             if coefficient == 0:
-                raise SpecError(f"rule `{self.id}`: the coefficient of `{name}` is 0: leave the setpoint out")
-        limit = _limit(self.id, self.limit)
+                raise SpecError("zero-coefficient", "rule", self.id, "terms", name=name)
+        limit = _limit(self.limit, self.id, "limit")
         assert limit is not None
         terms = tuple(sorted(self.terms.items()))
         return Relation(**self.common(), terms=terms, limit=limit, if_unknown=self.if_unknown)
@@ -185,7 +183,7 @@ class SlewModel(CommandModel):
     def build(self) -> CommandRule:
         for name, rate in (("up", self.up), ("down", self.down)):
             if rate is None and self.safe_direction != name:
-                raise SpecError(f"rule `{self.id}`: `{name}` may be left out only if `safe_direction` is `{name}`")
+                raise SpecError("slew-without-rate", "rule", self.id, name, missing=name)
         up = float("inf") if self.up is None else self.up / self.per_s
         down = float("inf") if self.down is None else self.down / self.per_s
         return Slew(**self.common(), setpoint=self.setpoint, up_per_s=up, down_per_s=down)
@@ -203,7 +201,7 @@ class DwellModel(CommandModel):
 
     def build(self) -> CommandRule:
         if (self.max_starts > 0) != (self.window_s > 0):
-            raise SpecError(f"rule `{self.id}`: give `max_starts` and `window_s` both, or neither")
+            raise SpecError("starts-without-window", "rule", self.id)
         return Dwell(
             **self.common(),
             setpoint=self.setpoint,
@@ -294,7 +292,9 @@ class PermissiveModel(CommandModel):
     require: Text
 
     def build(self) -> CommandRule:
-        return Permissive(**self.common(), setpoint=self.setpoint, require=condition_of(self.id, self.require))
+        return Permissive(
+            **self.common(), setpoint=self.setpoint, require=condition_of(self.require, "rule", self.id, "require")
+        )
 
 
 class BudgetModel(CommandModel):
@@ -348,7 +348,7 @@ class RecoverabilityModel(RuleModel):
     margin: NotNegative
 
     def build(self) -> StateRule:
-        rise = _limit(self.id, self.rise_per_s)
+        rise = _limit(self.rise_per_s, self.id, "rise_per_s")
         assert rise is not None
         return Recoverability(
             **self.common(),
@@ -391,27 +391,27 @@ AnyRule = Annotated[
 ]
 
 
-def condition_of(rule_id: str, text: str) -> Condition:
-    """The parsed `when` of a rule. Raises SpecError."""
+def condition_of(text: str, *place: str) -> Condition:
+    """The parsed condition of a text at its key path, as `rule`, `DEW`, `when`. Raises SpecError."""
     try:
         return parse_when(text)
-    except ValueError as error:
-        raise SpecError(f"rule `{rule_id}`: `when`: {error}") from error
+    except WhenError as error:
+        raise SpecError(error.id, *place, **error.values) from error
 
 
 def microseconds(seconds: float) -> int:
     return round(seconds * US_PER_S)
 
 
-def _limit(rule_id: str, limit: float | str | None) -> Linear | None:
+def _limit(limit: float | str | None, rule_id: str, key: str) -> Linear | None:
     if limit is None or isinstance(limit, float):
         return None if limit is None else Linear((), limit)
     try:
         return parse_linear(limit)
-    except ValueError as error:
-        raise SpecError(f"rule `{rule_id}`: {error}") from error
+    except WhenError as error:
+        raise SpecError(error.id, "rule", rule_id, key, **error.values) from error
 
 
 def _refuse_reversed(rule_id: str, low: float, high: float) -> None:
     if low > high:
-        raise SpecError(f"rule `{rule_id}`: `low` {low:g} is above `high` {high:g}: swap them in envelope.toml")
+        raise SpecError("reversed-range", "rule", rule_id, low=low, high=high)

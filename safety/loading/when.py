@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from math import isfinite
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from safety.loading.messages import WhenError
 from safety.rules.conditions import AllOf, AnyOf, Comparison, Condition, Linear, Not
 
 _TOKEN = re.compile(
@@ -21,13 +22,10 @@ _TOKEN = re.compile(
 )
 _COMPARATORS = ("<=", "<", ">=", ">", "==", "!=")
 _DEEPEST = 40
+_LONGEST = 1000
 
 
 Parsed = TypeVar("Parsed")
-
-
-class WhenError(ValueError):
-    """A condition that is not of this language. The message shows where."""
 
 
 def parse_when(text: str) -> Condition:
@@ -45,9 +43,9 @@ def exact(text: str) -> float:
     digits = text.replace("_", "")
     value = float(digits)
     if not isfinite(value):
-        raise WhenError(f"`{text}` is no finite number")
+        raise WhenError("number-not-finite", given=text)
     if Decimal(digits) != Decimal(repr(value)):
-        raise WhenError(f"`{text}` has more digits than a number keeps: write `{value!r}`")
+        raise WhenError("number-not-exact", given=text, nearest=value)
     return value
 
 
@@ -66,8 +64,8 @@ class _Parser:
     """Recursive descent, one method per line of the grammar."""
 
     def __init__(self, text: str) -> None:
-        if len(text) > 1000:
-            raise WhenError(f"condition of {len(text)} characters: at most 1000, name an intermediate signal instead")
+        if len(text) > _LONGEST:
+            raise WhenError("condition-too-long", given=len(text), most=_LONGEST)
         self.text = text
         self.tokens = self._tokens(text)
         self.at = 0
@@ -79,16 +77,16 @@ class _Parser:
         while text[at:].strip():
             match = _TOKEN.match(text, at)
             if match is None or match.lastgroup is None:
-                raise WhenError(f"`{text}`: not understood from `{text[at:].strip()[:20]}` on")
+                raise WhenError("condition-unknown-text", text=text, given=text[at:].strip()[:20])
             tokens.append((match.lastgroup, match.group(match.lastgroup)))
             at = match.end()
         return tokens
 
     def whole(self, rule: "Callable[[_Parser], Parsed]") -> "Parsed":
-        """Apply a rule and insist that nothing is left over."""
+        """Apply a rule and require that nothing is left over."""
         parsed = rule(self)
         if self.at != len(self.tokens):
-            raise WhenError(f"`{self.text}`: `{self.tokens[self.at][1]}` is left over")
+            raise self._error("condition-left-over", given=self.tokens[self.at][1])
         return parsed
 
     def disjunction(self) -> Condition:
@@ -106,9 +104,7 @@ class _Parser:
     def negation(self) -> Condition:
         self.depth += 1
         if self.depth > _DEEPEST:
-            raise WhenError(
-                f"`{self.text[:40]}...`: nested deeper than {_DEEPEST}: name an intermediate signal instead"
-            )
+            raise WhenError("condition-too-deep", most=_DEEPEST)
         if self._take("!"):
             inner: Condition = Not(self.negation())
         elif self._take("("):
@@ -124,7 +120,7 @@ class _Parser:
         for op in _COMPARATORS:
             if self._take(op):
                 return Comparison(left, op, self.sum())
-        raise WhenError(f"`{self.text}`: a comparison is wanted, one of {' '.join(_COMPARATORS)}")
+        raise self._error("condition-without-comparison", valid=_COMPARATORS)
 
     def sum(self) -> Linear:
         terms: list[tuple[str, float]] = []
@@ -151,13 +147,16 @@ class _Parser:
             return (self._name(), value) if self._take("*") else ("", value)
         if kind == "name":
             return (text, self._number()) if self._take("*") else (text, 1.0)
-        raise WhenError(f"`{self.text}`: a number or a name is wanted, not `{text}`")
+        raise self._error("condition-without-operand", given=text)
 
     def _next(self) -> tuple[str, str]:
         if self.at >= len(self.tokens):
-            raise WhenError(f"`{self.text}`: ends too early")
+            raise self._error("condition-ends-too-early")
         self.at += 1
         return self.tokens[self.at - 1]
+
+    def _error(self, message_id: str, **values: Any) -> WhenError:
+        return WhenError(message_id, text=self.text, **values)
 
     def _take(self, op: str) -> bool:
         if self.at < len(self.tokens) and self.tokens[self.at] == ("op", op):
@@ -167,16 +166,16 @@ class _Parser:
 
     def _expect(self, op: str) -> None:
         if not self._take(op):
-            raise WhenError(f"`{self.text}`: `{op}` is wanted")
+            raise self._error("condition-unclosed", expected=op)
 
     def _name(self) -> str:
         kind, text = self._next()
         if kind != "name":
-            raise WhenError(f"`{self.text}`: a number may only be multiplied by a name")
+            raise self._error("condition-number-times-number", given=text)
         return text
 
     def _number(self) -> float:
         kind, text = self._next()
         if kind != "number":
-            raise WhenError(f"`{self.text}`: `{text}`: only constants may multiply a name, conditions are linear")
+            raise self._error("condition-not-linear", given=text)
         return exact(text)

@@ -24,7 +24,7 @@ def test_the_last_resort_breaks_no_interlock_anywhere_in_the_domain(data: st.Dat
     assert_stands(signals)
 
 
-def test_the_last_resort_breaks_no_interlock_at_the_corners_of_the_domain() -> None:
+def test_the_last_resort_breaks_no_interlock_at_any_corner() -> None:
     protecting = [rule for rule in ENVELOPE.command_rules if rule.tier <= Tier.T2 and isinstance(rule, Interlock)]
     looked_up = {name for rule in protecting for name in names_of(rule)}
     specs = [spec for spec in ENVELOPE.signals if spec.name in looked_up]

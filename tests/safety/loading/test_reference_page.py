@@ -31,7 +31,7 @@ def test_every_key_of_the_file_is_on_the_page(model: type[EnvelopeModel]) -> Non
 
 @pytest.mark.parametrize("site", ["demo", "bidding-demo"])
 def test_the_generated_page_is_that_of_the_shipped_envelope(site: str) -> None:
-    """Made anew by `understudy envelope page`; a change of envelope, proof or case shows here."""
+    """Written by `understudy envelope page`; a change of envelope, proof or case shows here."""
     pytest.importorskip("z3")
     path = FOLDER.sites / site / "envelope.toml"
     assert load_envelope(path).digest in (ROOT / "docs" / "reference" / f"envelope-{site}.md").read_text()

@@ -45,7 +45,7 @@ class Campaign:
 
     @property
     def expected(self) -> str:
-        """What was said beforehand, in words."""
+        """The result that this campaign must have, in words."""
         return f"stopped at {' or '.join(self.stopped_by)}" if self.stopped_by else f"reaches {self.reaches}"
 
 
@@ -60,7 +60,7 @@ CAMPAIGNS = (
 
 
 def failures(campaign: Campaign, report: Report) -> list[str]:
-    """What a report does not keep of what was promised; empty if it keeps all."""
+    """List how a report differs from what its campaign must show; empty if it does not."""
     breach, ticks = report["breach_s"], report["ticks"]
     found = {
         f"{report['escapes']} commands outside the envelope": report["escapes"] != 0,
@@ -98,22 +98,22 @@ def reports_in(folder: Path) -> dict[str, Report]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run what was asked for, say what failed, write the page."""
+    """Run the campaigns that the arguments select, say what failed, write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="folder", type=Path, help="take the reports of this folder and run nothing")
     parser.add_argument("--only", choices=[campaign.name for campaign in CAMPAIGNS], help="run this one alone")
     parser.add_argument("--page", type=Path, default=PAGE)
-    asked = parser.parse_args(argv)
-    folder = asked.folder or REPORTS
-    if asked.folder is None:
+    args = parser.parse_args(argv)
+    folder = args.folder or REPORTS
+    if args.folder is None:
         print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         for campaign in CAMPAIGNS:
-            if asked.only in (None, campaign.name):
+            if args.only in (None, campaign.name):
                 run(campaign, folder)
     reports = reports_in(folder)
     wrong = {each.name: failures(each, reports[each.name]) for each in CAMPAIGNS if each.name in reports}
     rows = [(each.name, each.expected, reports.get(each.name), wrong.get(each.name, [])) for each in CAMPAIGNS]
-    asked.page.write_text(page(rows))
+    args.page.write_text(page(rows))
     for name, _, report, failed in rows:
         print(f"{name}: {'no report' if report is None else '; '.join(failed) or 'as promised'}")
     return int(any(report is None or failed for _, _, report, failed in rows))

@@ -21,7 +21,7 @@ from controller.loop.status_publisher import StatusPublisher
 from controller.loop.tick import PlantLoop
 from controller.metrics.control import ControlMetrics, control_registry
 from controller.plants.real_time import Paced
-from controller.plants.registry import Setting, check_plant, kit_for
+from controller.plants.registry import PlantContext, build_plant, check_plant
 from controller.policies.bundle import Bundle, load_bundle
 from controller.policies.client import ChildCandidate
 from controller.policies.manifest import BundleError
@@ -123,7 +123,7 @@ def rehearse(loaded: Loaded, seed: int = 1) -> None:
     """
     if loaded.site.settings.plant.simulated:
         with TemporaryDirectory() as folder:
-            kit = kit_for(Setting(loaded.site, loaded.envelope, seed, Path(folder)))
+            kit = build_plant(PlantContext(loaded.site, loaded.envelope, seed, Path(folder)))
             try:
                 check_guards(loaded.spec, (guard.name for guard in kit.plant.outcome_spec.guards))
             finally:
@@ -216,7 +216,7 @@ class ControlSystem:
         self.loaded, self.options = loaded, options
         self.spool = SqliteSpool(state / "spool.sqlite", durability=loaded.site.settings.store.durability)
         self.candidate = _candidate(loaded, options)
-        self.kit = kit_for(Setting(loaded.site, loaded.envelope, options.seed, state))
+        self.kit = build_plant(PlantContext(loaded.site, loaded.envelope, options.seed, state))
         self.plant, self.incumbent = self.kit.plant, self.kit.incumbent
         check_guards(loaded.spec, (guard.name for guard in self.plant.outcome_spec.guards))
         self.operators = Operators(

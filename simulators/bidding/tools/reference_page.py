@@ -43,7 +43,7 @@ EVENT_TEXT = {
     "price": "prices times `size`",
     "tracking": "the share `size` of conversion notices ever comes",
     "floor": "nothing is sold below `size` fen CPM",
-    "rival": "somebody bids `size` times the campaign's mean price times the impression's lift: dearer where it is better",
+    "rival": "a rival bids `size` times the campaign's mean price times the impression's lift: dearer where it is better",
     "click_farm": "the scenario's night mix of segments; there is then no other night",
     "billing": "no bill comes and no reservation expires; at the end all at once",
     "notices": "no conversion is reported; at the end all at once",

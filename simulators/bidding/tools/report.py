@@ -79,7 +79,7 @@ figure is the mean over its campaigns. Values are expected conversions, not draw
 
 * **share of bound**: E[conv] · min(1, (K/CPA)²) over its hindsight bound. The bound knows every price and every value,
   which nobody can, so 1 is out of reach; in `first-price` it also pays the least that would have won, and in `slots` it
-  knows which slots were shown. There is none where rivals answer our bids (`adaptive`).
+  knows which slots were shown. It does not exist where rivals answer the bids (`adaptive`).
 * **account**: the sum of target times score over all campaigns, over the account's bound, which knows the shared
   budget too. In `shared`, `shared-week` and `hard` this is the figure to look at, and the plot's; a campaign's own bound
   knows of its own budget only and is then far out of reach.

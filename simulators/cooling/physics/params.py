@@ -1,8 +1,8 @@
 """Every number of the plant, with its unit, where it comes from, and how far it may plausibly lie from that.
 
-`ZoneParams` and `PlantParams` declare the numbers once: physics reads them as records, `PARAMETERS` lists them for
-randomisation, calibration and the reference page, and `Params` holds them for a batch in which each lane may be a
-different plant.
+`ZoneParams` and `PlantParams` declare the numbers once, and physics reads them as records. `PARAMETERS` lists them for
+randomisation, calibration and the reference page. `Params` holds them for a batch in which each lane may be a different
+plant.
 """
 
 from dataclasses import dataclass, replace
@@ -102,9 +102,11 @@ class PlantParams:
     room_air_changes_per_h: Annotated[float, Parameter(0.3, "1/h", "outdoor air for people and pressure", 0.5, 2.0)]
     pressure_pa: Annotated[float, Parameter(101_325.0, "Pa", "standard atmosphere", 0.85, 1.0)]
     water_economiser_frac: Annotated[
-        float, Parameter(0.0, "1", "effectiveness of the tower-water exchanger; 0 is none, 0.8 usual")
+        float, Parameter(0.0, "1", "effectiveness of the tower-water exchanger; 0 means no exchanger, 0.8 is usual")
     ]
-    air_economiser_frac: Annotated[float, Parameter(0.0, "1", "greatest share of outdoor air; 0 is none")]
+    air_economiser_frac: Annotated[
+        float, Parameter(0.0, "1", "greatest share of outdoor air; 0 means no air economiser")
+    ]
     air_economiser_dry_bulb_c: Annotated[
         float, Parameter(23.0, "C", "EnergyPlus 2-zone data centre: outdoor air used up to here", 0.9, 1.1)
     ]

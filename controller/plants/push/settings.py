@@ -10,7 +10,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class PushedCost(StrictModel):
-    """The quantity to keep small, as `name`, `unit` and `label`; the signal `per_hour_signal` is how much of it accrues per hour."""
+    """The quantity to keep small, as `name`, `unit` and `label`; the signal `per_hour_signal` is its rate per hour."""
 
     name: Name
     unit: str

@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/bidding_step.py
 
-"offered" counts every bid request. "simulated" counts those drawn one by one; the rest could not be won below the
-bid cap and are drawn as one Poisson count per campaign and tick, which is exact. The reference is the same tick
+"offered" counts every bid request. "simulated" counts those drawn one by one. The rest could not be won below the bid
+cap and are drawn as one Poisson count per campaign and tick, which is exact. The reference is the same tick
 written as a loop over impressions in plain Python, in this run. Both by processor time, so that what else runs on the
 machine counts little.
 """

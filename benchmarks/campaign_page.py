@@ -87,8 +87,8 @@ def _day(at_s: float) -> str:
 
 def in_short(why: str) -> str:
     """A reason without what every gate says, cut where it gets long, safe in a table."""
-    told = "; ".join(part for part in why.split("; ") if not part.startswith(UNTOLD))
-    short = told if len(told) <= LONGEST else f"{told[:LONGEST]} ..."
+    reasons = "; ".join(part for part in why.split("; ") if not part.startswith(UNTOLD))
+    short = reasons if len(reasons) <= LONGEST else f"{reasons[:LONGEST]} ..."
     return short.replace("|", "\\|")
 
 

@@ -3,7 +3,7 @@
 A tick is one decision of the demo site: intents, incumbent, candidate (a round trip to its process), envelope,
 comparison, evidence, rollout, record, spool, status and metrics. The plant is the demo's, recorded first and then
 replayed from memory, without twins; the rollout is in shadow. Two loops take turns, one plain and one with a stopwatch
-around each part; after each pair a bare SQLite insert and commit of the same record is timed, so that a busy machine
+around each part. After each pair a bare SQLite insert and commit of the same record is timed, so that a busy machine
 slows all three.
 
     python -m benchmarks.control_path [--ticks 576]
@@ -114,7 +114,7 @@ class Stopwatch:
 
 
 def record(folder: Path, ticks: int) -> Recorded:
-    """What the real demo plant says for so many ticks."""
+    """Record the observations and outcomes of the real demo plant over `ticks` ticks."""
     kept = Recorded()
     with build_control(Options(SITE, folder)) as system:
         system.loop.parts = replace(system.loop.parts, plant=Recording(system.plant, kept))  # type: ignore[arg-type]
@@ -132,7 +132,7 @@ def replayed(folder: Path, kept: Recorded) -> ControlSystem:
 
 
 def timed_parts(system: ControlSystem, watch: Stopwatch) -> dict[str, tuple[Any, str]]:
-    """Where each part's calls are; those of modules are put in place for one tick at a time only."""
+    """Time the calls of objects; return those of modules, by function name, which are timed for one tick at a time."""
     for owner, name, part in (
         (system.operators, "carry_out_pending", "operators' intents"),
         (system.incumbent, "propose", "incumbent"),

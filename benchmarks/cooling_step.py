@@ -78,7 +78,7 @@ def batched(lanes: int, zones: int) -> Callable[[], object]:
 
 
 def verdict(found: float, target: float) -> str:
-    """How a rate stands to its target."""
+    """Say whether a rate meets its target."""
     return f"{'met' if found >= target else 'not met'} ({target:,.0f}/s)"
 
 

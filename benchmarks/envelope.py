@@ -2,8 +2,8 @@
 
 python -m benchmarks.envelope [--runs 10000]
 
-Envelopes of 150 rules on 12 setpoints and 40 signals, of several seeds and two mixes: every kind of rule, the dear ones
-among them (`mixed`), and the kinds as the shipped envelopes have them (`shipped`). A judgement is timed as it is made,
+Envelopes of 150 rules on 12 setpoints and 40 signals, of several seeds and two mixes. `mixed` has every kind of rule,
+also the expensive ones; `shipped` has the kinds in the proportions of the envelopes that ship. A judgement is timed as it is made,
 the unpacking of its signals included; `ramping` has another step than target, `arrived` the same. Then the demo's
 envelope: a whole decision, a guard, what is permitted, and its state rules alone, in each of their forms.
 """
@@ -41,7 +41,7 @@ ACCEPT_US, VERDICT_US, VERDICT_LATE_US, BATCH_US = 5.0, 15.0, 40.0, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table; a target of 0 is none."""
+    """One line of the table; a target of 0 means that there is no target."""
 
     name: str
     p50_us: float
@@ -50,7 +50,7 @@ class Row:
     target_us: float = 0.0
     late_us: float = 0.0
 
-    def told(self) -> str:
+    def text(self) -> str:
         met = self.p50_us <= self.target_us and not 0 < self.late_us < self.p99_us
         late = f" and {self.late_us:g}" if self.late_us else ""
         verdict = f"{self.target_us:g}{late}: {'met' if met else 'not met'}" if self.target_us else ""
@@ -80,8 +80,8 @@ def large(mix: str, seed: int, runs: int) -> Iterator[Row]:
     """The rows of one envelope of 150 rules."""
     envelope = envelope_of(seed, mix=MIXED if mix == "mixed" else SHIPPED)
     batch = batch_of(envelope, seed, 8192, wild=0.0)
-    well = accepts(envelope, Rung.CANDIDATE, batch)
-    target, step, now = situation_of(batch, int(well.argmax()), envelope)
+    accepted = accepts(envelope, Rung.CANDIDATE, batch)
+    target, step, now = situation_of(batch, int(accepted.argmax()), envelope)
     compiled, name = envelope.compiled[Rung.CANDIDATE], f"{mix} {seed}"
     ramped, arrived = Ramped(step), Ramped(step)
     if not (judge(target, ramped, Rung.CANDIDATE, now, envelope).accepted and compiled.stands(step, step, now)):
@@ -96,7 +96,7 @@ def large(mix: str, seed: int, runs: int) -> Iterator[Row]:
     each, bare_us = min((_batch_us(envelope, batch), _spell(bare, BARE)[0]) for _ in range(10))
     plainly = quantiles(lambda: judge_plainly(target, ramped, Rung.CANDIDATE, now, envelope), runs // 10)
     yield Row(f"{name}: the same, rule by rule", *plainly)
-    yield Row(f"{name}: vectorised, each of {batch.size} ({well.mean():.0%} pass)", each, each, bare_us, BATCH_US)
+    yield Row(f"{name}: vectorised, each of {batch.size} ({accepted.mean():.0%} pass)", each, each, bare_us, BATCH_US)
 
 
 def _batch_us(envelope: Envelope, batch: Batch) -> float:
@@ -134,14 +134,16 @@ def small(runs: int) -> Iterator[Row]:
         return guard(observation, memory.last, envelope, memory, elapsed_us=30_000_000)
 
     if any(judgement.verdict.findings for judgement in decided().judgements) or guarded().decide_now:
-        raise SystemExit("the demo's tick to be timed is not a usual one: mend `demo` in this benchmark")
+        raise SystemExit(
+            "the demo's tick to be timed has findings or a state rule that acts: correct `demo` in this benchmark"
+        )
     yield Row(f"demo, {rules} rules: decide, 2 proposals", *quantiles(decided, runs))
     yield Row(f"demo, {rules} rules: guard", *quantiles(guarded, runs))
     yield Row("demo: what is permitted", *quantiles(lambda: permitted(envelope, now), runs))
 
 
 def watching(runs: int) -> Iterator[Row]:
-    """The rows of the demo's state rules: well, one by one, written out, and vectorised; its inputs are managed before."""
+    """The rows of the demo's state rules: satisfied, one by one, written out, and vectorised; its inputs are managed before."""
     envelope, observation, _, memory = demo()
     observation, _ = managed(observation, envelope.inputs, {}, 0)
     rules, states = f"demo, {len(envelope.state_rules)} state rules", memory.rules
@@ -192,9 +194,9 @@ def main() -> None:
     for mix in ("mixed", "shipped"):
         for seed in SEEDS:
             for row in large(mix, seed, runs):
-                print(row.told())
+                print(row.text())
     for row in (*small(runs), *watching(runs)):
-        print(row.told())
+        print(row.text())
 
 
 def bare() -> bool:

@@ -5,8 +5,8 @@
 A copy of the demo site on ports of its own runs as `understudy run` runs it: control paced at the site's speed (ten ticks
 a second), shipper, web. Idle and loaded spells take turns. A generator in a process of its own keeps every connection
 asking the API with a token: plants, status, decisions, rollout. It stands for clients on other machines, and so stands
-back (`nice`) as far as the web process does. A tick's lateness is what `understudy_tick_lateness_seconds` is told, kept
-one by one in the control process.
+back (`nice`) as far as the web process does. A tick's lateness is the value that `understudy_tick_lateness_seconds`
+counts; the control process writes down each one.
 
 The reference, just before in the same run: how late a bare `sleep` to a due time wakes up.
 
@@ -51,11 +51,11 @@ def control(site: Path, state: Path, lateness: Path) -> None:
     )
     plant = system.loop.parts.plant
     assert isinstance(plant, Paced)
-    told = plant.began
+    count = plant.began
     with lateness.open("w", buffering=1) as file, system, serving(system, state / "control.sock"):
 
         def began(late_s: float) -> None:
-            told(late_s)
+            count(late_s)
             file.write(f"{time.time():.6f} {late_s:.9f}\n")
 
         plant.began = began
@@ -109,7 +109,7 @@ def site_on(port: int, metrics_port: int, folder: Path) -> Path:
 
 
 def bare_sleep(seconds: float) -> list[float]:
-    """How late a bare sleep wakes up [s], ten times a second."""
+    """Measure how late a bare sleep wakes up [s], ten times a second."""
     late, due = [], time.monotonic()
     for _ in range(int(seconds * 10)):
         due = max(due, time.monotonic()) + 0.1
@@ -123,13 +123,13 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=15.0)
     arguments.add_argument("--rounds", type=int, default=2)
     arguments.add_argument("--connections", type=int, default=16)
-    asked = arguments.parse_args()
-    reference = bare_sleep(asked.seconds / 2)
+    args = arguments.parse_args()
+    reference = bare_sleep(args.seconds / 2)
     with tempfile.TemporaryDirectory() as name:
-        _run(asked, Path(name), reference)
+        _run(args, Path(name), reference)
 
 
-def _run(asked: argparse.Namespace, folder: Path, reference: list[float]) -> None:
+def _run(args: argparse.Namespace, folder: Path, reference: list[float]) -> None:
     from controller.api.access import create_token
     from migrations import upgrade
 
@@ -147,20 +147,20 @@ def _run(asked: argparse.Namespace, folder: Path, reference: list[float]) -> Non
         child("-m", "controller.processes.web", str(site), str(state), **{STORE_URL: url}),
     ):
         _wait(port, lateness)
-        for _ in range(asked.rounds):
+        for _ in range(args.rounds):
             for kind in ("idle", "loaded"):
                 time.sleep(SETTLE_S)
                 start, answers = time.time(), 0
                 if kind == "idle":
-                    time.sleep(asked.seconds)
+                    time.sleep(args.seconds)
                 else:
-                    answers = _loaded(port, token, asked)
+                    answers = _loaded(port, token, args)
                 spells.append((kind, start, time.time(), answers))
     _print(lateness, spells, reference)
 
 
-def _loaded(port: int, token: str, asked: argparse.Namespace) -> int:
-    arguments = [str(port), token, str(asked.connections), str(asked.seconds)]
+def _loaded(port: int, token: str, args: argparse.Namespace) -> int:
+    arguments = [str(port), token, str(args.connections), str(args.seconds)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.jitter", "load", *arguments], check=True, capture_output=True, text=True
     )

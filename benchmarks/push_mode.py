@@ -2,8 +2,8 @@
 
 The web process is pinned to one core. The load generator and the control process share the others, for both
 measurements alike. Prints requests per second, latencies and the web process's own processor time per request, and
-their ratios; rounds alternate, so that a busy machine slows both. Processor time is what one core of one's own is worth:
-it hardly moves when other programs want the core.
+their ratios; rounds alternate, so that a busy machine slows both. Processor time hardly changes when
+other programs use the same core.
 
 With `--real` the push-mode demo's own processes answer, every question a real decision of a moment of its own: guard,
 candidate, record and all. A plant asks one question at a time, so there is one connection, and the ratio then says what
@@ -105,7 +105,7 @@ def real_site(folder: Path, port: int) -> Path:
 
 
 def questions() -> Callable[[], bytes]:
-    """What a hall at rest asks, every time of the next five minutes."""
+    """Return a source of requests from a hall at rest, each five minutes after the one before."""
     from simulators.cooling.simulation import Simulation, start_setpoints
     from simulators.cooling.world.scenario import scenario
 
@@ -160,9 +160,9 @@ async def load(
             if not answer.startswith(b"HTTP/1.1 200"):
                 raise SystemExit(f"the server answered {answer!r}")
             length = int(answer.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
-            told = await reader.readexactly(length)
-            if path != "/echo" and b'"decided"' not in told:
-                raise SystemExit(f"no decision: {told!r}")
+            reply = await reader.readexactly(length)
+            if path != "/echo" and b'"decided"' not in reply:
+                raise SystemExit(f"no decision: {reply!r}")
             latencies.append(time.perf_counter() - start)
         writer.close()
 
@@ -177,15 +177,15 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=2.0)
     arguments.add_argument("--connections", type=int, default=16)
     arguments.add_argument("--real", action="store_true", help="real decisions by the push-mode demo, one at a time")
-    asked = arguments.parse_args()
+    args = arguments.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     web, others = {cores[0]}, set(cores[1:]) or {cores[0]}
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder)
         token = _token(state)
         bare, push = _free_port(), _free_port()
-        if asked.real:
-            asked.connections = 1
+        if args.real:
+            args.connections = 1
             site = str(real_site(state, push))
             control, served, plant, body = (
                 ("real-control", site, folder),
@@ -204,7 +204,7 @@ def main() -> None:
             path = f"/v1/plants/{plant}/decide"
             targets = [("bare", bare, bare_pid, "/echo"), ("push", push, push_pid, path)]
             _wait_for_a_decision(push, path, token, body)
-            before_s, seen = _cpu_s(control_pid), _report(asked, targets, token, body)
+            before_s, seen = _cpu_s(control_pid), _report(args, targets, token, body)
             print(
                 f"control process: {(_cpu_s(control_pid) - before_s) / seen * 1e6:.0f} us of processor time a decision"
             )
@@ -225,15 +225,15 @@ def _wait_for_a_decision(port: int, path: str, token: str, body: Callable[[], by
 
 
 def _report(
-    asked: argparse.Namespace, targets: list[tuple[str, int, int, str]], token: str, body: Callable[[], bytes]
+    args: argparse.Namespace, targets: list[tuple[str, int, int, str]], token: str, body: Callable[[], bytes]
 ) -> int:
     """Measure and print; returns how many push-mode requests were answered."""
     rates: dict[str, list[float]] = {"bare": [], "push": []}
     cpu_us: dict[str, list[float]] = {"bare": [], "push": []}
     latencies: dict[str, list[float]] = {"bare": [], "push": []}
-    for name, port, pid, path in targets * (asked.rounds + 1):
+    for name, port, pid, path in targets * (args.rounds + 1):
         before_s = _cpu_s(pid)
-        rate, seen = asyncio.run(load(port, path, token, asked.connections, asked.seconds, body))
+        rate, seen = asyncio.run(load(port, path, token, args.connections, args.seconds, body))
         rates[name].append(rate)
         cpu_us[name].append((_cpu_s(pid) - before_s) / len(seen) * 1e6)
         latencies[name] += seen

@@ -4,8 +4,8 @@
 
 Everything is the demo's: the hall and its three twins, policy child, envelope, evidence, spool, shipping to the store.
 Each round is one such run, between two measurements of the hall's model alone (four lanes, no control), so that a busy
-machine slows both. Reported are ticks per second from the first status to the end (what starting takes is told beside
-it), and the control process's own processor time per tick: what it would reach at most on a core of its own.
+machine slows both. The table has ticks per second from the first status to the end, and the same with the start
+included. It also has the control process's own processor time per tick, which bounds the rate on a core of its own.
 
 Target: at least 300 ticks/s on two idle cores.
 """
@@ -61,9 +61,11 @@ def measure(duration: str, folder: Path) -> Round:
     if process.returncode != 0:
         raise SystemExit(f"the run ended with {process.returncode}")
     ticks = last[1] - first[1]
-    told = json.loads(report.read_text())
+    summary = json.loads(report.read_text())
     return Round(
-        ticks / (last[0] - first[0]), told["ticks_per_s"], (cpu_s - start_cpu_s) / (told["ticks"] - first[1]) * 1e3
+        ticks / (last[0] - first[0]),
+        summary["ticks_per_s"],
+        (cpu_s - start_cpu_s) / (summary["ticks"] - first[1]) * 1e3,
     )
 
 
@@ -89,7 +91,7 @@ def _tick(spool: SpoolReader) -> int:
 
 
 def _control(parent: int) -> int:
-    """The control process of a run, 0 while there is none."""
+    """The id of a run's control process; 0 while it does not run."""
     for path in Path(f"/proc/{parent}/task/{parent}").glob("children"):
         for child in path.read_text().split():
             if b"controller.processes.control" in Path(f"/proc/{child}/cmdline").read_bytes():
@@ -110,15 +112,15 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--for", dest="duration", default="3d")
     arguments.add_argument("--rounds", type=int, default=3)
-    asked = arguments.parse_args()
+    args = arguments.parse_args()
     print(
         f"{'':10}{'ticks/s':>10}{'with start':>12}{'cpu ms/tick':>13}{'hall alone/s':>14}{'of the hall':>13}{'load':>7}"
     )
     best = 0.0
-    for n in range(asked.rounds):
+    for n in range(args.rounds):
         before = hall_alone()
         with tempfile.TemporaryDirectory() as folder:
-            seen = measure(asked.duration, Path(folder))
+            seen = measure(args.duration, Path(folder))
         alone = (before + hall_alone()) / 2
         best = max(best, seen.running)
         figures = (

@@ -21,7 +21,7 @@ from controller.loop.status_publisher import StatusPublisher
 from controller.loop.tick import PlantLoop
 from controller.metrics.control import ControlMetrics, control_registry
 from controller.plants.real_time import Paced
-from controller.plants.registry import Setting, check_plant, kit_for
+from controller.plants.registry import PlantContext, build_plant, check_plant
 from controller.policies.bundle import Bundle, load_bundle
 from controller.policies.client import ChildCandidate
 from controller.policies.manifest import BundleError
@@ -123,11 +123,11 @@ def rehearse(loaded: Loaded, seed: int = 1) -> None:
     """
     if loaded.site.settings.plant.simulated:
         with TemporaryDirectory() as folder:
-            kit = kit_for(Setting(loaded.site, loaded.envelope, seed, Path(folder)))
+            built = build_plant(PlantContext(loaded.site, loaded.envelope, seed, Path(folder)))
             try:
-                check_guards(loaded.spec, (guard.name for guard in kit.plant.outcome_spec.guards))
+                check_guards(loaded.spec, (guard.name for guard in built.plant.outcome_spec.guards))
             finally:
-                kit.close()
+                built.close()
 
 
 def _check_bundle(bundle: Bundle, envelope: Envelope) -> None:
@@ -216,8 +216,8 @@ class ControlSystem:
         self.loaded, self.options = loaded, options
         self.spool = SqliteSpool(state / "spool.sqlite", durability=loaded.site.settings.store.durability)
         self.candidate = _candidate(loaded, options)
-        self.kit = kit_for(Setting(loaded.site, loaded.envelope, options.seed, state))
-        self.plant, self.incumbent = self.kit.plant, self.kit.incumbent
+        self.built = build_plant(PlantContext(loaded.site, loaded.envelope, options.seed, state))
+        self.plant, self.incumbent = self.built.plant, self.built.incumbent
         check_guards(loaded.spec, (guard.name for guard in self.plant.outcome_spec.guards))
         self.operators = Operators(
             loaded.envelope.plant,
@@ -233,7 +233,7 @@ class ControlSystem:
             self._site_status(),
             options.speed,
             self.plant.outcome_spec,
-            self.kit.lanes,
+            self.built.lanes,
             self._policy_status,
         )
         self.registry = control_registry()
@@ -253,7 +253,7 @@ class ControlSystem:
             deadbands=loaded.site.settings.deadbands,
             epoch=_next_epoch(state),
             wall_us=lambda: time.monotonic_ns() // 1000,
-            companions=self.kit.companions,
+            companions=self.built.companions,
             watchers=watchers,
             meter=NoveltyMeter(loaded.bundle.manifest),
         )
@@ -263,7 +263,9 @@ class ControlSystem:
     def report(self) -> dict[str, Any]:
         """What the run did, but for the wall clock's part."""
         start_us, now_us = self.loaded.site.start_us, self.plant.observe().taken_at
-        return report_of(self.loop.state, self.loaded.spec, self.plant.outcome_spec, start_us, now_us, self.kit.lanes())
+        return report_of(
+            self.loop.state, self.loaded.spec, self.plant.outcome_spec, start_us, now_us, self.built.lanes()
+        )
 
     def __enter__(self) -> "ControlSystem":
         return self
@@ -272,7 +274,7 @@ class ControlSystem:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.candidate.close()
-        self.kit.close()
+        self.built.close()
         self.spool.close()
 
     def _fresh(self) -> LoopState:

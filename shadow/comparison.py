@@ -1,6 +1,6 @@
-"""Where candidate and incumbent differ on one tick, per channel, in engineering units, after the envelope.
+"""The difference of candidate and incumbent on one tick, per channel, in engineering units, after the envelope.
 
-Disagreement is not error: the incumbent is no ground truth. The class says what kind of disagreement it is.
+Disagreement is not error: the incumbent is not a ground truth. The class says what kind of disagreement it is.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class Comparison:
     plant: str
     subject: str
     taken_at: int
-    klass: Klass
+    comparison_class: Klass
     channels: Mapping[str, float]
     flips: tuple[str, ...]
     in_control: Rung
@@ -49,11 +49,11 @@ def compare(
 ) -> Comparison:
     """Compare the two steps. A channel agrees within its deadband (engineering units, default 0)."""
     channels, flips = _differences(incumbent, candidate, last)
-    klass = _klass(incumbent, candidate, channels, deadbands)
-    return Comparison(plant, subject, taken_at, klass, channels, flips, in_control)
+    comparison_class = _class_of(incumbent, candidate, channels, deadbands)
+    return Comparison(plant, subject, taken_at, comparison_class, channels, flips, in_control)
 
 
-def _klass(
+def _class_of(
     incumbent: Judgement | None,
     candidate: Judgement | None,
     channels: Mapping[str, float],

@@ -1,1 +1,1 @@
-"""Plants to train and rehearse on: pure batched physics, gymnasium environments around it. Imports nothing of ours."""
+"""Plants to train and rehearse on: pure batched physics and gymnasium environments. Imports no other package of Understudy."""

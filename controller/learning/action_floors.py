@@ -29,14 +29,14 @@ def _put_under(graph: onnx.GraphProto, tensors: Tensors, floor: Floor, name: str
     outputs = [spec.setpoint for spec in tensors.outputs]
     if floor.signal not in inputs or floor.setpoint not in outputs:
         raise TrainingError(f"`floor`: the policy has no `{floor.signal}` or no `{floor.setpoint}`: correct the name")
-    seen, asked = tensors.inputs[inputs.index(floor.signal)], tensors.outputs[outputs.index(floor.setpoint)]
+    seen, target = tensors.inputs[inputs.index(floor.signal)], tensors.outputs[outputs.index(floor.setpoint)]
     column = np.array([output == floor.setpoint for output in outputs], dtype=np.float32)[None, :]
     constants = {
         "at": np.array([inputs.index(floor.signal)], dtype=np.int64),
         "above": np.float32((floor.above - seen.centre) / seen.scale),
         "steep": np.float32(STEEP),
         "least": np.float32(-1.0),
-        "most": np.float32(min(1.0, (floor.value - asked.centre) / asked.scale)),
+        "most": np.float32(min(1.0, (floor.value - target.centre) / target.scale)),
         "column": column,
         "elsewhere": column - np.float32(1.0),
     }

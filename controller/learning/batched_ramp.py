@@ -1,4 +1,4 @@
-"""The envelope's bounds, slews and dwells for a whole batch at once, so that a policy practises under the dynamics it will meet.
+"""The envelope's bounds, slews and dwells for a whole batch at once, so that a policy trains under the dynamics it is served with.
 
 Only what shapes a step is here. `safety.decide` alone decides whether a proposal is refused, in an evaluation too.
 A test ties this ramp to `safety.ramp`.

@@ -1,32 +1,32 @@
-"""Warm start: the actor first learns to do what the incumbent does, so that practice begins from a plant that is run sensibly."""
+"""Warm start: the actor first learns to do what the incumbent does, so that training starts from a working controller."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from controller.learning.environment import PracticeEnv
+from controller.learning.environment import TrainingEnv
 from controller.learning.spec import Clone
 
 Rows = NDArray[np.float32]
 
 
-def watch(env: PracticeEnv, steps: int) -> tuple[Rows, Rows]:
-    """What the incumbent saw and what it asked for, as features [steps * n, inputs] and answers [steps * n, outputs]."""
-    seen, asked = [env.reset()], []
+def watch(env: TrainingEnv, steps: int) -> tuple[Rows, Rows]:
+    """Run the incumbent; return its inputs and its targets as features [steps * n, inputs] and answers [steps * n, outputs]."""
+    seen, targets = [env.reset()], []
     incumbent = env.plants.incumbent()
     for _ in range(steps):
         command = incumbent(env.plants.signals, env.plants.setpoints)
-        asked.append(env.tensors.answer(command))
+        targets.append(env.tensors.answer(command))
         env.advance(command)
         seen.append(env.features())
-    return np.concatenate(seen[:-1]), np.concatenate(asked)
+    return np.concatenate(seen[:-1]), np.concatenate(targets)
 
 
-def clone(policy: ActorCriticPolicy, seen: Rows, asked: Rows, settings: Clone, seed: int) -> float:
+def clone(policy: ActorCriticPolicy, seen: Rows, targets: Rows, settings: Clone, seed: int) -> float:
     """Fit the actor's mean to the incumbent's answers; return the mean squared error of the last epoch."""
     shuffled = torch.Generator().manual_seed(seed)
-    inputs, wanted = torch.as_tensor(seen), torch.as_tensor(asked)
+    inputs, wanted = torch.as_tensor(seen), torch.as_tensor(targets)
     actor = [*policy.mlp_extractor.policy_net.parameters(), *policy.action_net.parameters()]
     optimiser = torch.optim.Adam(actor, lr=settings.learning_rate)
     for _ in range(settings.epochs):

@@ -17,7 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from controller.learning.batched_ramp import limits_of
 from controller.learning.spec import Reward
 from controller.learning.tensors import Tensors
-from controller.learning.training_site import PracticePlants
+from controller.learning.training_site import TrainingPlants
 from safety.envelope import Envelope
 from safety.forms.vectorised import Batch, accepts
 from safety.rules.command_rules import Interlock
@@ -27,10 +27,10 @@ Floats = NDArray[np.float64]
 _LIMIT = 10.0
 
 
-class PracticeEnv(VecEnv):  # type: ignore[misc]
-    """Practice plants under the candidate's normalised answers."""
+class TrainingEnv(VecEnv):  # type: ignore[misc]
+    """Training plants under the candidate's normalised answers."""
 
-    def __init__(self, plants: PracticePlants, tensors: Tensors, envelope: Envelope, reward: Reward) -> None:
+    def __init__(self, plants: TrainingPlants, tensors: Tensors, envelope: Envelope, reward: Reward) -> None:
         self.plants, self.tensors, limits = plants, tensors, limits_of(envelope)
         self._limits, self._reward, self._period_s = limits, reward, envelope.period_us / 1e6
         interlocks = tuple(rule for rule in envelope.command_rules if isinstance(rule, Interlock))
@@ -50,7 +50,7 @@ class PracticeEnv(VecEnv):  # type: ignore[misc]
         return self.features()
 
     def features(self) -> NDArray[np.float32]:
-        """What a policy sees now, [n, inputs]."""
+        """The policy's inputs now, [n, inputs]."""
         return self.tensors.features(self.plants.signals, self.plants.setpoints, self.plants.taken_at)
 
     def step_async(self, actions: NDArray[np.float32]) -> None:

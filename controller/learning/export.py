@@ -24,7 +24,7 @@ class ExportError(RuntimeError):
 
 
 class Actor(torch.nn.Module):  # type: ignore[misc]
-    """What practice made of an observation: SB3 cuts an answer to the action space's -1..1, and so does the graph."""
+    """The trained actor. SB3 clips an answer to the action space's -1..1, and so does the graph."""
 
     def __init__(self, policy: ActorCriticPolicy) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Practice: watch the incumbent, clone it, then improve on it by PPO in the batched plant under the envelope's limits."""
+"""Training: watch the incumbent, clone it, then improve on it by PPO in the batched plant under the envelope's limits."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
 from controller.learning.cloning import clone, watch
-from controller.learning.environment import PracticeEnv
+from controller.learning.environment import TrainingEnv
 from controller.learning.export import export_actor
 from controller.learning.spec import Ppo
 from controller.learning.tensors import Tensors
@@ -16,7 +16,7 @@ from controller.learning.training_site import Say, Spec, TrainingSite
 
 
 @dataclass(frozen=True, slots=True)
-class Practised:
+class TrainedPolicy:
     """The graph that came out of a training run, and what it took."""
 
     graph: bytes
@@ -24,11 +24,11 @@ class Practised:
     clone_error: float
 
 
-def practise(site: TrainingSite[Spec], spec: Spec, tensors: Tensors, seed: int, say: Say) -> Practised:
-    """Train one policy on the site's practice plants, under its envelope. One seed, machine and thread give one graph.
+def train_policy(site: TrainingSite[Spec], spec: Spec, tensors: Tensors, seed: int, say: Say) -> TrainedPolicy:
+    """Train one policy on the site's training plants, under its envelope. One seed, machine and thread give one graph.
 
     Args:
-        site: whose plants and envelope it practises with.
+        site: whose plants and envelope it is trained with.
         spec: of the run.
         tensors: of the policy.
         seed: of everything random.
@@ -36,21 +36,21 @@ def practise(site: TrainingSite[Spec], spec: Spec, tensors: Tensors, seed: int, 
     """
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    plants = site.practice(spec, seed)
-    env = PracticeEnv(plants, tensors, site.envelope, spec.reward)
+    plants = site.training_plants(spec, seed)
+    env = TrainingEnv(plants, tensors, site.envelope, spec.reward)
     model = _ppo(env, spec.ppo, seed)
-    seen, asked = watch(env, spec.clone.steps)
-    error = clone(model.policy, seen, asked, spec.clone, seed)
+    seen, targets = watch(env, spec.clone.steps)
+    error = clone(model.policy, seen, targets, spec.clone, seed)
     say(f"cloned the incumbent from {len(seen)} steps: mean squared error {error:.4f}")
     total = spec.ppo.iterations * spec.ppo.n_steps * plants.count
     if total:
         model.learn(total, callback=_Progress(say, spec.ppo.iterations))
     if summary := plants.summary():
         say(summary)
-    return Practised(export_actor(model.policy, len(tensors.inputs)), total + len(seen), error)
+    return TrainedPolicy(export_actor(model.policy, len(tensors.inputs)), total + len(seen), error)
 
 
-def _ppo(env: PracticeEnv, settings: Ppo, seed: int) -> PPO:
+def _ppo(env: TrainingEnv, settings: Ppo, seed: int) -> PPO:
     rate = settings.learning_rate
     return PPO(
         "MlpPolicy",

@@ -10,7 +10,7 @@ from controller.learning.spec_types import Count, Number, Positive, SpecModel, T
 
 
 class World(SpecModel):
-    """Where the policy practises: `lanes` plants side by side, in episodes of `episode_steps` control steps."""
+    """The plants that the policy trains on: `lanes` plants side by side, in episodes of `episode_steps` control steps."""
 
     scenario: str
     lanes: Count

@@ -12,7 +12,7 @@ from typing import Any
 
 from controller.learning.action_floors import floored
 from controller.learning.conformal import described
-from controller.learning.ppo_training import Practised, practise
+from controller.learning.ppo_training import TrainedPolicy, train_policy
 from controller.learning.spec import TrainingSpec
 from controller.learning.tensors import Tensors, input_specs, output_specs
 from controller.learning.training_site import Say, Spec, TrainingSite
@@ -26,28 +26,28 @@ _LIBRARIES = ("numpy", "torch", "stable-baselines3", "onnx", "onnxruntime")
 
 
 def train_candidate(site: TrainingSite[Spec], out: Path, seed: int, *, key: Path = KEY) -> str:
-    """Practise, export, evaluate, sign; return the bundle's digest. The same seed and machine give the same graph.
+    """Train, export, evaluate, sign; return the bundle's digest. The same seed and machine give the same graph.
 
     Args:
         site: that the candidate is for.
         out: folder of the new bundle.
-        seed: of the network, of practice, and of nothing else; evaluation has seeds of its own.
+        seed: of the network and of training only; evaluation has seeds of its own.
         key: private key to sign with; made if it does not exist.
     """
     spec = site.training_spec()
     tensors = tensors_of(spec, site)
     started = time.perf_counter()
-    practised = practise(site, spec, tensors, seed, say)
+    trained = train_policy(site, spec, tensors, seed, say)
     took_s = time.perf_counter() - started
-    practised = replace(practised, graph=floored(practised.graph, tensors, spec.floor))
+    trained = replace(trained, graph=floored(trained.graph, tensors, spec.floor))
     command = f"understudy train --site {site.folder} --seed {seed} --out {out}"
-    manifest = _manifest(spec, tensors, site, practised.graph, Training(command=command, seed=seed, algorithm="ppo"))
-    manifest, novelty = with_novelty(manifest, practised.graph, tensors, site, say)
-    table = site.evaluate(practised.graph, manifest, tensors, EVALUATION_SEEDS, say)
+    manifest = _manifest(spec, tensors, site, trained.graph, Training(command=command, seed=seed, algorithm="ppo"))
+    manifest, novelty = with_novelty(manifest, trained.graph, tensors, site, say)
+    table = site.evaluate(trained.graph, manifest, tensors, EVALUATION_SEEDS, say)
     manifest = manifest.model_copy(update={"score": dict(table["mean"]["candidate"])})
     signing = read_or_make_key(key)
-    card = _scorecard(practised, took_s, table, site.shown(table), command) | {"novelty": novelty}
-    digest = write_bundle(out, manifest, practised.graph, card, signing)
+    card = _scorecard(trained, took_s, table, site.shown(table), command) | {"novelty": novelty}
+    digest = write_bundle(out, manifest, trained.graph, card, signing)
     say(f"bundle {digest[:12]} in {out}, signed by key {key_id(signing.public_key())}")
     say(f"a site serves it once {key.with_suffix('.pub')} lies in its trust folder: {site.folder}/trust/")
     return digest
@@ -95,16 +95,16 @@ def _manifest(
 
 
 def _scorecard(
-    practised: Practised, took_s: float, table: Mapping[str, Any], shown: str, command: str
+    trained: TrainedPolicy, took_s: float, table: Mapping[str, Any], shown: str, command: str
 ) -> dict[str, Any]:
-    """What a reviewer wants to know before letting the bundle near a plant."""
+    """The facts that a reviewer needs before the bundle may run on a plant."""
     return {
         "command": command,
         "evaluation": dict(table),
         "evaluation_read": shown.splitlines(),
         "practice": {
-            "clone_error": round(practised.clone_error, 5),
-            "plant_steps": practised.steps,
+            "clone_error": round(trained.clone_error, 5),
+            "plant_steps": trained.steps,
             "took_s": round(took_s),
             "machine": f"{platform.machine()}, one thread",
         },

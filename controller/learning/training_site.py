@@ -26,12 +26,12 @@ Table = Mapping[str, Mapping[str, Mapping[str, float]]]
 """Seed (and `mean`) -> controller (`candidate` among them) -> numbers."""
 
 
-class PracticePlants(Protocol):
+class TrainingPlants(Protocol):
     """`n` simulated plants in episodes that begin and end together. The arrays are those of the last control step."""
 
     @property
     def count(self) -> int:
-        """How many plants there are, `n`."""
+        """The number of plants, `n`."""
         ...
 
     @property
@@ -63,7 +63,7 @@ class PracticePlants(Protocol):
         ...
 
     def reward(self) -> Floats:
-        """What the step was worth [n], without the prices of moves and refusals."""
+        """Reward of the step [n], without the prices of moves and refusals."""
         ...
 
     def incumbent(self) -> Control:
@@ -71,7 +71,7 @@ class PracticePlants(Protocol):
         ...
 
     def summary(self) -> str:
-        """One line on the plants that practice was on; empty where there is nothing to say."""
+        """One line on the plants that were trained on; empty where there is nothing to report."""
         ...
 
 
@@ -102,8 +102,8 @@ class TrainingSite(Protocol[Spec]):
         """The site's `training.toml`. Raises TrainingError."""
         ...
 
-    def practice(self, spec: Spec, seed: int) -> PracticePlants:
-        """The plants that a run of this spec and seed practises on."""
+    def training_plants(self, spec: Spec, seed: int) -> TrainingPlants:
+        """The plants that a run of this spec and seed trains on."""
         ...
 
     def novelty(self, graph: bytes, tensors: Tensors) -> tuple[NoveltyStatistics, Mapping[str, float]]:

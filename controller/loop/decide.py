@@ -125,7 +125,7 @@ def _plain(comparison: Comparison) -> Mapping[str, Any]:
         "plant": comparison.plant,
         "subject": comparison.subject,
         "taken_at": comparison.taken_at,
-        "klass": comparison.klass.value,
+        "klass": comparison.comparison_class.value,
         "channels": dict(comparison.channels),
         "flips": list(comparison.flips),
         "in_control": comparison.in_control.value,

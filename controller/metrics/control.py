@@ -88,7 +88,7 @@ class ControlMetrics:
                 self._refusals.values[key] += 1.0
 
     def _compared(self, comparison: Comparison) -> None:
-        self._comparisons.add(self._plant, comparison.klass.value)
+        self._comparisons.add(self._plant, comparison.comparison_class.value)
         for name, difference in comparison.channels.items():
             self._difference.observe(abs(difference) / self._ranges[name], self._plant, name)
 

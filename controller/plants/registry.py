@@ -1,8 +1,8 @@
-"""What a kind of plant brings, and how the kind that a site names is found.
+"""The kinds of plants, and the search for the kind that a site names.
 
-Every kind, built in or not, is an entry point of the group `understudy.plants` that names a `PlantKind`. Those of our own
-distribution are always allowed. One of another package is allowed only if `site.toml` names it under `plant.plugins`;
-otherwise it is not even imported.
+Every kind, built in or not, is an entry point of the group `understudy.plants` that names a `PlantKind`. Those of the
+distribution `understudy` are always allowed. One of another package is allowed only if `site.toml` names it under
+`plant.plugins`; otherwise it is not imported.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,8 +26,8 @@ LaneTotals = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """Where a plant is to be set up: the site, its envelope, the run's seed and its state directory."""
+class PlantContext:
+    """The arguments that a plant is built from: the site, its envelope, the run's seed and its state directory."""
 
     site: Site
     envelope: Envelope
@@ -44,7 +44,7 @@ class PushPlant(Plant, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PlantKit:
+class BuiltPlant:
     """A plant behind its port, with the incumbent that runs it and what is measured beside it.
 
     `lanes` gives `cost`, each guard by its name and `breach_s`, by lane (`applied`, and twins if there are any);
@@ -61,24 +61,24 @@ class PlantKit:
 
 @dataclass(frozen=True, slots=True)
 class PlantKind(Generic[PlantModel]):
-    """What an entry point of the group names.
+    """A kind of plant, which an entry point of the group names.
 
-    `settings` is the model of the table `[plant.<kind>]`; `incumbents` are the values that `incumbent.kind` may have;
-    `build` makes the plant; `training` makes what `understudy train` and `evaluate` need of a site's folder, None where the
+    `settings` is the model of the table `[plant.<kind>]`; `incumbents` are the values that `incumbent.kind` may have.
+    `build` makes the plant. `training` makes what `understudy train` and `evaluate` need of a site's folder; None if the
     plant has no training. `push` says that the plant keeps its own loop.
     """
 
     settings: type[PlantModel]
     incumbents: tuple[str, ...]
-    build: Callable[[Setting, PlantModel], PlantKit]
+    build: Callable[[PlantContext, PlantModel], BuiltPlant]
     training: "Callable[[Path, PlantModel], TrainingSite[Any]] | None" = None
     push: bool = False
 
 
-def kit_for(setting: Setting) -> PlantKit:
-    """The plant of a site, set up. Raises SettingsError where `check_plant` does, and for what the plant itself refuses."""
-    kind = kind_of(setting.site.settings.plant)
-    return kind.build(setting, _checked(setting.site, kind))
+def build_plant(context: PlantContext) -> BuiltPlant:
+    """Build the plant of a site. Raises SettingsError where `check_plant` does, and for settings that the plant refuses."""
+    kind = kind_of(context.site.settings.plant)
+    return kind.build(context, _checked(context.site, kind))
 
 
 def check_plant(site: Site) -> None:
@@ -119,7 +119,7 @@ def kind_of(plant: PlantSettings) -> PlantKind[Any]:
             "this code; install it again, from a checkout with `pip install -e .`"
         )
     raise SettingsError(
-        f"plant kind `{plant.kind}` is none of {', '.join(known)}: if a package brings it, list it in `plant.plugins`"
+        f"unknown plant kind `{plant.kind}`; valid: {', '.join(known)}: if a package brings it, list it in `plant.plugins`"
     )
 
 

@@ -15,8 +15,8 @@ from safety.inputs import Managed
 from safety.values import Observation, Proposal, Setpoints, Signal, Source
 
 
-class Lanes(Protocol):
-    """A simulated plant that lives in several lanes at once; the first one is the plant itself."""
+class LanedPlant(Protocol):
+    """A simulated plant that runs in several lanes at once; the first one is the plant itself."""
 
     @property
     def now_us(self) -> int: ...
@@ -36,7 +36,7 @@ class Twins(Companions):
     """Commands the lanes `incumbent`, `candidate` and, given `best_static`, the one of that name, once a period."""
 
     def __init__(
-        self, plant: Lanes, envelope: Envelope, incumbent: Incumbent, best_static: Setpoints | None = None
+        self, plant: LanedPlant, envelope: Envelope, incumbent: Incumbent, best_static: Setpoints | None = None
     ) -> None:
         self.plant, self.pilot, self.best_static = plant, Pilot(envelope, incumbent), best_static
         self.fresh = fresh_memory(envelope)
@@ -60,7 +60,7 @@ class Twins(Companions):
         self._managed = None
 
     def _manage(self, lane: str) -> Managed:
-        """What a lane reports now, as it is passed on to those who propose."""
+        """The readings of a lane now, as the policies get them."""
         twin = self.plant.twins[lane]
         memory = twin.memory or self.fresh
         reported = self.plant.observation(self.plant.lane_names.index(lane), memory.last)

@@ -86,7 +86,7 @@ def _read(folder: Path) -> dict[str, bytes]:
             what = "is not signed: sign it with a trusted key" if name == SIGNATURE else f"has no `{name}`: restore it"
             raise BundleError(f"bundle `{folder}` {what}")
     if extra := sorted(present - {*_SIGNED, SIGNATURE}):
-        raise BundleError(f"bundle `{folder}` holds `{extra[0]}`, which is no part of a bundle: remove it")
+        raise BundleError(f"bundle `{folder}` holds `{extra[0]}`, which does not belong to a bundle: remove it")
     try:
         if large := [name for name in _SIGNED if (folder / name).stat().st_size > _MAX_BYTES]:
             raise BundleError(

@@ -1,14 +1,14 @@
 """The candidate as the loop sees it: `ports.Candidate` over a child process. Whatever the child does becomes a status.
 
     asked, answered in time, finite, right shape -> OK             a signal it needs is missing -> ABSENT (the child is not asked)
-    answered after the deadline                  -> LATE           said nothing at all          -> LATE, and the child is killed
+    answered after the deadline                  -> LATE           reply nothing at all          -> LATE, and the child is killed
     crashed, garbage, graph raised               -> FAILED         NaN or infinite              -> NOT_FINITE
     resident memory above its limit              -> OVER_MEMORY, and the child is killed
 
 A dead child is started again on a thread, at once the first time, then after 1, 3, 7, ... further asks; the tick never
 waits for it while there is a deadline. Without one (`deadline_us=None`: seeded runs faster than real time) no clock is
-looked at and a restart is waited for, so that the same seed gives the same statuses; only a child silent for `HANG_S` is
-then killed.
+read and the tick waits for a restart, so that the same seed gives the same statuses. Only a child that is silent for
+`HANG_S` is then killed.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ class ChildCandidate:
         self._builder = FeatureBuilder(bundle.manifest)
         self._link: ChildLink | None = None
         self._start: ChildStart | None = None
-        self._asked = self._failures = self._to_skip = 0
+        self._requests = self._failures = self._to_skip = 0
         self._rss_bytes = self._latency_us = 0
         self._why = ""
         self._begin()
@@ -102,41 +102,41 @@ class ChildCandidate:
         self._link = self._start = None
 
     def _ask(self, rows: list[np.ndarray]) -> list[Proposal]:
-        """One round trip and what became of it, per row."""
+        """One round trip; its outcome per row."""
         link = self._up()
         if link is None:
             return [_without(Status.FAILED, f"policy child is {self.health.state}: {self._why}")] * len(rows)
-        self._asked += 1
+        self._requests += 1
         try:
-            said = link.ask(
-                policy_wire.Ask(self._asked, len(rows), b"".join([row.tobytes() for row in rows])), self._within_s
+            reply = link.ask(
+                policy_wire.Ask(self._requests, len(rows), b"".join([row.tobytes() for row in rows])), self._within_s
             )
         except policy_wire.WireTimeoutError:
             proposal = _without(Status.LATE, f"no answer within {self._within_s * 1e3:g} ms: child killed")
         except policy_wire.WireError as error:
             proposal = _without(Status.FAILED, str(error))
         else:
-            self._rss_bytes = said.rss_bytes
-            if said.rss_bytes <= self._rss_limit_bytes:
-                return self._meaning(said, len(rows))
+            self._rss_bytes = reply.rss_bytes
+            if reply.rss_bytes <= self._rss_limit_bytes:
+                return self._meaning(reply, len(rows))
             proposal = _without(
                 Status.OVER_MEMORY,
-                f"resident memory {said.rss_bytes // _MIB} MiB, limit {self._rss_limit_bytes // _MIB} MiB: child killed",
+                f"resident memory {reply.rss_bytes // _MIB} MiB, limit {self._rss_limit_bytes // _MIB} MiB: child killed",
             )
         self._drop(proposal.detail)
         return [proposal] * len(rows)
 
-    def _meaning(self, said: policy_wire.Answer | policy_wire.Failed, rows: int) -> list[Proposal]:
+    def _meaning(self, reply: policy_wire.Answer | policy_wire.Failed, rows: int) -> list[Proposal]:
         """The statuses of a child that answered."""
-        if isinstance(said, policy_wire.Failed):
-            return [_without(Status.FAILED, said.detail)] * rows
-        self._failures, self._latency_us = 0, said.latency_us
+        if isinstance(reply, policy_wire.Failed):
+            return [_without(Status.FAILED, reply.detail)] * rows
+        self._failures, self._latency_us = 0, reply.latency_us
         wanted = (rows, len(self._bundle.manifest.outputs))
-        if tuple(said.shape) != wanted or len(said.values) != 4 * wanted[0] * wanted[1]:
-            return [_without(Status.WRONG_SHAPE, f"shape {list(said.shape)}, wanted {list(wanted)}")] * rows
-        if self._deadline_us is not None and said.latency_us > self._deadline_us:
-            return [_without(Status.LATE, f"{said.latency_us} us, deadline {self._deadline_us} us")] * rows
-        values = np.frombuffer(said.values, dtype="<f4").reshape(wanted)
+        if tuple(reply.shape) != wanted or len(reply.values) != 4 * wanted[0] * wanted[1]:
+            return [_without(Status.WRONG_SHAPE, f"shape {list(reply.shape)}, wanted {list(wanted)}")] * rows
+        if self._deadline_us is not None and reply.latency_us > self._deadline_us:
+            return [_without(Status.LATE, f"{reply.latency_us} us, deadline {self._deadline_us} us")] * rows
+        values = np.frombuffer(reply.values, dtype="<f4").reshape(wanted)
         return [self._proposal(row.tolist()) for row in values]
 
     def _proposal(self, row: list[float]) -> Proposal:

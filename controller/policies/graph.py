@@ -104,7 +104,7 @@ def _all(fields: list[Field], wanted: int) -> list[bytes]:
 
 
 def _one(message: bytes, wanted: int) -> bytes:
-    """The last field of that number, as protobuf has it; empty if there is none."""
+    """The last field of that number, as protobuf defines it; empty if the message has no such field."""
     found = _all(list(_fields(message)), wanted)
     return found[-1] if found else b""
 

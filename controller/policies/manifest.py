@@ -38,7 +38,7 @@ class InputSpec(_Model):
     @model_validator(mode="after")
     def _known_calendar(self) -> "InputSpec":
         if self.kind == "calendar" and self.name not in CALENDAR:
-            raise ValueError(f"calendar feature `{self.name}` is none of {', '.join(CALENDAR)}")
+            raise ValueError(f"unknown calendar feature `{self.name}`; valid: {', '.join(CALENDAR)}")
         return self
 
 
@@ -93,7 +93,7 @@ class NoveltyStatistics(_Model):
     @model_validator(mode="after")
     def _triangular(self) -> "NoveltyStatistics":
         if [len(row) for row in self.whitening] != list(range(1, len(self.mean) + 1)):
-            raise ValueError("`whitening` must have one row for each mean, the i-th with i numbers: fit it anew")
+            raise ValueError("`whitening` must have one row for each mean, the i-th with i numbers: fit it again")
         return self
 
 
@@ -118,7 +118,7 @@ class Manifest(_Model):
         width = len(self.inputs) + len(self.outputs)
         if self.novelty is not None and len(self.novelty.mean) != width:
             raise ValueError(
-                f"`novelty` is of {len(self.novelty.mean)} columns, inputs and outputs are {width}: fit it anew"
+                f"`novelty` is of {len(self.novelty.mean)} columns, inputs and outputs are {width}: fit it again"
             )
         return self
 
@@ -143,7 +143,7 @@ def read_manifest(path: Path, content: bytes) -> Manifest:
     try:
         return Manifest.model_validate(json.loads(content))
     except ValidationError as error:
-        raise BundleError(f"bundle manifest `{path}`: {_first(error)}: mend the file and sign it again") from error
+        raise BundleError(f"bundle manifest `{path}`: {_first(error)}: correct the file and sign it again") from error
     except (ValueError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(
             f"bundle manifest `{path}` is not JSON ({error}): restore it from where it was made"

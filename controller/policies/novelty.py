@@ -1,8 +1,8 @@
 """How unlike its training a candidate's situation and proposal are, taken together: the signal `candidate_novelty`.
 
-The measure is Mahalanobis' distance of (what the policy sees, what it asks for), over the threshold that split-conformal
-prediction (Vovk, Gammerman, Shafer, Algorithmic Learning in a Random World, 2005, chapter 4) found on data that the
-fit has not seen. It is a budget of nuisance refusals, not a guarantee: a threshold at alpha refuses a share alpha of
+The measure is Mahalanobis' distance of the policy's inputs and targets, divided by a threshold. Split-conformal
+prediction finds the threshold on data that the fit has not seen (Vovk, Gammerman, Shafer, Algorithmic Learning in a
+Random World, 2005, chapter 4). It is a budget of nuisance refusals, not a guarantee: a threshold at alpha refuses a share alpha of
 exchangeable data, and tomorrow's plant is not exchangeable with last year's.
 
 The statistics are frozen in the signed bundle; nothing learns here. Sums are exact (`fsum`), so a score has the same bits
@@ -28,14 +28,14 @@ class NoveltyMeter:
         self._statistics = manifest.novelty
 
     def __call__(self, seen: Observation, proposal: Proposal) -> Mapping[str, Signal]:
-        """`candidate_novelty` [1], at most 1 where the like was trained on; empty where it cannot be told.
+        """`candidate_novelty` [1], at most 1 for what is like the training data; empty where it cannot be computed.
 
         It cannot without statistics, without a proposal, or where an input is missing, not good or not finite.
         """
         if self._statistics is None or proposal.status is not Status.OK:
             return {}
         try:
-            value = score(self._statistics, [*self._seen(seen), *self._asked(proposal)])
+            value = score(self._statistics, [*self._seen(seen), *self._targets(proposal)])
         except (MissingInputError, KeyError, ArithmeticError, ValueError):  # sums of infinities have no value either
             return {}
         return {SIGNAL: Signal(value)} if isfinite(value) else {}
@@ -44,7 +44,7 @@ class NoveltyMeter:
         values = inputs_of(self._inputs, seen)
         return [(value - spec.centre) / spec.scale for spec, value in zip(self._inputs, values, strict=True)]
 
-    def _asked(self, proposal: Proposal) -> list[float]:
+    def _targets(self, proposal: Proposal) -> list[float]:
         return [(proposal.targets[spec.setpoint] - spec.centre) / spec.scale for spec in self._outputs]
 
 

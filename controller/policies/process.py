@@ -45,12 +45,12 @@ class ChildLink:
         load = policy_wire.Load(bundle.policy, manifest.input_width, len(manifest.outputs))
         policy_wire.limit(self._sock, within_s)
         policy_wire.send(self._sock, load)
-        said = policy_wire.receive_answer(self._sock, within_s=within_s)
-        if isinstance(said, policy_wire.Refused):
-            raise RefusedError(said.detail)
-        if not isinstance(said, policy_wire.Ready):
+        reply = policy_wire.receive_answer(self._sock, within_s=within_s)
+        if isinstance(reply, policy_wire.Refused):
+            raise RefusedError(reply.detail)
+        if not isinstance(reply, policy_wire.Ready):
             raise policy_wire.WireError("the child's first message was not `ready`")
-        return said
+        return reply
 
     def ask(self, message: policy_wire.Ask, within_s: float) -> policy_wire.Answer | policy_wire.Failed:
         """One round trip. Raises WireTimeoutError, or WireError if the child is gone or says anything but the answer to this."""
@@ -58,13 +58,13 @@ class ChildLink:
             policy_wire.limit(self._sock, within_s)
             self._within_s = within_s
         policy_wire.send(self._sock, message)
-        said = policy_wire.receive_answer(self._sock, within_s=within_s)
-        if not isinstance(said, policy_wire.Answer | policy_wire.Failed) or said.id != message.id:
+        reply = policy_wire.receive_answer(self._sock, within_s=within_s)
+        if not isinstance(reply, policy_wire.Answer | policy_wire.Failed) or reply.id != message.id:
             raise policy_wire.WireError("the child did not answer what it was asked")
-        return said
+        return reply
 
     def end(self) -> None:
-        """Kill the process, from any thread; whoever waits for its answer is told that it is gone."""
+        """Kill the process, from any thread; a thread that waits for its answer gets an error."""
         self._process.kill()
 
     def kill(self) -> str:

@@ -40,7 +40,7 @@ def serve(sock: socket.socket, loader: Callable[[policy_wire.Load], Run]) -> Non
         raise policy_wire.WireError("the first message must be a `load`")
     try:
         run = loader(first)
-    except Exception as error:  # whatever the runtime raises on a graph it cannot take: the parent is told
+    except Exception as error:  # the runtime raises errors of many types on a bad graph: report each to the parent
         policy_wire.send(sock, policy_wire.Refused(f"the graph cannot be loaded: {error}"))
         return
     policy_wire.send(sock, policy_wire.Ready(os.getpid(), rss_bytes()))

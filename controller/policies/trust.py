@@ -3,7 +3,7 @@
 A trust store is a folder of public keys, one `<signer>.pub` each; private keys never lie in it.
 
 A public key file is one line: `ed25519 <base64 of the 32 raw bytes>`. A key's id is the first 16 hex digits of its SHA-256.
-Signing and trusting are two acts: whoever trains may sign, only whoever runs the site puts a key into its trust store.
+Signing and trusting are two acts: who trains may sign; only who runs the site puts a key into its trust store.
 """
 
 import base64
@@ -78,7 +78,7 @@ def key_id(key: Ed25519PublicKey) -> str:
 
 
 def read_or_make_key(path: Path) -> Ed25519PrivateKey:
-    """The private key at `path`; if there is none, a new one, readable by its owner only, its public half beside it."""
+    """Read the private key at `path`, or make a new one, readable by its owner only, with its public half beside it."""
     if path.exists():
         return _read_private(path)
     key = Ed25519PrivateKey.generate()
@@ -91,7 +91,7 @@ def read_or_make_key(path: Path) -> Ed25519PrivateKey:
 
 
 def write_public(path: Path, key: Ed25519PublicKey) -> None:
-    """Write a `.pub` file, to be put into the trust store of whoever shall trust this key."""
+    """Write a `.pub` file; a site trusts the key when the file is in its trust store."""
     path.write_text(f"{_KIND} {base64.b64encode(_raw(key)).decode()}\n")
 
 

@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     gc.collect()
     gc.freeze()  # libraries and envelope stay: to look through them again would hold a tick up by 100 ms
     with system, serving(system, Path(options.state) / "control.sock"):
-        if system.kit.pushed is not None:
+        if system.built.pushed is not None:
             while not ending.wait(WAITING_S):
                 system.live.waiting()
             return INTERRUPTED
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
 @contextmanager
 def serving(system: bootstrap.ControlSystem, path: Path) -> Iterator[None]:
     """The control socket: notifications of the operator queue, and decisions for a plant in push mode."""
-    server = PushServer(path, Answering(system.loop, system.kit.pushed).answer, system.operators.notify)
+    server = PushServer(path, Answering(system.loop, system.built.pushed).answer, system.operators.notify)
     server.start()
     try:
         yield

@@ -43,7 +43,7 @@ def resume(spec: RolloutSpec, state: RolloutState, now_us: int, who: str, reason
     _signed(who, reason)
     if state.status is not RolloutStatus.PAUSED and not (state.status is RolloutStatus.RUNNING and state.held):
         raise ActRefusedError(
-            f"cannot resume: the rollout is {state.status.value}, want paused, or held as inconclusive"
+            f"cannot resume: the rollout is {state.status.value}, not paused and not held as inconclusive"
         )
     again = replace(state, patience_from_us=now_us, held="", version=state.version + 1)
     if state.status is RolloutStatus.PAUSED:
@@ -67,7 +67,7 @@ def demote(
     _wants(state, DRIVING, "demote")
     names = [stage.name for stage in spec.stages]
     if to_stage not in names[: state.stage]:
-        raise ActRefusedError(f"cannot demote to `{to_stage}`: want one of the lower stages {names[: state.stage]}")
+        raise ActRefusedError(f"cannot demote to `{to_stage}`: name one of the lower stages {names[: state.stage]}")
     return enter(spec, state, evidence, now_us, names.index(to_stage), f"demoted: {reason}", (who,))
 
 
@@ -169,4 +169,4 @@ def _signed(who: str, reason: str) -> None:
 def _wants(state: RolloutState, statuses: frozenset[RolloutStatus], act: str) -> None:
     if state.status not in statuses:
         wanted = ", ".join(sorted(status.value for status in statuses))
-        raise ActRefusedError(f"cannot {act}: the rollout is {state.status.value}, want one of: {wanted}")
+        raise ActRefusedError(f"cannot {act}: the rollout is {state.status.value}, it must be one of: {wanted}")

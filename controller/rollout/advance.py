@@ -34,7 +34,7 @@ def advance(
 
 
 def _follow(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: int, gate: Gate) -> Change:
-    """What a gate's outcome means in a state. Everything not named here changes nothing."""
+    """Change the state by a gate's outcome. A pair not named here changes nothing."""
     due = _may_leave(spec, state, now_us)
     match state.status, gate.outcome:
         case _, GateOutcome.FAILED:
@@ -88,6 +88,6 @@ def _promote(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us:
 
 
 def _no_longer_passed(state: RolloutState, now_us: int, gate: Gate) -> Change:
-    """What was to be approved no longer holds: approvals lapse with it."""
+    """Drop the promotion that awaited approval, and its approvals, because the gate no longer passes."""
     running = replace(state, status=RolloutStatus.RUNNING, approvals=(), promotion=None, version=state.version + 1)
     return running, (AuditNote(now_us, "approval no longer asked for", gate.why),)

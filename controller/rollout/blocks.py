@@ -34,7 +34,7 @@ def is_last_tick_of_block(spec: RolloutSpec, at_us: int) -> bool:
 
 
 def assign(spec: RolloutSpec, state: RolloutState, at_us: int, key: bytes) -> BlockAssignment:
-    """Who has the tick at `at_us`: the same answer every time, and without `key` nobody can foretell it.
+    """Assign the tick at `at_us` to candidate or incumbent. The answer is the same every time, and unpredictable without `key`.
 
     A stage begins at `state.first_block`; before it, in shadow, and whenever the state gives no authority, the block is
     the incumbent's with share 0.
@@ -65,8 +65,8 @@ def candidate_positions(
 ) -> frozenset[int]:
     """The `chosen` of `size` positions in a group that are the candidate's, every subset equally likely.
 
-    HMAC-SHA256 of (rollout, stage, entry, group) is read as a 256-bit number, which draws the smaller side without
-    replacement, digit by digit in bases size, size - 1, ... (at most 100 blocks, so the bias is negligible).
+    HMAC-SHA256 of (rollout, stage, entry, group) is read as a 256-bit number. Its digits in bases size, size - 1, ...
+    draw the smaller side without replacement. There are at most 100 blocks, so the bias is negligible.
     """
     message = "\x1f".join((rollout_id, stage, str(entry), str(group))).encode()
     number = int.from_bytes(hmac.new(key, message, hashlib.sha256).digest(), "big")

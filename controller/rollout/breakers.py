@@ -24,8 +24,8 @@ def read_breakers(spec: RolloutSpec, evidence: Evidence) -> tuple[BreakerReading
     """
     instant = {b.cause: b for b in spec.breakers if isinstance(b, InstantBreaker)}
     readings = [_instant(instant[cause], evidence) for cause in INSTANT_CAUSES]
-    strangers = [] if evidence.last is None else [c for c in evidence.last.causes if c not in instant]
-    readings += [BreakerReading(c, "open", f"`{c}` was reported, which no breaker declares", True) for c in strangers]
+    undeclared = [] if evidence.last is None else [c for c in evidence.last.causes if c not in instant]
+    readings += [BreakerReading(c, "open", f"`{c}` was reported, which no breaker declares", True) for c in undeclared]
     return (*readings, *(_statistical(b, evidence) for b in spec.breakers if isinstance(b, StatisticalBreaker)))
 
 
@@ -42,7 +42,7 @@ def _instant(breaker: InstantBreaker, evidence: Evidence) -> BreakerReading:
 
 
 def _instant_evidence(cause: str, evidence: Evidence) -> tuple[int, str]:
-    """How many ticks running the cause has been present, and what was counted."""
+    """The number of consecutive ticks with the cause, and what was counted."""
     tick, tally = evidence.last, evidence.tally
     if tick is None:
         return 0, cause

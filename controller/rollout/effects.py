@@ -18,7 +18,7 @@ class StageEntered:
 
 @dataclass(frozen=True, slots=True)
 class Tripped:
-    """The latch opened: the incumbent has the plant. Write this durably before anything else."""
+    """The latch opened: the incumbent is in control. Write this durably before anything else."""
 
     at_us: int
     trip: RolloutTrip

@@ -11,7 +11,7 @@ class RolloutError(ValueError):
 
 
 class RolloutSpecError(RolloutError):
-    """The specification cannot be used; the message lists every place and what is wanted there."""
+    """The specification cannot be used; the message lists every place and what it must hold."""
 
 
 class ActRefusedError(RolloutError):

@@ -102,13 +102,13 @@ def judge_check(check: CheckSpec, state: RolloutState, evidence: Evidence) -> Ch
 def marks_of(evidence: Evidence) -> Marks:
     """The counts a stage starts from."""
     blocks = evidence.benefit.blocks
-    return Marks(_asked(evidence), blocks.candidate_clean, blocks.groups, blocks.groups_unscored)
+    return Marks(_candidate_ticks(evidence), blocks.candidate_clean, blocks.groups, blocks.groups_unscored)
 
 
 def _judged(check: CheckSpec, state: RolloutState, evidence: Evidence) -> tuple[GateOutcome, str]:
     match check:
         case DurationCheck():
-            ticks = _asked(evidence) - (state.marks.ticks if state.stage else 0)
+            ticks = _candidate_ticks(evidence) - (state.marks.ticks if state.stage else 0)
             days = ticks * evidence.settings.period_us / US_PER_DAY
             return _at_least("observed days", round(days, 2), check.days, days >= check.days)
         case RefusalsBelow():
@@ -225,7 +225,7 @@ def _fresh(spec: RolloutSpec, evidence: Evidence, now_us: int) -> Check:
 
 def _settled(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us: int) -> Check:
     since_s, wanted = (now_us - state.entered_at_us) // 1_000_000, spec.reset.clean_ticks
-    clean = min(evidence.tally.clean_in_a_row, _asked(evidence) - state.marks.ticks)
+    clean = min(evidence.tally.clean_in_a_row, _candidate_ticks(evidence) - state.marks.ticks)
     if since_s < spec.reset.settle_s:
         return Check(
             "settled", GateOutcome.PENDING, f"seconds since the reset ({since_s}) < required ({spec.reset.settle_s})"
@@ -233,5 +233,5 @@ def _settled(spec: RolloutSpec, state: RolloutState, evidence: Evidence, now_us:
     return Check("settled", *_at_least("clean proposals in a row since the reset", clean, wanted, clean >= wanted))
 
 
-def _asked(evidence: Evidence) -> int:
+def _candidate_ticks(evidence: Evidence) -> int:
     return evidence.tally.shadowed + evidence.tally.driven

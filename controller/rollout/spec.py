@@ -154,7 +154,7 @@ class RolloutSpec(Strict):
         return size > 0 and chosen / size >= self.outcome.min_scored_share
 
     def evidence_settings(self) -> EvidenceSettings:
-        """What the evidence must know beforehand."""
+        """The settings that the evidence is collected under."""
         outcome = self.outcome
         return EvidenceSettings(
             self.period_s * 1_000_000,
@@ -272,5 +272,5 @@ def _breaker_faults(spec: RolloutSpec) -> list[str]:
         faults.append(f"breakers are missing for the causes {missing}: add them")
     unknown = [b.cause for b in spec.breakers if isinstance(b, InstantBreaker) and b.cause not in INSTANT_CAUSES]
     if unknown:
-        faults.append(f"unknown causes {unknown}, want some of {list(INSTANT_CAUSES)}")
+        faults.append(f"unknown causes {unknown}; valid: {list(INSTANT_CAUSES)}")
     return faults

@@ -125,7 +125,9 @@ def from_plain(plain: Any, spec: RolloutSpec, rollout_id: str, now_us: int) -> R
     """
     try:
         if plain["schema"] not in (1, SCHEMA):
-            return unknown(rollout_id, now_us, f"stored state has schema {plain['schema']!r}, want {SCHEMA}")
+            return unknown(
+                rollout_id, now_us, f"stored state has schema {plain['schema']!r}, this program reads 1 and {SCHEMA}"
+            )
         state = msgspec.convert({k: v for k, v in plain.items() if k != "schema"}, RolloutState)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         return unknown(rollout_id, now_us, f"stored state cannot be read: {error}")

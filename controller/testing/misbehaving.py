@@ -1,6 +1,6 @@
 """A policy child that misbehaves on purpose, over the real protocol: `python -m controller.testing.misbehaving HOW [GOOD_ASKS]`.
 
-It answers zeros to the first GOOD_ASKS asks and then does what it was told. Scenario tests give its command to `ChildCandidate`.
+It answers zeros to the first GOOD_ASKS requests and then misbehaves as HOW says. Tests give its command to `ChildCandidate`.
 """
 
 import os
@@ -84,12 +84,12 @@ def main(how: str, good_asks: int) -> int:
     def load(message: policy_wire.Load) -> server.Run:
         if how == "refuse":
             raise ValueError("told to refuse")
-        asked = 0
+        requests = 0
 
         def run(given: np.ndarray) -> np.ndarray:
-            nonlocal asked
-            asked += 1
-            misbehave: Misbehave = getattr(misbehaviours, how if asked > good_asks else "good")
+            nonlocal requests
+            requests += 1
+            misbehave: Misbehave = getattr(misbehaviours, how if requests > good_asks else "good")
             return misbehave(np.zeros((len(given), message.outputs), dtype=np.float32))
 
         return run

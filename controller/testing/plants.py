@@ -1,6 +1,6 @@
 """What every `ports.Plant` must keep to, as suites a test class inherits.
 
-`PlantContract` is for any plant, `SimulatedPlantContract` for one whose time is ours and whose state lies in a folder.
+`PlantContract` is for any plant, `SimulatedPlantContract` for one whose time the test advances and whose state is in a folder.
 
 class TestMine(SimulatedPlantContract):
     period_us = 300_000_000
@@ -19,7 +19,7 @@ from safety.values import Command, Observation, Quality, Rung, Setpoints
 
 
 class PlantContract:
-    """The port of any plant: what it is told stands until it runs out, and it tells each interval once."""
+    """The port of any plant: a command stands until it expires, and each interval is reported once."""
 
     period_us: int
 
@@ -28,7 +28,7 @@ class PlantContract:
         raise NotImplementedError
 
     def setpoints(self) -> Setpoints:
-        """Something the plant can be told to do, other than what it does by itself."""
+        """A command that the plant can follow and that differs from what it does by itself."""
         raise NotImplementedError
 
     def pass_time(self, plant: Plant, us: int) -> None:
@@ -46,8 +46,8 @@ class PlantContract:
             if close is not None:
                 close()
 
-    def told(self, plant: Plant, *, epoch: int = 1, periods: int = 3) -> Command:
-        """Tell the plant `setpoints`, to stand for so many periods."""
+    def commanded(self, plant: Plant, *, epoch: int = 1, periods: int = 3) -> Command:
+        """Command `setpoints` for so many periods; return the command."""
         command = Command(self.setpoints(), Rung.INCUMBENT, periods * self.period_us, epoch)
         assert plant.apply(command, decision="told").accepted
         return command
@@ -56,7 +56,7 @@ class PlantContract:
         with self.opened(tmp_path) as plant:
             assert plain(plant.observe()) == plain(plant.observe())
 
-    def test_an_observation_is_the_plants_own_and_says_what_each_signal_is_worth(self, tmp_path: Path) -> None:
+    def test_observation_names_its_plant_and_gives_each_signals_quality(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as plant:
             seen = plant.observe()
         assert seen.plant == plant.name
@@ -69,7 +69,7 @@ class PlantContract:
         with self.opened(tmp_path) as plant:
             assert plant.observe().applied is None
 
-    def test_what_it_is_told_is_in_force(self, tmp_path: Path) -> None:
+    def test_an_applied_command_is_in_force(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as plant:
             receipt = plant.apply(Command(self.setpoints(), Rung.INCUMBENT, self.period_us, 1), decision="d")
             assert (receipt.decision, receipt.accepted) == ("d", True)
@@ -78,7 +78,7 @@ class PlantContract:
 
     def test_a_command_runs_out(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as plant:
-            self.told(plant, periods=2)
+            self.commanded(plant, periods=2)
             self.pass_time(plant, self.period_us)
             assert plant.observe().applied is not None
             self.pass_time(plant, self.period_us)
@@ -86,41 +86,41 @@ class PlantContract:
 
     def test_it_can_be_given_back(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as plant:
-            self.told(plant)
+            self.commanded(plant)
             receipt = plant.apply(Command({}, Rung.RELINQUISH, self.period_us, 1), decision="given back")
             assert receipt.accepted
             assert plant.observe().applied is None
 
     def test_a_process_that_was_replaced_is_refused_and_changes_nothing(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as plant:
-            command = self.told(plant, epoch=5)
+            command = self.commanded(plant, epoch=5)
             receipt = plant.apply(Command({}, Rung.RELINQUISH, self.period_us, 4), decision="late")
             assert not receipt.accepted
             assert receipt.detail
             assert dict(plant.observe().applied or {}) == dict(command.setpoints)
 
-    def test_outcomes_join_and_nothing_is_told_twice(self, tmp_path: Path) -> None:
+    def test_outcomes_join_and_no_interval_is_counted_twice(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as plant:
-            told = [plant.outcome()]
+            outcomes = [plant.outcome()]
             for _ in range(3):
-                self.told(plant)
+                self.commanded(plant)
                 self.pass_time(plant, self.period_us)
-                told.append(plant.outcome())
+                outcomes.append(plant.outcome())
             again = plant.outcome()
-        assert [one.to_us for one in told[:-1]] == [one.from_us for one in told[1:]]
-        assert [one.to_us - one.from_us for one in told[1:]] == [self.period_us] * 3
+        assert [one.to_us for one in outcomes[:-1]] == [one.from_us for one in outcomes[1:]]
+        assert [one.to_us - one.from_us for one in outcomes[1:]] == [self.period_us] * 3
         assert (again.to_us - again.from_us, again.cost, again.breach_s) == (0, 0.0, 0.0)
         assert set(again.guards.values()) <= {0.0}
 
     def test_outcomes_match_the_declaration(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as plant:
-            declared, told = plant.outcome_spec, []
+            declared, outcomes = plant.outcome_spec, []
             for _ in range(3):
                 self.pass_time(plant, self.period_us)
-                told.append(plant.outcome())
+                outcomes.append(plant.outcome())
             assert plant.outcome_spec == declared
         guards, covariates = [q.name for q in declared.guards], [q.name for q in declared.covariates]
-        assert [(list(one.guards), list(one.covariates)) for one in told] == [(guards, covariates)] * 3
+        assert [(list(one.guards), list(one.covariates)) for one in outcomes] == [(guards, covariates)] * 3
 
     def test_every_declared_quantity_has_a_label(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as plant:
@@ -129,13 +129,13 @@ class PlantContract:
 
 
 class SimulatedPlantContract(PlantContract):
-    """A simulated plant: its time is what it is told to live through, and a kill costs it no bit."""
+    """A simulated plant: its time passes only in `advance`, and a killed process resumes to the bit."""
 
     def test_it_says_that_it_is_simulated(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as plant:
             assert plant.simulated
 
-    def test_time_comes_to_where_it_was_sent_and_never_runs_back(self, tmp_path: Path) -> None:
+    def test_time_advances_as_requested_and_never_runs_back(self, tmp_path: Path) -> None:
         with self.opened(tmp_path) as plant:
             began_us = plant.observe().taken_at
             plant.advance(began_us + 2 * self.period_us)
@@ -163,7 +163,7 @@ class SimulatedPlantContract(PlantContract):
                 cost.append([self._period(plant, tell=tell)[1].cost for _ in range(4)])
         assert cost[0] != cost[1]
 
-    def test_a_plant_left_at_any_period_goes_on_as_if_it_had_not_been(self, tmp_path: Path) -> None:
+    def test_a_plant_reopened_at_any_period_continues_to_the_bit(self, tmp_path: Path) -> None:
         with self.opened(_made(tmp_path / "whole")) as plant:
             whole = [self._period(plant, tell=True) for _ in range(6)]
         pieces = []
@@ -172,22 +172,22 @@ class SimulatedPlantContract(PlantContract):
                 pieces += [self._period(plant, tell=True) for _ in range(2)]
         assert pieces == whole
 
-    def test_what_was_lived_through_since_the_last_period_ended_is_lived_through_again(self, tmp_path: Path) -> None:
+    def test_an_unfinished_period_runs_again_after_a_kill(self, tmp_path: Path) -> None:
         with self.opened(_made(tmp_path / "whole")) as plant:
             whole = [self._period(plant, tell=True) for _ in range(3)]
         with self.opened(_made(tmp_path / "killed")) as plant:
             pieces = [self._period(plant, tell=True) for _ in range(2)]
             plant.outcome()
-            self.told(plant)  # and then it is gone
+            self.commanded(plant)  # and then it is gone
         with self.opened(tmp_path / "killed") as plant:
             pieces.append(self._period(plant, tell=True))
         assert pieces == whole
 
     def _period(self, plant: Plant, *, tell: bool) -> tuple[dict[str, Any], Outcome]:
-        """One period as the loop lives it: look, ask what the last one came to, tell, live."""
+        """One period as the loop runs it: observe, read the last outcome, command, advance."""
         seen, outcome = plain(plant.observe()), plant.outcome()
         if tell:
-            self.told(plant)
+            self.commanded(plant)
         plant.advance(plant.observe().taken_at + self.period_us)
         return seen, outcome
 

@@ -18,7 +18,7 @@ from safety.values import Observation, Quality, Setpoints, Signal, Source, Statu
 
 
 class CandidateContract:
-    """A candidate that is well: one answer per observation, in order, and nothing it is given is changed."""
+    """A healthy candidate: one answer per observation, in order, and nothing it is given is changed."""
 
     def candidate(self) -> Candidate:
         """A fresh candidate, closed by the suite."""
@@ -90,7 +90,7 @@ class IncumbentContract:
         raise NotImplementedError
 
     def applied(self) -> Setpoints:
-        """A command somebody else might have applied."""
+        """A command that another controller might have applied."""
         raise NotImplementedError
 
     def test_it_answers_with_fresh_memory(self) -> None:
@@ -124,7 +124,7 @@ class IncumbentContract:
         once = incumbent.track(incumbent.fresh, self.applied())
         assert incumbent.track(once, self.applied()) == once
 
-    def test_with_every_sensor_bad_it_answers_soundly_or_says_that_it_cannot(self) -> None:
+    def test_with_every_sensor_bad_it_answers_soundly_or_fails(self) -> None:
         incumbent = self.incumbent()
         seen = self.observation(0)
         blind = {name: Signal(float("nan"), Quality.BAD, signal.age_us) for name, signal in seen.signals.items()}

@@ -95,7 +95,7 @@ def _findings(rule: str) -> tuple[Finding, ...]:
 
 
 def sample_entry(index: int, *, checkpoint: bytes | None = None, event: bool = False, **how: Any) -> TickEntry:
-    """What a tick of `sample_decision(index, **how)` stores, with everything a tick can have."""
+    """The entry that a tick of `sample_decision(index, **how)` stores, with every optional part."""
     decision = sample_decision(index, **how)
     seen, command = decision.observation, decision.command
     return TickEntry(

@@ -84,9 +84,7 @@ class StoreContract:
         assert (again.decisions, again.conflicts) == (0, ())
         assert store.count() == len(store.events()) == store.disagreements(Stretch()).ticks == 20
 
-    def test_a_decision_with_other_bytes_is_reported_and_the_first_stands(
-        self, database: Database, tmp_path: Path
-    ) -> None:
+    def test_a_decision_with_other_bytes_is_reported_the_first_stays(self, database: Database, tmp_path: Path) -> None:
         _, store = self.spooled(tmp_path / "one", database, [sample_entry(1), sample_entry(2)])
         other, _ = self.spooled(tmp_path / "two", database, [sample_entry(1, stage="1 %"), sample_entry(5)])
         assert other.shipping().conflicts == 1
@@ -145,7 +143,7 @@ class StoreContract:
         assert [trip.id for trip in store.trips(active=True)] == ["t2"]
         assert [act.id for act in store.events(kinds=("trip", "reset"))] == ["r1", "t2", "t1"]
 
-    def test_a_lifted_latch_resets_the_trips_it_set_and_no_later_one(self, database: Database, tmp_path: Path) -> None:
+    def test_lifting_a_latch_resets_only_the_trips_it_set(self, database: Database, tmp_path: Path) -> None:
         events = [
             sample_event("t1", "trip", at=10, plant="hall", latch="T1-hot"),
             sample_event("t2", "trip", at=10, plant="hall", latch="T2-flow"),
@@ -165,7 +163,7 @@ class StoreContract:
         assert store.put_artefact("envelope", b"limits") == kept
         assert store.get_artefact("0" * 64) is None
 
-    def test_a_database_that_is_away_is_one_error(self, database: Database, tmp_path: Path) -> None:
+    def test_an_unreachable_database_is_one_error(self, database: Database, tmp_path: Path) -> None:
         spool, store = self.spooled(tmp_path, database, [sample_entry(0)])
         batch = spool.unshipped(10, after=0)
         database.stop()
@@ -174,9 +172,7 @@ class StoreContract:
         database.start()
         assert store.count() == 1
 
-    def test_what_happens_while_the_database_is_away_arrives_exactly_once(
-        self, database: Database, tmp_path: Path
-    ) -> None:
+    def test_records_of_a_database_outage_arrive_exactly_once(self, database: Database, tmp_path: Path) -> None:
         spool, store = self.spooled(tmp_path, database, [sample_entry(i) for i in range(50)])
         reader, stopping = SpoolReader(spool.path), threading.Event()
         shipping = threading.Thread(target=Shipper(reader, store, batch=40).run, args=(stopping,))
@@ -204,7 +200,7 @@ class StoreContract:
 def _compared(index: int, difference: float) -> TickEntry:
     """An entry whose comparison has one setpoint with that difference; not-a-number is a candidate that failed."""
     decision = sample_decision(index)
-    said = {
+    comparison = {
         "plant": "hall",
         "subject": "plant",
         "taken_at": decision.observation.taken_at,
@@ -213,7 +209,7 @@ def _compared(index: int, difference: float) -> TickEntry:
         "flips": ("fan_frac",) if difference < 0 else (),
         "in_control": "incumbent",
     }
-    return TickEntry(decision, comparison=said)
+    return TickEntry(decision, comparison=comparison)
 
 
 def _is_away(ask: Callable[[], object]) -> bool:

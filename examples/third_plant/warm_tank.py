@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from controller.errors import SettingsError, StateError
-from controller.plants.registry import PlantKind, PlantKit, Setting
+from controller.plants.registry import BuiltPlant, PlantContext, PlantKind
 from controller.ports import Outcome, OutcomeSpec, Quantity
 from controller.settings import Number, StrictModel
 from safety.command_lease import Standing, in_force, taken
@@ -56,13 +56,13 @@ class WarmTank:
         covariates=(Quantity("draw_kwh", "kWh", "Hot water drawn"),),
     )
 
-    def __init__(self, setting: Setting, settings: TankSettings) -> None:
+    def __init__(self, context: PlantContext, settings: TankSettings) -> None:
         self.low_c, self.local_kw = settings.low_c, settings.local_kw
-        if setting.envelope.names != {"heater_kw"}:
+        if context.envelope.names != {"heater_kw"}:
             raise SettingsError("envelope.toml and the plant disagree: a tank has the one setpoint `heater_kw`")
-        self.name, self.seed = setting.site.settings.plant.name, setting.seed
-        self.period_us, self.file = setting.envelope.period_us, setting.state / "tank.json"
-        start_us = setting.site.start_us
+        self.name, self.seed = context.site.settings.plant.name, context.seed
+        self.period_us, self.file = context.envelope.period_us, context.state / "tank.json"
+        start_us = context.site.start_us
         self.tank, self._standing = Tank(start_us, 52.0, reported=(start_us, 0.0, 0.0, 0.0)), Standing()
         if self.file.exists():
             self._load(json.loads(self.file.read_text()))
@@ -106,7 +106,7 @@ class WarmTank:
         return Outcome(since_us, tank.now_us, tank.energy_kwh - energy, {}, circumstances, tank.breach_s - breach)
 
     def lanes(self) -> dict[str, dict[str, float]]:
-        """What the tank has cost so far; it has no twins."""
+        """Cost and breaches so far; the tank has no twins."""
         return {"cost": {"applied": self.tank.energy_kwh}, "breach_s": {"applied": self.tank.breach_s}}
 
     def _heater_kw(self) -> float:
@@ -170,17 +170,17 @@ class Thermostat:
         signal = observation.signals.get("tank_c")
         if signal is None or not signal.good:
             return Proposal(Source.INCUMBENT, {"heater_kw": memory["asked_kw"]}, Status.OK, "blind"), memory
-        asked_kw = min(max(8.0 + 4.0 * (55.0 - signal.value), 0.0), 40.0)
-        return Proposal(Source.INCUMBENT, {"heater_kw": asked_kw}), {"asked_kw": asked_kw}
+        target_kw = min(max(8.0 + 4.0 * (55.0 - signal.value), 0.0), 40.0)
+        return Proposal(Source.INCUMBENT, {"heater_kw": target_kw}), {"asked_kw": target_kw}
 
     def track(self, memory: Mapping[str, Any], applied: Setpoints) -> Mapping[str, Any]:
         return {"asked_kw": applied["heater_kw"]}
 
 
-def build(setting: Setting, settings: TankSettings) -> PlantKit:
+def build(context: PlantContext, settings: TankSettings) -> BuiltPlant:
     """The plant with its incumbent, and what is measured of it."""
-    tank = WarmTank(setting, settings)
-    return PlantKit(tank, Thermostat(), tank.lanes)
+    tank = WarmTank(context, settings)
+    return BuiltPlant(tank, Thermostat(), tank.lanes)
 
 
 KIND = PlantKind(TankSettings, ("thermostat",), build)

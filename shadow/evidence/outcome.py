@@ -1,12 +1,14 @@
 """From intervals to blocks, from blocks to groups, from groups to one paired difference each.
 
 Why the differences are valid evidence. The candidate's positions in a group are drawn by a keyed hash, uniformly and
-independently of everything before the group. The expectation each block is held against is fitted on incumbent blocks
-that ended before the group began, and covariates are things no controller changes (weather, demand), so a block's
-expectation does not depend on who was drawn for it. Given the past, the mean of the candidate's relative residuals
-minus that of the incumbent's is therefore unbiased for the difference candidate makes in that group, however wrong
-the expectation is: a poor fit only widens the noise. Groups are scored or not by facts known when they begin (the
-share, a fitted model); a group that a trip or a pause cuts short is scored with what it has, as intended for treatment.
+independently of everything before the group. Each block is compared with an expectation that is fitted on incumbent
+blocks that ended before the group began. Covariates are things that no controller changes (weather, demand). So a
+block's expectation does not depend on who was drawn for it.
+
+Given the past, the mean of the candidate's relative residuals minus that of the incumbent's is therefore an unbiased
+estimate of the difference that the candidate makes in that group. This holds however wrong the expectation is: a poor
+fit only widens the noise. Whether a group is scored depends on facts known when it begins (the share, a fitted model).
+A group that a trip or a pause cuts short is scored with what it has, by intention to treat.
 """
 
 import math

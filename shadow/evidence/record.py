@@ -66,7 +66,7 @@ class Ranges:
     high: tuple[float, ...] = ()
 
     def widen(self, values: tuple[float, ...]) -> Self:
-        """The ranges with one more reading per channel; a changed number of channels starts anew."""
+        """The ranges with one more reading per channel; a changed number of channels starts again."""
         if len(values) != len(self.low):
             return type(self)(values, values)
         for low, value, high in zip(self.low, values, self.high, strict=True):

@@ -14,7 +14,7 @@ STATUSES = frozenset({OK, ABSENT, "late", "failed", "nan", "shape"})
 class TickEvidence:
     """The decision taken at `at_us`, and the outcome of the interval that ended there.
 
-    The outcome belongs to whoever had control since the tick before, so it is credited to the block of that tick.
+    The outcome belongs to the source that had control since the tick before, so it is credited to the block of that tick.
     """
 
     at_us: int
@@ -24,7 +24,7 @@ class TickEvidence:
     block: int
     """Index of the time block of this decision."""
     assigned: str
-    """`incumbent` or `candidate`: what the assignment said, whoever acted in the end."""
+    """`incumbent` or `candidate`: what the assignment said, whichever source acted."""
     in_control: str
     """The source that acted: `candidate`, `incumbent`, `operator`, or a lower rung of the ladder."""
     candidate_status: str = OK
@@ -54,9 +54,9 @@ class TickEvidence:
 
     def __post_init__(self) -> None:
         if self.candidate_status not in STATUSES:
-            raise ValueError(f"`candidate_status` is `{self.candidate_status}`, want one of {sorted(STATUSES)}")
+            raise ValueError(f"`candidate_status` is `{self.candidate_status}`; valid: {sorted(STATUSES)}")
         if self.assigned not in ("candidate", "incumbent"):
-            raise ValueError(f"`assigned` is `{self.assigned}`, want `candidate` or `incumbent`")
+            raise ValueError(f"`assigned` is `{self.assigned}`; valid: `candidate`, `incumbent`")
 
     @property
     def usable(self) -> bool:

@@ -82,7 +82,7 @@ def _grow(
 
 
 def _measured(settings: EvidenceSettings, block: OpenBlock, last: TickEvidence, tick: TickEvidence) -> bool:
-    """Whether the interval is one whole period (to 5 %) with every number in it; a longer or shorter one is no like."""
+    """Whether the interval is one whole period (to 5 %) with every number in it; a longer or shorter one cannot be compared."""
     whole = abs(tick.at_us - last.at_us - settings.period_us) * 20 <= settings.period_us
     cost, covariates = tick.cost, tick.covariates
     complete = block.measured == 0 or len(covariates) == len(block.covariates)
@@ -91,10 +91,10 @@ def _measured(settings: EvidenceSettings, block: OpenBlock, last: TickEvidence, 
 
 
 def _count(tally: Tally, last: TickEvidence | None, tick: TickEvidence) -> Tally:
-    asked, usable = tick.candidate_status != ABSENT, tick.usable
-    refused = asked and tick.candidate_refused
-    driven = asked and tick.assigned == "candidate"
-    shadowed = asked and not driven
+    present, usable = tick.candidate_status != ABSENT, tick.usable
+    refused = present and tick.candidate_refused
+    driven = present and tick.assigned == "candidate"
+    shadowed = present and not driven
     same = last is not None and last.candidate_status == tick.candidate_status
     led = last is not None and last.in_control == "candidate"
     breach_s = tick.breach_s if led else 0.0
@@ -115,7 +115,7 @@ def _count(tally: Tally, last: TickEvidence | None, tick: TickEvidence) -> Tally
 
 
 def _restart_outcome(detectors: tuple[ChangeDetector, ...], settings: EvidenceSettings) -> tuple[ChangeDetector, ...]:
-    """An entry without a share follows a reset or a pause, where no outcome could clear itself: watch anew."""
+    """An entry without a share follows a reset or a pause, where no outcome could clear itself: restart its detectors."""
     return tuple(
         ChangeDetector.of(d.p0, d.bet) if declared.signal == "inferior" else d
         for declared, d in zip(settings.detectors, detectors, strict=True)

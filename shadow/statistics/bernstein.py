@@ -18,7 +18,7 @@ _LOG_TAIL = math.log(float(zeta(S)) / math.log(ETA) ** S)
 
 
 def stitched_boundary(v: float, v_min: float, alpha: float, reach: float) -> float:
-    """How far the sum of `t` centred values strays, at all times at once, with probability `1 - alpha`.
+    """The bound that the sum of `t` centred values keeps at all times at once with probability `1 - alpha`.
 
     `v` is the sum of squared surprises, `v_min` the value below which it is not resolved, `reach` the largest surprise.
     """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 class BettingSequence:
     """Hedged betting confidence sequence over differences in [-clip, clip].
 
-    For each mean `m` on a grid two gamblers bet, one that the mean is above `m` and one that it is below; `m` stays
+    For each mean `m` on a grid two gamblers bet, one that the mean is above `m` and one that it is below. `m` stays
     in the set while neither has multiplied its half of the stake by `1 / alpha`. It covers a constant conditional
     mean at all times at once with probability `1 - alpha`. If the mean moves, excluding everything up to `m` still
     says that it was above `m` at some time; `MeanSequence` covers the running average instead.

@@ -12,9 +12,9 @@ from scipy.special import betainc, betaincc, betaln
 class RateTest:
     """Counts of trials and events against a limit `p0` [events per trial], and a Beta(a, b) prior on the rate.
 
-    The prior is cut to one side of `p0`. Both tests bet, on each trial, a mixture over that side against `p0`; the
-    wealth is an e-process for any dependence between trials, so by Ville's inequality it reaches `1 / alpha` with
-    probability at most `alpha` under the hypothesis, at whatever moment one looks.
+    The prior is cut to one side of `p0`. Both tests bet, on each trial, a mixture over that side against `p0`. The
+    wealth is an e-process for any dependence between trials. So by Ville's inequality it reaches `1 / alpha` with
+    probability at most `alpha` under the hypothesis, at whatever moment it is read.
     """
 
     p0: float

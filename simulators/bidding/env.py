@@ -40,7 +40,7 @@ def reward_of(kind: Reward, before: State, after: State, outputs: Outputs, param
     """Reward of a tick per lane and campaign [L, C]; one unit is what the whole budget buys at target.
 
     `score`: the gain in E[conv] * min(1, (K / CPA)^2), so an episode's rewards add up to its score. `expected`: gain in
-    E[conv]. `conversions`: those that came of this tick's clicks. `clicks`: clicks at the mean predicted rate of
+    E[conv]. `conversions`: those that result from this tick's clicks. `clicks`: clicks at the mean predicted rate of
     conversions per click, which is the reward that clickbait hacks.
     """
     per_unit = params.target_cpa_micros / params.budget_micros
@@ -143,7 +143,7 @@ class BiddingVectorEnv(gymnasium.vector.VectorEnv):  # type: ignore[misc]  # gym
         return observation, reward, np.full(self.num_envs, over), truncated, infos
 
     def _final(self, observation: Float32s) -> dict[str, Any]:
-        """What the finished episode leaves behind, in gymnasium's layout: values and masks."""
+        """Results of the finished episode in gymnasium's layout: values and masks."""
         score = _score(self.state, self.params).sum(axis=1)
         every = np.ones(self.num_envs, dtype=np.bool_)
         last = np.empty(self.num_envs, dtype=object)

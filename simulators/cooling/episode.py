@@ -47,7 +47,7 @@ class Measured:
 class Episodes:
     """`lanes` plants side by side; each lane is the same whatever the number of lanes.
 
-    `numbers` says which load each lane gets, 0, 1, 2 .. if not given; lanes of one number live through the same.
+    `numbers` says which load each lane gets, 0, 1, 2 .. if not given; lanes of one number get the same load.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Episodes:
         self.seed, self._episode = seed, -1
 
     def reset(self, seed: int | None = None, start: NDArray[np.int64] | None = None) -> Measured:
-        """The next episode, settled under plain setpoints; a `seed` starts the sequence of episodes anew.
+        """The next episode, settled under plain setpoints; a `seed` restarts the sequence of episodes.
 
         Args:
             seed: of load and of where in the year episodes start.
@@ -135,7 +135,7 @@ class Episodes:
 
     @property
     def source(self) -> DisturbanceSource:
-        """What the plants of this episode live through: for references that may look ahead."""
+        """The disturbances of this episode, for references that may look ahead."""
         return self._source
 
     @property

@@ -125,7 +125,7 @@ class Simulation:
         return self._signals
 
     def readback(self) -> NDArray[np.float64]:
-        """What the plant is really doing about each setpoint, `[lanes, zones + 4]`."""
+        """The value that the plant reports for each setpoint, `[lanes, zones + 4]`."""
         return readback(self._setpoints, self.outputs)
 
     def save(self) -> bytes:

@@ -102,7 +102,7 @@ class TankSite:
             ),
         )
 
-    def practice(self, spec: TrainingSpec, seed: int) -> Tanks:
+    def training_plants(self, spec: TrainingSpec, seed: int) -> Tanks:
         return Tanks()
 
     def novelty(self, graph: bytes, tensors: Tensors) -> tuple[NoveltyStatistics, Mapping[str, float]]:

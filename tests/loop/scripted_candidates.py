@@ -121,14 +121,14 @@ def befall(running: bootstrap.ControlSystem, *faults: Fault) -> None:
 
 
 def plant_of(running: bootstrap.ControlSystem) -> CoolingHall:
-    assert isinstance(running.kit.plant, CoolingHall)
-    return running.kit.plant
+    assert isinstance(running.built.plant, CoolingHall)
+    return running.built.plant
 
 
 def at(running: bootstrap.ControlSystem, acts: Mapping[int, Act]) -> None:
     """Let acts happen at stated times [us since the start of the run], before whatever the loop does then."""
     times = {START_US + after_us: act for after_us, act in acts.items()}
-    running.loop.parts = replace(running.loop.parts, plant=Timed(running.kit.plant, times))
+    running.loop.parts = replace(running.loop.parts, plant=Timed(running.built.plant, times))
 
 
 def play(running: bootstrap.ControlSystem, ticks: int, acts: Mapping[int, Act] | None = None) -> list[Decision]:

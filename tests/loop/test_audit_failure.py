@@ -61,7 +61,7 @@ def disk(running: bootstrap.ControlSystem) -> Flaky:
 def commands(running: bootstrap.ControlSystem) -> list[Rung]:
     """The rung of every command the plant is sent from now on."""
     told: list[Rung] = []
-    plant = running.kit.plant
+    plant = running.built.plant
     send = plant.apply
 
     def apply(command, *, decision):  # type: ignore[no-untyped-def]
@@ -82,7 +82,7 @@ def test_the_candidate_loses_the_plant_on_the_very_tick_and_the_incumbent_goes_o
         play(running, 4)
     assert told == [Rung.CANDIDATE] * 2 + [Rung.INCUMBENT] * 4
     assert running.plant.observe().applied
-    assert running.kit.lanes()["breach_s"]["applied"] == 0.0
+    assert running.built.lanes()["breach_s"]["applied"] == 0.0
     assert running.spool.count() == 2
 
 

@@ -112,7 +112,7 @@ def test_the_incumbent_keeps_the_inlet_below_the_hard_limit_where_the_candidate_
     ruled = after(decisions, HOUR_S)
     assert {d.command.rung for d in ruled} == {Rung.INCUMBENT}
     assert max(inlet_c(d.observation) for d in ruled) < 32.0
-    breach_s = running.kit.lanes()["breach_s"]
+    breach_s = running.built.lanes()["breach_s"]
     assert breach_s["applied"] == breach_s["incumbent"] == 0.0
     assert breach_s["candidate"] > 0.0
     assert running.loop.state.counters.escapes == 0
@@ -123,7 +123,7 @@ def test_where_physics_does_not_allow_it_the_seconds_outside_are_counted_for_eve
 ) -> None:
     with hall(tmp_path, site=site, faults=(COIL_LOST,)) as running:
         decisions = play(running, 24)
-        lanes, state = running.kit.lanes()["breach_s"], running.loop.state
+        lanes, state = running.built.lanes()["breach_s"], running.loop.state
         outside = sum(30.0 for d in decisions if inlet_c(d.observation) > 32.0)
         assert lanes["applied"] >= outside > 0.0
         assert lanes["applied"] <= lanes["incumbent"], "the candidate began cooler, and the incumbent did what it could"

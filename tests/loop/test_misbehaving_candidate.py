@@ -52,7 +52,7 @@ def test_the_incumbent_acts_on_the_very_tick_its_breaker_trips_and_the_plant_nev
         assert running.loop.state.rollout.trip.cause == cause
         assert running.loop.state.rollout.trip.at_us == failed.observation.taken_at
 
-        lanes = running.kit.lanes()
+        lanes = running.built.lanes()
         assert lanes["breach_s"]["applied"] == 0.0
         assert running.loop.state.counters.escapes == 0
 
@@ -85,7 +85,7 @@ def test_a_late_candidate_trips_after_three_late_answers_and_never_acts_late(tmp
         assert trip is not None
         assert trip.cause == "candidate_late"
         assert trip.at_us == late[2].observation.taken_at
-        assert running.kit.lanes()["breach_s"]["applied"] == 0.0
+        assert running.built.lanes()["breach_s"]["applied"] == 0.0
 
 
 def test_the_step_at_hand_over_is_within_the_slew_limits(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ class TestOverrides:
         assert judged.first_out == "FAN-Z3-HOT"
         assert hot.assignment.source is Source.OPERATOR
         assert hot.command.rung is Rung.FAILSAFE, "trim-and-respond follows what was applied, and would not leap either"
-        assert running.kit.lanes()["breach_s"]["applied"] == 0.0
+        assert running.built.lanes()["breach_s"]["applied"] == 0.0
 
 
 class TestStop:

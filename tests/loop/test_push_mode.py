@@ -29,7 +29,7 @@ def question(number: int) -> DecideRequest:
 
 def test_the_plants_own_command_comes_back_in_shadow_with_reasons_and_validity(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
-        told = Answering(running.loop, running.kit.pushed).answer("hall", question(0))
+        told = Answering(running.loop, running.built.pushed).answer("hall", question(0))
         assert told.status == "decided"
         assert told.rung == "incumbent"
         assert told.setpoints == question(0).incumbent
@@ -41,7 +41,7 @@ def test_read_back_between_values_is_never_sent_in_shadow(tmp_path: Path, read_b
     usual = question(0)
     own, read = {**usual.incumbent, "chillers_on": asked}, {**usual.incumbent, "chillers_on": read_back}
     with system(tmp_path, site=PUSH) as running:
-        told = Answering(running.loop, running.kit.pushed).answer(
+        told = Answering(running.loop, running.built.pushed).answer(
             "hall", replace(usual, incumbent=own, applied=None, readback=read)
         )
         (decision,) = running.spool.recent(1)
@@ -52,7 +52,7 @@ def test_read_back_between_values_is_never_sent_in_shadow(tmp_path: Path, read_b
 
 def test_a_question_asked_again_is_answered_again_and_decided_once(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
-        answering = Answering(running.loop, running.kit.pushed)
+        answering = Answering(running.loop, running.built.pushed)
         first = answering.answer("hall", question(0))
         again = answering.answer("hall", question(0))
         assert again == first
@@ -61,19 +61,19 @@ def test_a_question_asked_again_is_answered_again_and_decided_once(tmp_path: Pat
 
 def test_a_question_older_than_the_last_is_refused(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
-        answering = Answering(running.loop, running.kit.pushed)
+        answering = Answering(running.loop, running.built.pushed)
         answering.answer("hall", question(1))
         assert answering.answer("hall", question(0)).status == "refused"
 
 
 def test_a_plant_with_its_loop_here_is_not_answered(tmp_path: Path) -> None:
     with system(tmp_path) as running:
-        assert Answering(running.loop, running.kit.pushed).answer("hall", question(0)).status == "refused"
-        assert Answering(running.loop, running.kit.pushed).answer("other", question(0)).status == "refused"
+        assert Answering(running.loop, running.built.pushed).answer("hall", question(0)).status == "refused"
+        assert Answering(running.loop, running.built.pushed).answer("other", question(0)).status == "refused"
 
 
 def test_a_restart_remembers_the_last_answer(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
-        first = Answering(running.loop, running.kit.pushed).answer("hall", question(0))
+        first = Answering(running.loop, running.built.pushed).answer("hall", question(0))
     with system(tmp_path, site=PUSH) as running:
-        assert Answering(running.loop, running.kit.pushed).answer("hall", question(0)) == first
+        assert Answering(running.loop, running.built.pushed).answer("hall", question(0)) == first

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import SettingsError
-from controller.plants.registry import Setting, kit_for
+from controller.plants.registry import PlantContext, build_plant
 from controller.ports import Plant
 from controller.settings import load_site
 from controller.testing.plants import SimulatedPlantContract
@@ -49,11 +49,11 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     sys.modules.pop("warm_tank", None)
 
 
-def setting(state: Path, **plant: object) -> Setting:
+def context(state: Path, **plant: object) -> PlantContext:
     site = load_site(SITE)
     settings = site.settings.model_copy(update={"plant": site.settings.plant.model_copy(update=plant)})
     changed = site.model_copy(update={"settings": settings})
-    return Setting(changed, load_envelope(SITE / "envelope.toml"), seed=1, state=state)
+    return PlantContext(changed, load_envelope(SITE / "envelope.toml"), seed=1, state=state)
 
 
 @pytest.mark.usefixtures("installed")
@@ -61,7 +61,7 @@ class TestWarmTank(SimulatedPlantContract):
     period_us = 300_000_000
 
     def plant(self, folder: Path) -> Plant:
-        return kit_for(setting(folder)).plant
+        return build_plant(context(folder)).plant
 
     def setpoints(self) -> Setpoints:
         return {"heater_kw": 21.0}
@@ -70,13 +70,13 @@ class TestWarmTank(SimulatedPlantContract):
 @pytest.mark.usefixtures("installed")
 def test_a_plant_that_the_site_does_not_allow_is_not_even_imported(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"list it in `plant\.plugins`"):
-        kit_for(setting(tmp_path, plugins=[]))
+        build_plant(context(tmp_path, plugins=[]))
     assert "warm_tank" not in sys.modules
 
 
 def test_a_plant_that_is_allowed_but_not_installed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no installed package brings it"):
-        kit_for(setting(tmp_path))
+        build_plant(context(tmp_path))
 
 
 def test_the_whole_system_runs_it_without_knowing_it(tmp_path: Path) -> None:

@@ -97,5 +97,5 @@ def test_statistics_that_cannot_be_are_refused(changes: dict[str, object], why: 
 
 def test_statistics_of_another_width_are_refused() -> None:
     other = STATISTICS.model_copy(update={"mean": (0.0,), "whitening": ((1.0,),)})
-    with pytest.raises(ValidationError, match="fit it anew"):
+    with pytest.raises(ValidationError, match="`novelty` is of 1 columns"):
         Manifest.model_validate(PLAIN.model_dump() | {"novelty": other.model_dump()})

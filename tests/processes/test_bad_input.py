@@ -131,7 +131,7 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
     ),
     "an unknown plant kind": (
         rename_kind,
-        ("`heating` is none of bidding, cooling, push", "list it in `plant.plugins`"),
+        ("`heating`; valid: bidding, cooling, push", "list it in `plant.plugins`"),
     ),
     "another kind's table": (edit("site.toml", '"cooling"', '"bidding"'), ("`plant.cooling`", "remove it")),
     "no table of the plant": (without_table, ("needs a [plant.cooling] table",)),
@@ -226,7 +226,7 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
     "a manifest that is not JSON": (write("bundles/candidate/manifest.json", b"{"), ("manifest.json",)),
     "a file too many in a bundle": (
         write("bundles/candidate/policy.pkl", b""),
-        ("`policy.pkl`, which is no part of a bundle", "remove it"),
+        ("`policy.pkl`", "remove it"),
     ),
 }
 

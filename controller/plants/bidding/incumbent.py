@@ -44,8 +44,8 @@ class Pacing:
         with np.errstate(invalid="ignore", divide="ignore"):  # of a campaign that is not seen
             paced, wanted = self.law.pace(loops, left, cost_ratio)
         after = {name: np.where(seen, np.where(begins, 0.0, paced[name]), loops[name]).tolist() for name in LOOPS}
-        asked = np.where(seen, np.where(begins, 1.0, wanted), memory["asked"])
-        targets = self._permitted(observation, asked)
+        multipliers = np.where(seen, np.where(begins, 1.0, wanted), memory["asked"])
+        targets = self._permitted(observation, multipliers)
         return Proposal(Source.INCUMBENT, targets), after | {"asked": list(targets.values())}
 
     def track(self, memory: Mapping[str, Any], applied: Setpoints) -> Mapping[str, Any]:
@@ -66,8 +66,8 @@ class Pacing:
         signals = (observation.signals.get(f"{name}_c{i}") for i in self.campaigns)
         return np.array([signal.value if signal is not None and signal.good else np.nan for signal in signals])
 
-    def _permitted(self, observation: Observation, asked: Floats) -> dict[str, float]:
-        targets = dict(zip(self.setpoints, asked.tolist(), strict=True))
+    def _permitted(self, observation: Observation, multipliers: Floats) -> dict[str, float]:
+        targets = dict(zip(self.setpoints, multipliers.tolist(), strict=True))
         for name, allowed in observation.permitted.items():
             targets[name] = min(max(targets[name], allowed.low), allowed.high)
         return targets

@@ -1,6 +1,6 @@
 """The simulated advertiser account behind the plant port: day after day of the same campaigns, resumable to the bit.
 
-A day is a flight: every campaign has its budget for it, and begins anew with the next. Half an hour is one step of the
+A day is a flight: every campaign has its budget for it, and starts again with the next. Half an hour is one step of the
 exchange and cannot be divided, so a command takes effect at the next half hour. Lane 0 is the account; the others
 are twins that meet the same traffic and prices under other controllers. Without a command in force nothing is bid.
 Where the scenario cuts the bidder off, commands are refused, reports grow old, and what stands expires as ever.
@@ -58,7 +58,7 @@ class Meters:
     """What has been measured since the start of the run, per lane [lanes], money in the account's currency.
 
     `offered` is the worth at target of all that could have been won; `score` the worth of what was, softened where it
-    cost too much; `excess` cost beyond what the target allows. The last two are settled anew after every half hour.
+    cost too much; `excess` cost beyond what the target allows. The last two are settled again after every half hour.
     """
 
     offered: Floats
@@ -68,7 +68,7 @@ class Meters:
 
     @property
     def missed(self) -> Floats:
-        """What an account shall keep small: worth on offer that did not become score."""
+        """The cost, which an account must keep small: worth on offer that did not become score."""
         return self.offered - self.score
 
     def row(self) -> tuple[float, float, float, float]:
@@ -83,7 +83,7 @@ class _Snapshot(msgspec.Struct, array_like=True):
     state: bytes
     multipliers: list[list[float]]
     meters: list[list[float]]
-    told: tuple[int, float, float, float, float]
+    reported: tuple[int, float, float, float, float]
     standing: WireStanding
     twins: dict[str, WireTwin]
     billed_before: list[int]
@@ -115,7 +115,7 @@ class AdAccount:
         lanes = len(LANES)
         self.meters = Meters(np.zeros(lanes), np.zeros(lanes), np.zeros(lanes), np.zeros(lanes))
         self.twins = {name: Twin() for name in LANES[1:]}
-        self._told = (self.start_us, *self.meters.row())
+        self._reported = (self.start_us, *self.meters.row())
         self._multipliers = np.zeros((lanes, self.settings.campaigns))
         self._readings: dict[int, dict[str, float]] = {}
         self.killed = False  # the account's own kill switch, which the exchange's console sets
@@ -130,11 +130,11 @@ class AdAccount:
         return self._tick_us + self._us
 
     def observe(self) -> Observation:
-        """What the account shows now."""
+        """The signals of the account now."""
         return self.observation(0, in_force(self._standing, self.now_us))
 
     def observation(self, lane: int, applied: Setpoints | None) -> Observation:
-        """What one lane's account showed at the last half hour. An exchange reports no more of a command than that it stands."""
+        """The signals of one lane's account at the last half hour. An exchange reports a command only as standing or not."""
         if lane not in self._readings:
             self._readings[lane] = observe(self._state, self._params, lane) | self._account(lane)
         age_us = self._us + self._params.report_lag[self._state.tick] * TICK_US
@@ -198,14 +198,14 @@ class AdAccount:
                 self._half_hour()
 
     def outcome(self) -> Outcome:
-        """What the account missed and paid beyond target since this was last asked. Worth on offer answers to no bid."""
-        was, now = self._told, (self._tick_us, *self.meters.row())
-        self._told = now
+        """Missed worth and cost beyond target since the last call. Worth on offer does not depend on any bid."""
+        was, now = self._reported, (self._tick_us, *self.meters.row())
+        self._reported = now
         missed, excess, breach_s, offered = (after - before for after, before in zip(now[1:], was[1:], strict=True))
         return Outcome(was[0], now[0], missed, {"excess_cost": excess}, {"offered": offered}, breach_s)
 
     def lanes(self) -> dict[str, dict[str, float]]:
-        """What each lane has missed so far, and what it has scored."""
+        """Missed worth and score so far, by lane."""
         meters = self.meters
         rows = {
             "cost": meters.missed,
@@ -281,7 +281,7 @@ class AdAccount:
                 to_bytes(self._state),
                 self._multipliers.tolist(),
                 [row.tolist() for row in (m.offered, m.score, m.excess, m.breach_s)],
-                self._told,
+                self._reported,
                 wire_standing(self._standing),
                 {name: wire_twin(twin) for name, twin in self.twins.items()},
                 self._billed_before,
@@ -311,7 +311,7 @@ class AdAccount:
         self._begin(s.flight)
         self._state, self._multipliers = state, np.array(s.multipliers)
         self.meters = Meters(*(np.array(row) for row in s.meters))
-        self._told, self._standing = s.told, standing_of(s.standing)
+        self._reported, self._standing = s.reported, standing_of(s.standing)
         self._billed_before = s.billed_before
         self.twins = {name: twin_of(wire) for name, wire in s.twins.items()}
 

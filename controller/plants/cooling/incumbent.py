@@ -58,7 +58,7 @@ class TrimAndRespond:
         return _plain(follow(_arrays(memory), np.array([row])))
 
     def _memory(self, memory: Mapping[str, Any], observation: Observation) -> Mapping[str, Any] | None:
-        """What is remembered; on the first tick, what is in force or read back."""
+        """The memory kept; on the first tick, one made from the command in force or the readback."""
         if memory:
             return memory
         standing = observation.applied or observation.readback
@@ -71,7 +71,7 @@ def follow(memory: TrimMemory, applied: Floats) -> TrimMemory:
     """The memory after `applied` [n, k] came into force on a tick whose `trim_and_respond` has already been asked.
 
     That tick is counted and its errors are measured already, so only the command changes; a chiller staged by another
-    controller starts the time between stages anew. Following one's own command changes nothing.
+    controller restarts the time between stages. Following one's own command changes nothing.
     """
     staged = applied[:, -1] != memory.setpoints[:, -1]
     return replace(memory, setpoints=applied * 1.0, since_stage=np.where(staged, 0.0, memory.since_stage))

@@ -4,22 +4,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controller.plants.cooling.settings import CoolingSettings
-from controller.plants.registry import PlantKind, PlantKit, Setting
+from controller.plants.registry import BuiltPlant, PlantContext, PlantKind
 
 if TYPE_CHECKING:
     from controller.plants.cooling.training.training_site import CoolingTrainingSite
 
 
-def build(setting: Setting, settings: CoolingSettings) -> PlantKit:
+def build(context: PlantContext, settings: CoolingSettings) -> BuiltPlant:
     """The simulated hall, with trim-and-respond in charge of it and its twins beside it."""
     from controller.plants.cooling.incumbent import TrimAndRespond
     from controller.plants.cooling.plant import CoolingHall
     from controller.plants.twins import Twins
 
-    snapshot = setting.state / "plant.sqlite"
-    hall = CoolingHall(setting.site, settings, setting.envelope, seed=setting.seed, snapshot=snapshot)
-    twins = Twins(hall, setting.envelope, TrimAndRespond(settings.zones), settings.best_static)
-    return PlantKit(hall, TrimAndRespond(settings.zones), hall.lanes, hall.close, twins)
+    snapshot = context.state / "plant.sqlite"
+    hall = CoolingHall(context.site, settings, context.envelope, seed=context.seed, snapshot=snapshot)
+    twins = Twins(hall, context.envelope, TrimAndRespond(settings.zones), settings.best_static)
+    return BuiltPlant(hall, TrimAndRespond(settings.zones), hall.lanes, hall.close, twins)
 
 
 def training(folder: Path, settings: CoolingSettings) -> "CoolingTrainingSite":

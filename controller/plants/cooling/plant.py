@@ -39,7 +39,7 @@ from simulators.cooling.world.redundant_sensors import Redundancy, sensor_specs
 from simulators.cooling.world.scenario import SUB_STEPS, DisturbanceSource
 from simulators.cooling.world.signals import observe, readback, setpoint_specs, signal_specs
 
-_Told = tuple[int, float, float, float, float, float]
+_Reported = tuple[int, float, float, float, float, float]
 LANES = ("applied", "incumbent", "candidate", "best_static")
 OUTCOME = OutcomeSpec(
     cost=Quantity("energy", "kWh", "Energy of all cooling equipment"),
@@ -84,7 +84,7 @@ class _Snapshot(msgspec.Struct, array_like=True):
     signals: list[list[float]]
     readback: list[list[float]]
     meters: tuple[list[float], list[float], list[float], float, float, float]
-    told: _Told
+    reported: _Reported
     standing: WireStanding
     twins: dict[str, WireTwin]
 
@@ -155,7 +155,7 @@ class CoolingHall:
         self._local = start_setpoints(cooling.zones, 1)[0]
         self._store = None if snapshot is None else SnapshotFile(snapshot)
         self._standing = Standing()
-        self._told: _Told = (self.start_us, 0.0, 0.0, 0.0, 0.0, 0.0)
+        self._reported: _Reported = (self.start_us, 0.0, 0.0, 0.0, 0.0, 0.0)
         self.meters = Meters(np.zeros(len(LANES)), np.zeros(len(LANES)), np.zeros(len(LANES)))
         self.twins = {name: Twin() for name in LANES[1:]}
         self._begin()
@@ -167,11 +167,11 @@ class CoolingHall:
         return self.start_us + (self._period * SUB_STEPS + self._sub) * SUB_STEP_US
 
     def observe(self) -> Observation:
-        """What lane 0's sensors say now."""
+        """The readings of lane 0's sensors now."""
         return self.observation(0, in_force(self._standing, self.now_us))
 
     def observation(self, lane: int, applied: Setpoints | None) -> Observation:
-        """What the sensors of one lane say now."""
+        """The readings of one lane's sensors now."""
         values, does = self._read(lane)
         return Observation(
             plant=self.name,
@@ -209,9 +209,9 @@ class CoolingHall:
         self._forward(until_us)
 
     def outcome(self) -> Outcome:
-        """What lane 0 did since this was last asked."""
+        """Cost, guard and breaches of lane 0 since the last call."""
         self._count()
-        meters, (since_us, energy, breach, hot, it, wet) = self.meters, self._told
+        meters, (since_us, energy, breach, hot, it, wet) = self.meters, self._reported
         now = (
             self.now_us,
             float(meters.energy_kwh[0]),
@@ -220,7 +220,7 @@ class CoolingHall:
             meters.it_kwh,
             meters.wet_bulb_c_h,
         )
-        self._told = now
+        self._reported = now
         return Outcome(
             from_us=since_us,
             to_us=now[0],
@@ -231,7 +231,7 @@ class CoolingHall:
         )
 
     def lanes(self) -> dict[str, dict[str, float]]:
-        """What each lane has come to so far: cost, guard and breaches, by lane."""
+        """Cost, guard and breaches so far, by lane."""
         self._count()
         energy = {name: float(value) for name, value in zip(LANES, self.meters.energy_kwh, strict=True)}
         breach = {name: float(value) for name, value in zip(LANES, self.meters.breach_s, strict=True)}
@@ -368,7 +368,7 @@ class CoolingHall:
                     m.wet_bulb_c_h,
                     m.hours,
                 ),
-                self._told,
+                self._reported,
                 wire_standing(self._standing),
                 {name: wire_twin(twin) for name, twin in self.twins.items()},
             )
@@ -399,6 +399,6 @@ class CoolingHall:
         self._signals_now, self._readback_now = s.signals, s.readback
         energy, breach, hot, it, wet, hours = s.meters
         self.meters = Meters(np.array(energy), np.array(breach), np.array(hot), it, wet, hours)
-        self._told, self._standing = s.told, standing_of(s.standing)
+        self._reported, self._standing = s.reported, standing_of(s.standing)
         self.twins = {name: twin_of(wire) for name, wire in s.twins.items()}
         self._row, self._segment = self._source.row(self._period), None

@@ -7,7 +7,7 @@ a rule first refuses, but only two control periods after the last tick on which 
 late by as much as the rule's horizon says. From then on the incumbent drives, judged by the same envelope. Once with the
 recoverability rules, once with nothing but the inlet trips.
 
-`worst_rise` finds the rule's rate from the plant's own parameters (docs/reference/cooling.md has each with its source): the
+`worst_rise` finds the rule's rate from the plant's own parameters; docs/reference/cooling.md has their sources. It is the
 lowest plane in IT load and fan speed that is above every rise past the limit within the horizon.
 """
 
@@ -47,7 +47,7 @@ CORNERS = ((1, 1, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1), (0, 1, 0))
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What came of a sweep, per lane [n]: zone load, whether its start counted, inlets at the take-over and at their worst."""
+    """The result of a sweep, per lane [n]: zone load, whether its start counted, inlets at the take-over and at their worst."""
 
     it_kw: Floats
     counted: Flags

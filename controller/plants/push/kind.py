@@ -2,13 +2,13 @@
 
 from controller.plants.push.plant import Pushed, PushedIncumbent
 from controller.plants.push.settings import PushSettings
-from controller.plants.registry import PlantKind, PlantKit, Setting
+from controller.plants.registry import BuiltPlant, PlantContext, PlantKind
 
 
-def build(setting: Setting, settings: PushSettings) -> PlantKit:
+def build(context: PlantContext, settings: PushSettings) -> BuiltPlant:
     """The plant that asks us; its own controller's command comes with each question."""
-    plant = Pushed(setting.site, settings, setting.envelope)
-    return PlantKit(plant, PushedIncumbent(plant), plant.lanes, pushed=plant)
+    plant = Pushed(context.site, settings, context.envelope)
+    return BuiltPlant(plant, PushedIncumbent(plant), plant.lanes, pushed=plant)
 
 
 KIND = PlantKind(PushSettings, ("pushed",), build, push=True)

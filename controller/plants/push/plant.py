@@ -30,7 +30,7 @@ class Pushed:
         self.wanted: Proposal = Proposal(Source.INCUMBENT, {}, Status.ABSENT, "nothing was pushed yet")
         self._seen: Observation | None = None
         self._standing = Standing()
-        self._told_us: int | None = None
+        self._reported_us: int | None = None
         self.outcome_spec = _outcome_spec(settings, {signal.name: signal.unit for signal in envelope.signals})
         self._totals = dict.fromkeys(("cost", *(guard.name for guard in settings.guards), "breach_s"), 0.0)
 
@@ -63,8 +63,8 @@ class Pushed:
         """Cost, guards and breaches since the last question, from the present readings held over that time."""
         assert self._seen is not None, "`ask` comes first"
         now_us = self._seen.taken_at
-        since_us = self._told_us if self._told_us is not None else now_us
-        self._told_us = now_us
+        since_us = self._reported_us if self._reported_us is not None else now_us
+        self._reported_us = now_us
         hours, seconds = (now_us - since_us) / HOUR_US, (now_us - since_us) / 1e6
         cost = self._value(self.settings.cost.per_hour_signal) * hours
         guards = {guard.name: self._above(guard) * seconds / 60.0 for guard in self.settings.guards}
@@ -75,7 +75,7 @@ class Pushed:
         return Outcome(since_us, now_us, cost, guards, circumstances, breach_s)
 
     def lanes(self) -> dict[str, dict[str, float]]:
-        """What the plant has cost so far; it has no twins."""
+        """Cost, guards and breaches so far; the plant has no twins."""
         return {name: {"applied": total} for name, total in self._totals.items()}
 
     def _value(self, name: str) -> float:
@@ -83,7 +83,7 @@ class Pushed:
         return signal.value if signal is not None and signal.good else nan
 
     def _above(self, guard: PushedGuard) -> float:
-        """How far the highest of a guard's signals is above its limit; NaN where one of them is not good."""
+        """Excess of the highest of a guard's signals over its limit, at least 0; NaN where one of them is not good."""
         values = [self._value(name) for name in guard.signals]
         return max(0.0, max(values) - guard.above) if all(map(isfinite, values)) else nan
 
@@ -94,7 +94,7 @@ class Pushed:
 
 
 def _outcome_spec(settings: PushSettings, units: Mapping[str, str]) -> OutcomeSpec:
-    """What the site declares; a covariate is its signal times hours."""
+    """The outcome that the site declares; a covariate is its signal times hours."""
     cost = settings.cost
     try:
         return OutcomeSpec(

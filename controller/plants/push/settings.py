@@ -10,7 +10,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class PushedCost(StrictModel):
-    """What shall be small, as `name`, `unit` and `label`; the signal `per_hour_signal` says how much of it accrues per hour."""
+    """The quantity to keep small, as `name`, `unit` and `label`; the signal `per_hour_signal` is its rate per hour."""
 
     name: Name
     unit: str

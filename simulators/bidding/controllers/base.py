@@ -55,7 +55,7 @@ def left_ratio(view: Account) -> Floats:
 
     Both as of the newest report, or a late one would look like money saved; and at most one while money is tied up.
     Where a shared budget is the tightest, all its campaigns see the same number, so pacing that starts them alike bids
-    alike for all: one multiplier on the worth of a conversion is what the best division of a shared budget comes to.
+    alike for all. The best division of a shared budget has this form: one multiplier on the worth of a conversion.
     """
     ratio = _left(view.cost_micros, view.budget_micros, planned_frac(view, view.reported))
     for p in open_now(view):
@@ -67,7 +67,7 @@ def left_ratio(view: Account) -> Floats:
 
 
 def tied_up(view: Account) -> NDArray[np.bool_]:
-    """Where more than half of what is unspent is reserved for bills to come [L, C].
+    """Whether more than half of what is unspent is reserved for bills to come [L, C].
 
     There a higher bid wins less, because every win reserves its whole bid: a pacer that is behind must not bid higher.
     """

@@ -1,7 +1,7 @@
 """Dual-gradient pacing: one price for the budget, one for the target, both learned from the last report.
 
 With l = lambda K and m = mu K (so both are pure numbers) the hindsight optimum wins where
-bid = (1 + m) / (l + m) * K * value; each price rises while its constraint is being broken (facts, section 6.1).
+bid = (1 + m) / (l + m) * K * value. Each price rises while its constraint is being broken (facts, section 6.1).
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class DualGradient:
         return after | {"reported": np.full(cost.shape, float(view.reported)), "asked": multiplier}, multiplier
 
     def _shared_over(self, view: Account, cost: Floats, since: int) -> Floats:
-        """How far what was reported is above what its shared budgets allowed, the tightest [L, C]; else -1."""
+        """Excess of the reported cost over what the tightest shared budget allowed [L, C]; -1 without one."""
         over = np.full(cost.shape, -1.0)
         for p in open_now(view):
             if since >= view.shared_open[p][0]:

@@ -64,7 +64,7 @@ def best_multiplier(cost_micros: Floats, value_micros: Floats, money_micros: Flo
 
     `cost_micros` and `value_micros` (K times conversions) are cumulative over EDGES [L, C, BINS + 1]. Along a sorted
     prefix the second slack rises, then falls, so the last edge with both kept is the optimum, and in the bin after it
-    the multiplier is interpolated. Where the target cannot be kept at all, the one that mends most.
+    the multiplier is interpolated. Where the target cannot be kept at all, the one that violates it least.
     """
     slack = surplus_micros[..., None] + value_micros - cost_micros
     affordable = cost_micros <= money_micros[..., None]

@@ -191,9 +191,9 @@ def _sum(traffic: Traffic, terms: Terms, bids: Array, wins: Wins, throttled: Arr
     predicted = np.astype(np.take(terms.value_rate, wins.segment) * wins.lift * PICO, np.int64)
     rendered = (wins.event & EVENT_UNRENDERED) == 0
     owed = np.where(rendered, wins.price_micros, 0)
-    asked_over = ((wins.event & EVENT_OVER_BID) != 0) & np.take(terms.over_bid, wins.owner)
+    over_bid = ((wins.event & EVENT_OVER_BID) != 0) & np.take(terms.over_bid, wins.owner)
     excess = np.astype(wins.bid_micros * (OVER_BID_MAX_FRAC * wins.uniform), np.int32) + 1
-    charge = np.where(asked_over & rendered, wins.bid_micros, owed)
+    charge = np.where(over_bid & rendered, wins.bid_micros, owed)
     late = (wins.event & EVENT_LATE_NOTICE) != 0
     slot = wins.event & EVENT_SLOT_MASK
 
@@ -219,6 +219,6 @@ def _sum(traffic: Traffic, terms: Terms, bids: Array, wins: Wins, throttled: Arr
         clicks=total(wins.uniform < wins.click_chance),
         conversions=total(wins.uniform < wins.conversion_chance),
         duplicates=total((wins.event & EVENT_DUPLICATE) != 0),
-        disputed_micros=total(np.where(asked_over & rendered, excess, 0)),
+        disputed_micros=total(np.where(over_bid & rendered, excess, 0)),
         throttled=throttled,
     )

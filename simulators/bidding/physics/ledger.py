@@ -40,10 +40,10 @@ def kept_back(ring: Array) -> Array:
 
 
 def funds(available: Array, shared: Array, member: Array, is_open: tuple[bool, ...]) -> Array:
-    """What each campaign may reserve in a tick [L, C, micros]: its own money, and its part of every open shared budget.
+    """The money that each campaign may reserve in a tick [L, C, micros]: its own money, and its part of every open shared budget.
 
     `shared` [L, P] is free in each shared budget, `member` [L, C, P] who draws on it. Where it does not hold the
-    members' whole own money it is divided in proportion to that; parts are rounded down, one micro spare for the
+    members' whole own money it is divided in proportion to that. Parts are rounded down, one micro spare for the
     rounding of the quotient, so that their sum never exceeds it.
     """
     allowed = available

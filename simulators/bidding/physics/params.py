@@ -57,9 +57,9 @@ class Params:
     A shared budget p of P holds for the campaigns `shared_member` [L, C, P] (0 or 1) from tick `shared_open[p][0]` to
     before `shared_open[p][1]`: `shared_micros` [L, P].
 
-    Per tick, the same in all lanes: `bills_flow` and `notices_flow` say whether bills and conversion notices arrive,
-    `silent_ticks` for how long the bidder has been cut off, this tick included; and `report_lag` [T + 1] how old the
-    newest report is. A command not renewed holds for `command_ticks`.
+    Per tick, the same in all lanes: `bills_flow` and `notices_flow` say whether bills and conversion notices arrive;
+    `silent_ticks` says for how long the bidder has been cut off, this tick included. `report_lag` [T + 1] is the age of
+    the newest report. A command not renewed holds for `command_ticks`.
     """
 
     budget_micros: Array
@@ -126,10 +126,12 @@ class Params:
 
 
 def event_table(notices: Notices) -> NDArray[np.uint8]:
-    """What can befall a win, as bit fields over 65,536 equally likely levels.
+    """The events of a win, as bit fields over 65,536 equally likely levels.
+
+    Events are the delay of its bill, a late notice, a duplicate, a charge over the bid, and not being rendered.
 
     A win at a uniform time of a tick of length T with an exponential delay of mean d is billed d' ticks later with
-    P(d' > j) = (d / T) (1 - exp(-T / d)) exp(-(j T) / d); the tail beyond 3 ticks is put into 3. Events are
+    P(d' > j) = (d / T) (1 - exp(-T / d)) exp(-(j T) / d). The tail beyond 3 ticks is put into 3. Events are
     independent, so their probabilities multiply; counts are rounded to whole levels.
     """
     slots = _slot_probabilities(notices.bill_delay_s)

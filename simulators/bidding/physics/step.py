@@ -71,7 +71,7 @@ def _in_force(state: State, multiplier: Array, params: Params) -> Array:
 
 
 def _open(params: Params, tick: int) -> tuple[bool, ...]:
-    """Which shared budgets pay for what is won in this tick."""
+    """Whether each shared budget pays for what is won in this tick."""
     return tuple(first <= tick < last for first, last in params.shared_open)
 
 
@@ -119,7 +119,7 @@ def _pressed(traffic: Traffic, state: State) -> Traffic:
 
 
 def _arrivals(traffic: Traffic, wins: Wins, params: Params, tick: int) -> Array:
-    """Where each tracked conversion lands: flat index campaign * CONVERSION_SLOTS + delay [ticks].
+    """The place of each tracked conversion: flat index campaign * CONVERSION_SLOTS + delay [ticks].
 
     Given that an impression converts, its uniform u < p is uniform below p, and u / p serves twice more: its upper part
     decides whether tracking delivers the notice, the rest is an exponential delay. Too late counts as the ring's end.
@@ -136,7 +136,7 @@ def _arrivals(traffic: Traffic, wins: Wins, params: Params, tick: int) -> Array:
 
 
 def _counts(places: Array, params: Params) -> Array:
-    """How often each flat place occurs: [L * C, CONVERSION_SLOTS]."""
+    """Count each flat place: [L * C, CONVERSION_SLOTS]."""
     lanes, campaigns = params.shape
     edges = np.arange(lanes * campaigns * CONVERSION_SLOTS + 1)
     at = np.searchsorted(np.sort(places), edges)
@@ -210,7 +210,7 @@ def _advance(state: State, fills: Fills, offered: Array, coming: Array, params: 
 
 
 def _book_shared(state: State, fills: Fills, params: Params) -> tuple[Array, Array, Array, Array, Array]:
-    """The tick in the shared budgets: each is booked with the sums of its campaigns."""
+    """Record the tick in the shared budgets, each with the sums of its campaigns."""
     is_open, member = _open(params, state.tick), params.shared_member
     return book(
         state.shared_available_micros,

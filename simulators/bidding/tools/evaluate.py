@@ -26,11 +26,11 @@ class Run:
 class Kpis:
     """Per lane and campaign [L, C].
 
-    `score` E[conv] * min(1, (K / CPA)^2) and its share of the bound (NaN without one); `account_frac` the account's sum
-    of target times score over its bound, shared budgets counted in (the same for all its campaigns); `value_frac`
-    E[conv] over V*;
-    `budget_use` and `cpa_ratio` (incurred cost per expected conversion over target); `pacing_error`, the root mean
-    square over ticks of (spent share of what was spent in all - planned share); `overspend_frac` over the budget.
+    `score` is E[conv] * min(1, (K / CPA)^2), `score_frac` its share of the bound (NaN without one). `account_frac` is
+    the account's sum of target times score over its bound, shared budgets counted in; it is the same for all its
+    campaigns. `value_frac` is E[conv] over V*. `budget_use` is the share of the budget that was spent; `cpa_ratio` is
+    incurred cost per expected conversion over target. `pacing_error` is the root mean square over ticks of (spent share
+    of what was spent in all - planned share). `overspend_frac` is the overspend over the budget.
     """
 
     score: Floats

@@ -178,7 +178,7 @@ def bound(params: Params, noise: Noise) -> Bound:
 def _lane_bound(params: Params, noise: Noise) -> tuple[Floats, Floats, Floats]:
     """Values and scores of one lane's campaigns [C], and the account's bound [].
 
-    Budgets that are open for a part of the flight only are left out: without them the bound is no lower.
+    Budgets that are open for a part of the flight only are left out: without them the bound is as high or higher.
     """
     budgets, targets = params.budget_micros[0].tolist(), params.target_cpa_micros[0].tolist()
     cases = list(zip(collect(params, noise), budgets, targets, strict=True))

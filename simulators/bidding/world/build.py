@@ -142,7 +142,7 @@ def _night(world: Scenario) -> Ints:
 
 
 def _code_row(world: Scenario, baited: Ints, template: Ints) -> Ints:
-    """Which row of the code table mixes a tick's segments and floors [L, C, T]."""
+    """The row of the code table that mixes a tick's segments and floors [L, C, T]."""
     return np.asarray((2 * baited[:, :, None] + _night(world)) * len(MIXTURES) + template[:, :, None])
 
 
@@ -188,7 +188,7 @@ def _price_level(world: Scenario, season: Season) -> NDArray[np.float32]:
 
 
 def _year(season: Season) -> Floats:
-    """How far the drawn week is from the year's mean [L, C]; the advertiser's plans do not know it."""
+    """The level of the drawn week relative to the year's mean [L, C]; the advertiser's plans do not know it."""
     return np.asarray(year_level(season.week, season.values["year_swing"]))
 
 
@@ -237,7 +237,7 @@ def _shared(world: Scenario, budget: Ints, frac: Floats) -> tuple[Ints, Ints, tu
 
 
 def _times(world: Scenario, kind: EventKind, lanes: int, campaigns: int) -> Floats:
-    """What the scenario's events of one kind multiply by [L, C, T]."""
+    """The factor of the scenario's events of one kind [L, C, T]."""
     level = np.ones((lanes, campaigns, world.ticks))
     for event in world.events:
         if event.kind == kind:

@@ -83,7 +83,7 @@ def account(state: State, params: Params) -> Account:
 
 
 def _shared_cost(state: State, params: Params, cost: Floats) -> Floats:
-    """What the bidder thinks each shared budget has cost so far [L, P].
+    """The bidder's estimate of what each shared budget has cost so far [L, P].
 
     Of a budget for the whole flight, what its campaigns have; of a shorter one, what is charged and reserved, because a
     campaign's own cost is not kept by day.
@@ -128,7 +128,7 @@ def features(view: Account) -> NDArray[np.float32]:
 
 
 def _shared_left(view: Account) -> Floats:
-    """What is left of the tightest open shared budget, as a share of it [L, C]; one without any."""
+    """The unspent share of the tightest open shared budget [L, C]; 1 without any."""
     left = np.ones(view.budget_micros.shape)
     for p, (first, last) in enumerate(view.shared_open):
         if first <= view.tick < last:

@@ -140,7 +140,7 @@ def read_ranges(path: Path, base: Ranges | None = None) -> Ranges:
         tables = tomllib.load(file).get("randomisation", {}).get("parameter", {})
     known = {field.name for field in fields(Ranges)}
     if strange := sorted(set(tables) - known):
-        raise ValueError(f"`{path.name}` randomises `{strange[0]}`, which is no parameter: choose of {sorted(known)}")
+        raise ValueError(f"`{path.name}` randomises an unknown parameter `{strange[0]}`; valid: {sorted(known)}")
     return replace(base or Ranges(), **{name: _read(path.name, name, table) for name, table in tables.items()})
 
 
@@ -185,9 +185,9 @@ def grow(share: float, score_frac: float, wanted_frac: float = 0.8, by: float = 
 class Season:
     """One draw of `Ranges`: `values` by name [C], for C campaigns.
 
-    With it what no range says: noise per tick [C, T], the flight's first weekday [C], the template that campaign 0 is
-    made from [C], the week of the year [C], which two curves of the split are blended [C, 2], errors of the bidder's
-    model [C, SEGMENTS], and which of `notice_sets` the exchange follows [C].
+    The other fields have no range: noise per tick [C, T], the flight's first weekday [C], the template that campaign 0
+    is made from [C] and the week of the year [C]. Further ones are the two curves of the split that are blended [C, 2],
+    errors of the bidder's model [C, SEGMENTS], and the one of `notice_sets` that the exchange follows [C].
     """
 
     values: dict[str, NDArray[np.float64]]

@@ -26,7 +26,7 @@ class Event:
     """A disturbance from tick `first_tick` to before `last_tick`; what `size` means depends on the kind:
 
     `traffic`, `price`: times `size`. `tracking`: the share `size` of conversion notices ever comes. `floor`: no price
-    below `size` fen. `rival`: somebody bids `size` times the campaign's mean price times the impression's lift.
+    below `size` fen. `rival`: a rival bids `size` times the campaign's mean price times the impression's lift.
     `click_farm`: the segments' night mix; with this event there is no other night. `duplicates`: the share `size` of
     bills comes twice. `billing`, `notices`, `gap`: no bills, no conversion notices, no word to or from the bidder;
     `size` is not used, and what was held back comes at once when it ends.

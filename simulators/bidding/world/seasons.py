@@ -1,7 +1,7 @@
 """The seasons of the three splits: other weeks of the year, and traffic curves of other regions.
 
 Curves are means over groups of the 114 regions of the BAT benchmark's traffic_share.csv (MIT), split by their order in
-that file: of every four regions two are for training, one for validation and one for the test. Within a split the
+that file. Of every four regions two are for training, one for validation and one for the test. Within a split the
 regions are grouped in three by the hour that their traffic centres on. `auctionnet` (Apache-2.0) is for training only.
 
 The swing of prices and traffic over the year is an assumption: public logs cover two weeks of June and October.
@@ -128,5 +128,5 @@ SEASONS: dict[str, SplitSeason] = {
 
 
 def year_level(week: NDArray[np.int64], swing: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far weeks 0 .. 51 are from the year's mean: a cosine of half-width `swing`, highest in `DEAREST_WEEK`."""
+    """The level of weeks 0 .. 51 relative to the year's mean: a cosine of half-width `swing`, highest in `DEAREST_WEEK`."""
     return np.asarray(1.0 + swing * np.cos(2 * np.pi * (week - DEAREST_WEEK) / WEEKS))

@@ -76,8 +76,10 @@ def planned_micros(view: Account) -> np.ndarray:
 
 
 def multiplier_cap(view: Account) -> np.ndarray:
-    """The multiplier [L, C] at which half of the mean bid, by the last three ticks, meets the bid cap; beyond it most
-    bids are cut to the cap and the multiplier says nothing any more. The largest there is until something was seen."""
+    """The multiplier [L, C] at which half of the mean bid, by the last three ticks, meets the bid cap.
+
+    Beyond it most bids are cut to the cap and the multiplier has no effect. `MULTIPLIER_MAX` until something was seen.
+    """
     three = view.recent.sum(axis=2)
     worth = ratio(three, "value_pico", "sampled") * 1e-12 * view.target_cpa_micros
     cap = 2.0 * view.bid_cap_micros / np.maximum(worth, 1e-9)
@@ -163,7 +165,7 @@ class Exchange:
         return self.state.tick >= self.params.ticks
 
     def view(self) -> Account:
-        """What an incumbent's `propose` takes."""
+        """The argument of an incumbent's `propose`."""
         return account(self.state, self.params)
 
     def signals(self) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Random numbers that belong to a lane and a step, not to a batch.
 
-The key of the address names the scenario and the seed, the counter names lane, step and block, so any lane can be drawn
-alone and gets the bits it gets in a batch of thousands.
+The key of the address names the scenario and the seed, the counter names lane, step and block. So any lane can be drawn
+alone, with the bits that it has in a batch of thousands.
 """
 
 from dataclasses import dataclass

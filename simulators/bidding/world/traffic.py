@@ -118,8 +118,8 @@ def _join(blocks: list[_Block]) -> Draws:
 def impressions(draws: Draws, params: Params, tick: int) -> Traffic:
     """Turn raw numbers into impressions: segment, click-rate lift and market price.
 
-    ln(lift) = s (r z_p + sqrt(1 - r^2) z_v) - s^2 / 2 with mean 1; z_p is the normal score of the price's level, so
-    value and price are joined by a Gaussian copula with correlation r (atoms are independent of value).
+    The lift has mean 1 and ln(lift) = s (r z_p + sqrt(1 - r^2) z_v) - s^2 / 2, with z_p the normal score of the price.
+    So a Gaussian copula with correlation r joins value and price. Atoms are independent of value.
     """
 
     campaigns, counts = draws.campaigns, draws.counts
@@ -180,8 +180,8 @@ def _rivalled(params: Params, tick: int, price: Array, lift: Array, campaigns: A
     rival = params.rival_micros[:, :, tick]
     if not bool(np.any(rival > 0)):
         return price
-    asked = np.take(np.take(np.reshape(rival, (-1,)), campaigns), owner) * lift
-    return np.maximum(price, np.astype(np.clip(asked, None, 1e9), np.int32))
+    rival_bid = np.take(np.take(np.reshape(rival, (-1,)), campaigns), owner) * lift
+    return np.maximum(price, np.astype(np.clip(rival_bid, None, 1e9), np.int32))
 
 
 def _events(params: Params, tick: int, campaigns: Array, owner: Array, level: Array) -> Array:

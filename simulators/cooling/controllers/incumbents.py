@@ -79,7 +79,7 @@ def trim_start(applied: Floats, config: TrimConfig) -> TrimMemory:
 
 
 def track(memory: TrimMemory, applied: Floats) -> TrimMemory:
-    """Memory after somebody else drove: continues from the command in force, so taking over moves nothing by itself."""
+    """Memory after another controller drove: continues from the command in force, so taking over moves nothing by itself."""
     changed = applied[:, -1] != memory.setpoints[:, -1]
     since = np.where(changed, 0.0, memory.since_stage + 1.0)
     return replace(memory, setpoints=applied * 1.0, error_k=np.full_like(memory.error_k, np.nan), since_stage=since)
@@ -167,9 +167,9 @@ def trim_law(
     return command, error, since
 
 
-def _reset(value: Any, asked: Any, trim: float, respond: float, most: float, do: Numbers) -> Any:
+def _reset(value: Any, requests: Any, trim: float, respond: float, most: float, do: Numbers) -> Any:
     """Trim-and-respond: one step warmer without requests, else colder by their number, at most `most`."""
-    return value + do.choose(asked > 0, do.larger(respond * asked, most), trim)
+    return value + do.choose(requests > 0, do.larger(respond * requests, most), trim)
 
 
 def _stage(seen: Mapping[str, Any], last: Sequence[Any], since: Any, c: TrimConfig, do: Numbers) -> tuple[Any, Any]:

@@ -38,7 +38,7 @@ class PidMemory:
 
 
 def pid_start(memory: TrimMemory) -> PidMemory:
-    """Memory of loops that begin at the command in `memory`; also how they follow somebody else's."""
+    """Memory of loops that begin at the command in `memory`; also how they follow another controller's."""
     lanes = memory.setpoints.shape[0]
     return PidMemory(memory, np.full(lanes, np.nan), np.full_like(memory.error_k, np.nan))
 

@@ -79,13 +79,13 @@ class ZoneWork:
 
 @scalar
 def lag(lag_s: float, dt_s: float) -> tuple[float, float]:
-    """What a first-order lag leaves of a difference [1] after `dt_s`, and on average during it; exact."""
+    """The share of a difference that a first-order lag leaves after `dt_s`, and on average during it [1]; exact."""
     return exp(-dt_s / lag_s), -expm1(-dt_s / lag_s) * lag_s / dt_s
 
 
 @scalar
 def set_rates(zone: ZoneParams, work: ZoneWork, dt_s: float) -> None:
-    """What does not change during a row of sub-steps."""
+    """Set the coefficients that do not change during a row of sub-steps."""
     work.fan_keep, work.fan_mean = lag(zone.fan_lag_s, dt_s)
     work.supply_keep, work.supply_mean = lag(zone.supply_lag_s, dt_s)
     work.air_rated_kw_per_k = zone.fan_flow_ratio * zone.it_design_kw / zone.it_design_delta_k
@@ -138,8 +138,8 @@ def zone_step(
 ) -> ZoneStep:  # fmt: skip
     """Hot aisle and racks after a sub-step: C dT/dt of both by the implicit midpoint rule, solved in closed form.
 
-    The racks give their heat to the air passing through them, G (T_rack - T_inlet); the hot aisle gets that, the air the
-    racks let through, and fan heat, and loses what the coil takes, c m_s (T_hot - T_supply). The coil holds its setpoint
+    The racks give their heat to the air passing through them, G (T_rack - T_inlet). The hot aisle gets that heat, the
+    air the racks let through and fan heat, and loses what the coil takes, c m_s (T_hot - T_supply). The coil holds its setpoint
     `aim_c` unless its valve is fully open. Mixing with neighbours, and the coil, use temperatures of the start.
     """
     air_half, rack_half, rack_share = work.air_half_kw_per_k, work.rack_half_kw_per_k, work.rack_share

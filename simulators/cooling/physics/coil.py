@@ -1,9 +1,9 @@
 """Cooling coil of one zone: the most it can do, and the water it takes to do less.
 
 Part load: between full and low water flow, the air over water capacity ratio R at which the coil has effectiveness eps
-follows R^2 = R_full^2 + s (1 / eps^2 - 1 / eps_full^2). It meets the counterflow formula, with resistances that depend
-on flow, at both ends (full flow and `LOW_FLOW`), and stands in for solving it for the water flow, which has no closed
-form: within 15 % of it from a fifth of nominal water flow up, as a test shows.
+follows R^2 = R_full^2 + s (1 / eps^2 - 1 / eps_full^2). It equals the counterflow formula, with resistances that
+depend on flow, at both ends (full flow and `LOW_FLOW`). It replaces solving that formula for the water flow, which has
+no closed form. A test shows it within 15 % of the formula from a fifth of nominal water flow up.
 """
 
 from math import expm1, sqrt
@@ -77,7 +77,7 @@ def part_load_slope(eps_full: float, ratio_full: float, eps_low: float, ratio_lo
 
 @scalar
 def coil_at(zone: ZoneParams, air_kw_per_k: float, air_frac: float, available: float) -> Coil:
-    """The coil of a zone at this air flow, of which a share `available` of the effectiveness can be had."""
+    """The coil of a zone at this air flow, with a share `available` of its effectiveness."""
     ntu, air_share, air_power = zone.coil_ntu, zone.coil_air_resistance_frac, air_frac**0.2
     ratio_full = zone.coil_capacity_ratio * air_frac
     ratio_low = ratio_full / LOW_FLOW

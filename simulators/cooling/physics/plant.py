@@ -1,9 +1,10 @@
 """The cooling plant: a row of sub-steps for a batch of plants.
 
 Each pair of stores that exchange heat (air and racks; supply and return main) is advanced by the implicit midpoint rule,
-solved in closed form: second order, stable, and the first law holds to rounding because every flow is taken at the same
-midpoint. Slow couplings (coil to water main, zone to zone, basin to chiller) use the state at the start. A lane is
-computed on its own, sub-step by sub-step, so its bits depend neither on the batch nor on how a row is cut.
+solved in closed form. The rule is of second order and stable, and the first law holds to rounding because every flow is
+taken at the same midpoint. Slow couplings (coil to water main, zone to zone, basin to chiller) use the state at the
+start. A lane is computed on its own, sub-step by sub-step, so its bits depend neither on the batch nor on how a row is
+cut.
 """
 
 from math import exp

@@ -29,7 +29,7 @@ class Number:
 
 
 def numbers_of(record: type) -> dict[str, Any]:
-    """What each field of a record class is annotated with, in order."""
+    """The annotation of each field of a record class, in order."""
     hints = get_type_hints(record, include_extras=True)
     return {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
 

@@ -1,4 +1,4 @@
-"""Which chillers run: the plant's own sequencer, which spares compressors short cycles whoever commands it."""
+"""The plant's own chiller sequencer, which keeps compressors from short cycles under any controller."""
 
 from simulators.cooling.physics.compiled import scalar
 from simulators.cooling.physics.params import PlantParams

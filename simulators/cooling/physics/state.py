@@ -119,7 +119,7 @@ class ZoneInput:
     fan_available: Annotated[float, Number("1", 0.0, 1.0)]
     """Share of the zone's fans that can run."""
     coil_available: Annotated[float, Number("1", 0.0, 1.0)]
-    """Share of the coil's effectiveness that can be had: fouling, or a valve stuck partly shut."""
+    """Available share of the coil's effectiveness: fouling, or a valve stuck partly shut."""
 
 
 class PlantInput:
@@ -136,7 +136,7 @@ class PlantInput:
     chillers_available: Annotated[float, Number("1", 0.0)]
     """Chillers that can run."""
     tower_available: Annotated[float, Number("1", 0.0, 1.0)]
-    """Share of the tower's air flow that can be had."""
+    """Available share of the tower's air flow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,8 @@ def basin_step(
     """Tower basin after `dt_s`, by the implicit midpoint rule.
 
     The fans, and below their least speed a bypass, hold the setpoint where full fan speed allows it. Water comes
-    `rise_k` warmer than it went, at `flow_kw_per_k` [kW/K], which is `water_frac` of the rated flow; a share `available`
-    of the air can be had.
+    `rise_k` warmer than it went, at `flow_kw_per_k` [kW/K], which is `water_frac` of the rated flow; `available` is
+    the available share of the air flow.
     """
     ratio = min(water_frac / max(available, FREE_CONVECTION), LARGEST_RATIO)
     coldest = wet_bulb_c + max(quadratic(ratio, terms.a0, terms.a1, terms.a2), LEAST_APPROACH_K)

@@ -1,9 +1,9 @@
 """System identification: the parameters that make the simulated plant follow a real plant's log.
 
 The log is a CSV with a row for each five minutes: all signals of `signal_specs` and all setpoints of `setpoint_specs`
-by name. The plant is run open loop over windows of an hour, each begun from what was measured; the parameters are moved
-by Gauss-Newton steps with a weak pull towards their defaults, the slopes taken by running all the perturbed plants side
-by side in one batch. Every fifth day is held out and only scored.
+by name. The plant is run open loop over windows of an hour, each started from what was measured. Gauss-Newton steps with
+a weak pull towards the defaults move the parameters; their slopes come from all the perturbed plants, run side by side
+in one batch. Every fifth day is held out and only scored.
 """
 
 import csv

@@ -143,7 +143,7 @@ def _section(name: str, world: Scenario, static: Floats, found: dict[str, dict[s
 
 
 def _slopes(days: int) -> str:
-    """How the answer depends on the power that servers take more of when they are warm."""
+    """The table of results by how much more power servers take when they are warm."""
     rows = ["| IT power per kelvin above 25 C | IT kWh/day | cooling kWh/day | PUE |", "|---|---|---|---|"]
     world, warm = scenario("greensboro-test"), np.array([25.0, 0.6, 0.6, 0.6, 0.6, 12.0, 18.0, 2.0])
     for slope in (0.0, 0.0025, 0.005, 0.01):

@@ -59,13 +59,13 @@ def drawn(
 
 def after(how: Automatic, ranges: Ranges, edges: NDArray[np.int64], coped: NDArray[np.bool_]) -> Ranges:
     """The ranges after an episode in which lanes at `edges` `[n]` did or did not cope `[n]`."""
-    met, well, used = ranges.met.ravel().copy(), ranges.coped.ravel().copy(), ranges.used.ravel().copy()
+    met, successes, used = ranges.met.ravel().copy(), ranges.coped.ravel().copy(), ranges.used.ravel().copy()
     np.add.at(met, edges[edges >= 0], 1.0)
-    np.add.at(well, edges[(edges >= 0) & coped], 1.0)
+    np.add.at(successes, edges[(edges >= 0) & coped], 1.0)
     full = met >= how.episodes
-    rate = well / np.maximum(met, 1.0)
+    rate = successes / np.maximum(met, 1.0)
     move = np.where(rate >= how.grow_at, how.step, np.where(rate < how.shrink_at, -how.step, 0.0))
     used = np.clip(used + full * move, 0.0, 1.0)
     shape = ranges.used.shape
-    met, well = np.where(full, 0.0, met), np.where(full, 0.0, well)
-    return replace(ranges, used=used.reshape(shape), met=met.reshape(shape), coped=well.reshape(shape))
+    met, successes = np.where(full, 0.0, met), np.where(full, 0.0, successes)
+    return replace(ranges, used=used.reshape(shape), met=met.reshape(shape), coped=successes.reshape(shape))

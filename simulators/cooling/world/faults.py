@@ -1,6 +1,6 @@
 """What goes wrong, as timed events of a scenario.
 
-* plant: fan_lost, valve_stuck, chiller_trip, tower_fan_lost, load_step; they change what the plant lives through
+* plant: fan_lost, valve_stuck, chiller_trip, tower_fan_lost, load_step; they change the conditions of the plant
 * sensors: sensor_stuck, sensor_drift, sensor_lost, sensor_fahrenheit; they change what is read, not what is true
 * network_gap: commands do not arrive and signals do not leave
 """

@@ -36,7 +36,7 @@ class Link:
         self._noise = SensorNoise(name, seed, numbers, len(self._signals))
 
     def down(self, command: Floats, now_s: float) -> Floats:
-        """What the plant obeys during the control step that begins at `now_s`."""
+        """The command that the plant follows during the control step that begins at `now_s`."""
         actuators = self._scenario.actuators
         gap = bool(self._scenario.faults) and in_network_gap(self._scenario.faults, now_s)
         if actuators is None and not gap:
@@ -59,7 +59,7 @@ class Link:
         return self._in_force
 
     def up(self, signals: Floats, now_s: float) -> Floats:
-        """What the controller reads at the end of that control step; NaN where nothing got through."""
+        """The signals that the controller reads at the end of that control step; NaN where nothing got through."""
         sensors, faults = self._scenario.sensors, self._scenario.faults
         if sensors is not None:
             signals = measured(signals, self._noise.at(self._up_steps), self._spread, self._step)

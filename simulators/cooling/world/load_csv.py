@@ -22,12 +22,12 @@ _LEAST_ROWS = 2
 
 
 class LoadFileError(ValueError):
-    """A load file that cannot be used. Names line and column, and says what is wanted."""
+    """A load file that cannot be used. Names line and column, and says what they must hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadSeries:
-    """Load at five-minute nodes; times before and after the file's own live through it again.
+    """Load at five-minute nodes; times before and after the file's own repeat it.
 
     Attributes:
         first: node of the first sample, by hour of the year and weekday.
@@ -57,8 +57,9 @@ class LoadFile:
 def read_load(path: Path, zones: int, design_kw: float, longest_gap_s: float = 3600.0) -> LoadSeries:
     """The load in a CSV file.
 
-    The header names a column `time` and either one column for all zones or one for each, ending in its unit:
-    `load_frac`, `load_percent`, `load_kw` (power of the whole plant), or `z1_kw`, `z2_kw`, .. (power of a zone). Times
+    The header names a column `time` and either one column for all zones or one for each. The column's name
+    ends in its unit: `load_frac`, `load_percent`, `load_kw` (power of the whole plant), or `z1_kw`, `z2_kw`, .. (power of
+    a zone). Times
     are ISO 8601 and rise; their clock is taken for the site's standard time, whatever their offset. Samples may be
     irregular: between two the load is a straight line. An empty value is a gap, filled like one.
 
@@ -66,7 +67,7 @@ def read_load(path: Path, zones: int, design_kw: float, longest_gap_s: float = 3
         path: of the file.
         zones: of the plant.
         design_kw: design power of one zone, for columns in kW.
-        longest_gap_s: stretches without samples longer than this are told in `gaps`.
+        longest_gap_s: stretches without samples that are longer than this are listed in `gaps`.
 
     Raises:
         LoadFileError: with line and column.
@@ -83,7 +84,7 @@ def read_load(path: Path, zones: int, design_kw: float, longest_gap_s: float = 3
 
 
 def _columns(path: Path, header: list[str], zones: int, design_kw: float) -> tuple[list[int], list[float]]:
-    """Where the values are, and what one of each is in shares of design power."""
+    """The columns of the values, and the factor of each to a share of design power."""
     if TIME not in header:
         raise LoadFileError(f"`{path}` line 1: no column `{TIME}`; given {', '.join(header) or 'nothing'}")
     by_zone = [f"z{zone}" for zone in range(1, zones + 1)]
@@ -92,7 +93,7 @@ def _columns(path: Path, header: list[str], zones: int, design_kw: float) -> tup
     chosen = whole or each
     if len(chosen) not in ((1,) if whole else (zones,)):
         raise LoadFileError(
-            f"`{path}` line 1: want one column `load_frac`, `load_percent` or `load_kw`, or one for each of {zones} zones "
+            f"`{path}` line 1: give one column `load_frac`, `load_percent` or `load_kw`, or one for each of {zones} zones "
             f"as `z1_kw`; given {', '.join(header)}"
         )
     known = UNITS | {"kw": 1.0 / (design_kw * (zones if whole else 1))}
@@ -128,7 +129,7 @@ def _time(path: Path, line: int, cell: str) -> datetime:
         moment = datetime.fromisoformat(cell.strip())
     except ValueError as error:
         raise LoadFileError(
-            f"`{path}` line {line}, column `{TIME}`: `{cell}` is no ISO 8601 time, as 2024-03-01T13:05 is one"
+            f"`{path}` line {line}, column `{TIME}`: `{cell}` is not an ISO 8601 time: write it as 2024-03-01T13:05"
         ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -80,7 +80,7 @@ def fixed(value: float) -> Spread:
 
 
 def plausible() -> dict[str, Spread]:
-    """What the parameter table states: log-uniform factors to both sides of the default."""
+    """The spreads of the parameter table: log-uniform factors to both sides of the default."""
     return {
         name: Spread("loguniform", d.default, d.default * d.low, d.default * d.high)
         for name, d in PARAMETERS.items()
@@ -157,7 +157,7 @@ def randomised(
 
 
 def from_params_toml(path: Path) -> dict[str, Spread]:
-    """What a calibrated `params.toml` states: each value with its own uncertainty.
+    """The spreads of a calibrated `params.toml`: each value with its own uncertainty.
 
     Raises:
         ValueError: the file cannot be read, or holds a parameter that is not known or not complete.

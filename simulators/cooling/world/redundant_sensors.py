@@ -1,7 +1,7 @@
 """Sensors that a hall has three of: each zone's inlet and the room's dew point, each sensor with noise of its own.
 
-The plant itself stays as it is; these are further columns beside its signals, made from what is true and from numbers
-addressed by (seed, lane, sub-step), so that a run and its resumption read the same.
+They do not change the plant: they are further columns beside its signals. Each is made from the true value and from
+numbers addressed by (seed, lane, sub-step), so that a run and its resumption read the same.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Named worlds to run the plant in: where, when, with what load; and the row of disturbances each run lives through."""
+"""Named worlds to run the plant in: where, when, with what load; and the row of disturbances of each run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -55,7 +55,7 @@ class Scenario:
         return with_values(default_params(self.zones), **dict(self.changes))
 
     def start_nodes(self, seed: int, lanes: NDArray[np.int64], episode: int, length: int) -> NDArray[np.int64]:
-        """Where in the year each lane's episode starts, so that it stays inside a week of the split if it fits."""
+        """The node of the year at which each lane's episode starts; the episode stays in a week of the split if it fits."""
         weeks = [week for week in range(52) if week % 5 in SPLITS[self.split]]
         draws = np.array([uniforms(f"{self.name}/start", seed, int(lane), episode, 1, 2)[0] for lane in lanes])
         week = np.array(weeks)[(draws[:, 0] * len(weeks)).astype(np.int64)]

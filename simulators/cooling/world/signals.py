@@ -102,7 +102,7 @@ def read_signals(
 
 
 def readback(setpoints: Floats, outputs: Outputs) -> Floats:
-    """What the plant is really doing about each setpoint `[n, zones + 4]`; a row of sub-steps as in `observe`.
+    """The value that the plant reports for each setpoint `[n, zones + 4]`; a row of sub-steps as in `observe`.
 
     A local loop reports its own setpoint; fans report the speed they run at, and chillers how many run.
     """

@@ -11,7 +11,7 @@ def calendar_node(when: datetime) -> int:
     """The node that has the hour of the typical year and the weekday of `when`, in the site's own standard time.
 
     Nodes go on after the year's end, each year a weekday later, so the right one of seven years is taken. A 29th of
-    February lives through the weather of the 28th.
+    February has the weather of the 28th.
     """
     leap = when.year % 4 == 0 and (when.year % 100 != 0 or when.year % 400 == 0)
     day = when.timetuple().tm_yday - 1

@@ -122,7 +122,7 @@ def test_every_kind_can_be_written_down(table: str, low: float, high: float, tmp
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("[randomisation.parameter.speed]\nlow = 1\nhigh = 2", "randomises `speed`, which is no parameter"),
+        ("[randomisation.parameter.speed]\nlow = 1\nhigh = 2", "unknown parameter `speed`"),
         ('[randomisation.parameter.budget_frac]\nkind = "uniform"\nlow = 1', "has keys"),
         ("[randomisation.parameter.budget_frac]\nlow = 1\nhigh = 2", "of kind `None`"),
         ('[randomisation.parameter.budget_frac]\nkind = "uniform"\nlow = "a"\nhigh = 2', "must be numbers"),

@@ -85,7 +85,7 @@ class Law:
 
 
 def affords(view: Account) -> NDArray[np.bool_]:
-    """Where there is money for one more win, today and by the plan [L, C]."""
+    """Whether there is money for one more win, today and by the plan [L, C]."""
     early = HURRY * planned_micros(view) - view.spent_micros - view.reserved_micros - view.bid_cap_micros
     return np.asarray((view.available_micros >= view.bid_cap_micros) & (early >= 0))
 
@@ -204,7 +204,7 @@ def graph(law: Law) -> bytes:
 
 
 def manifest(site: Site, policy: bytes, score: dict[str, float]) -> Manifest:
-    """What the bundle says of itself."""
+    """The manifest of the bundle."""
     settings = site.plant_settings("bidding", BiddingSettings)
     inputs = tuple(InputSpec(kind="signal", name=f"{name}_c{i}") for name in SIGNALS for i in range(settings.campaigns))
     outputs = tuple(OutputSpec(setpoint=s.name, centre=0.0, scale=1.0) for s in setpoint_specs(settings.campaigns))

@@ -7,8 +7,8 @@
     slow-drift   is the candidate until the end of January, then blends into `stuck` as spring comes: must not leave 50 %
 
 Each is a small graph around weights, signed like any other bundle: a signature says who made it, not that it is good.
-The last two come with statistics of novelty fitted on what they do themselves, or they would be found out by that at once:
-novelty tells what is unlike training, and says nothing of whether training was any good.
+The last two come with statistics of novelty fitted on their own behaviour; other statistics would refuse them at once.
+Novelty shows what is unlike training, not whether the training was good.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 The year is run as 52 weeks side by side, each settled for an hour and each with a load stream of its own. The candidate's
 every target goes through a `Pilot`, with the incumbent to fall back on, as it would in service at a share of 100 %.
-The weeks it never practised on are reported apart.
+The weeks it was never trained on are reported apart.
 """
 
 from collections.abc import Mapping, Sequence
@@ -125,9 +125,9 @@ def _judged(graph: bytes, meter: NoveltyMeter, tensors: Tensors, hall: Hall, see
     memories = [fresh_memory(envelope) for _ in range(WEEKS)]
     for _ in range(steps):
         voted, shown, applied, taken_at = year.voted, year.shown, year.measured.setpoints, year.taken_at
-        asked = tensors.targets(run(tensors.features(voted, applied, taken_at)))
+        targets = tensors.targets(run(tensors.features(voted, applied, taken_at)))
         fallback, does = trim(voted, applied), year.measured.readback
-        step = np.empty_like(asked)
+        step = np.empty_like(targets)
         for week in range(WEEKS):
             reported = Observation(
                 plant=envelope.plant,
@@ -139,7 +139,7 @@ def _judged(graph: bytes, meter: NoveltyMeter, tensors: Tensors, hall: Hall, see
             )
             # The incumbents of all weeks have been asked at once, as a batch.
             pilot = Pilot(envelope, FixedIncumbent(_named(tensors.setpoints, fallback[week])))
-            candidate = Proposal(Source.CANDIDATE, _named(tensors.setpoints, asked[week]))
+            candidate = Proposal(Source.CANDIDATE, _named(tensors.setpoints, targets[week]))
             ruling = _decide(pilot, reported, candidate, meter, memories[week], score)
             memories[week] = ruling.memory
             step[week] = [ruling.command.setpoints[name] for name in tensors.setpoints]

@@ -1,8 +1,8 @@
 """What a candidate meets in service: a year of what it sees and would ask for, from shadow to the whole plant.
 
 In shadow the incumbent drives and the candidate only proposes; at a share they alternate in blocks; at the end the
-candidate drives. Each is run apart, in 52 weeks side by side with redundant sensors, and its rows are kept by week:
-weeks it practised on fit the statistics of novelty and calibrate them, the others say how often they refuse wrongly.
+candidate drives. Each is run apart, in 52 weeks side by side with redundant sensors, and its rows are kept by week. The weeks
+of the training split fit and calibrate the statistics of novelty; the others measure how often they refuse wrongly.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from simulators.cooling.world.scenario import SPLITS, WEEK_NODES
 Floats = NDArray[np.float64]
 DRIVERS = ("incumbent", "alternating", "candidate")
 SEEDS = (11, 12)
-"""Of load and sensors; practice and evaluation have others."""
+"""Of load and sensors; training and evaluation have others."""
 BLOCK_TICKS = 48
 EVERY = 4
 """Rows are kept every so many ticks: in between they hardly move."""
@@ -57,13 +57,13 @@ def service_rows(
 
 
 def fitted(served: Sequence[Rows]) -> NoveltyStatistics:
-    """Statistics of the practised weeks: all but the last third of them fit, the rest calibrate, each driver apart."""
+    """Statistics of the training weeks: all but the last third of them fit, the rest calibrate, each driver apart."""
     *fit, calibrate = SPLITS["train"]
     return statistics_of(np.concatenate([each.of(fit) for each in served]), [each.of([calibrate]) for each in served])
 
 
 def false_refusals(statistics: NoveltyStatistics, served: Sequence[Rows], thin: int = 10) -> dict[str, float]:
-    """The share of weeks never practised on that would be refused, by driver; every `thin`-th row is looked at."""
+    """The share of rows of weeks never trained on that would be refused, by driver; every `thin`-th row is used."""
     unseen = [number for number in range(5) if number not in SPLITS["train"]]
     shares = {
         each.driver: np.mean([score(statistics, row) > 1.0 for row in each.of(unseen)[::thin].tolist()])

@@ -1,4 +1,4 @@
-"""`[randomisation]` of `training.toml`: from what the file says to the plants that practice is on."""
+"""`[randomisation]` of `training.toml`: from the table in the file to the plants that a policy trains on."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -73,7 +73,7 @@ class AutomaticSpec(SpecModel):
 
 
 class RandomisationSpec(SpecModel):
-    """Which plants practice is on: the table's spreads or none, then a calibrated file's, then those given by name."""
+    """The distribution of training plants: the table's spreads or none, then a calibrated file's, then those given by name."""
 
     base: Literal["table", "default"] = "table"
     width: Fraction = 1.0

@@ -1,4 +1,4 @@
-"""What a control step of practice is worth in the cooling plant, without the prices of moves and refusals:
+"""The reward of a training step in the cooling plant, without the prices of moves and refusals:
 
     reward = -E / E_usual - inlet_weight * mean over zones of (x + x^2),    x = max(inlet_max - inlet_soft_c, 0)
 

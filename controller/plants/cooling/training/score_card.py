@@ -64,7 +64,7 @@ class Score:
 
 
 def held_out_weeks() -> NDArray[np.bool_]:
-    """Which weeks of the year the training split does not contain."""
+    """Mask of the weeks of the year that are not in the training split [52]."""
     return np.array([week % 5 not in SPLITS["train"] for week in range(WEEKS)])
 
 

@@ -10,7 +10,7 @@ from controller.plants.cooling.training.reward import CoolingReward
 
 
 class CoolingSpec(TrainingSpec):
-    """The whole file. Without `randomisation` every practice plant is the default one."""
+    """The whole file. Without `randomisation` every training plant is the default one."""
 
     plant_kind: Literal["cooling"]
     reward: CoolingReward

@@ -1,4 +1,4 @@
-"""What the cooling plant provides for training: practice halls, novelty data and the evaluation of a year."""
+"""What the cooling plant provides for training: training halls, novelty data and the evaluation of a year."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from controller.plants.cooling.settings import CoolingSettings
 from controller.plants.cooling.training import score_card
 from controller.plants.cooling.training.evaluate import evaluate_seeds
 from controller.plants.cooling.training.hall import Hall
+from controller.plants.cooling.training.halls import TrainingHalls
 from controller.plants.cooling.training.novelty_data import false_refusals, fitted, service_rows
-from controller.plants.cooling.training.practice import PracticeHalls
 from controller.plants.cooling.training.randomisation import randomisation_of
 from controller.plants.cooling.training.spec import CoolingSpec, load_spec
 from controller.policies.manifest import Manifest, NoveltyStatistics
@@ -33,14 +33,14 @@ class CoolingTrainingSite(Hall):
         """The site's `training.toml`. Raises TrainingError."""
         return load_spec(self.folder / "training.toml")
 
-    def practice(self, spec: CoolingSpec, seed: int) -> PracticeHalls:
+    def training_plants(self, spec: CoolingSpec, seed: int) -> TrainingHalls:
         """The halls of a training run, randomised as its spec says."""
         how = None if spec.randomisation is None else randomisation_of(spec.randomisation, self.folder)
         world = scenario(spec.world.scenario, randomisation=how)
-        return PracticeHalls(Episodes(world, seed, spec.world.lanes, spec.world.episode_steps), spec.reward)
+        return TrainingHalls(Episodes(world, seed, spec.world.lanes, spec.world.episode_steps), spec.reward)
 
     def novelty(self, graph: bytes, tensors: Tensors) -> tuple[NoveltyStatistics, Mapping[str, float]]:
-        """Statistics of a year of service, and the shares of weeks never practised on that they refuse, by driver."""
+        """Statistics of a year of service, and the shares of rows of weeks never trained on that they refuse, by driver."""
         served = service_rows(graph, tensors, self)
         statistics = fitted(served)
         return statistics, false_refusals(statistics, served)

@@ -1,4 +1,4 @@
-"""The simulated halls that practice is on, as training needs them."""
+"""The simulated halls that a policy trains on."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from simulators.cooling.world.adr import Ranges
 Floats = NDArray[np.float64]
 
 
-class PracticeHalls:
-    """Implements `learning.training_site.PracticePlants` by episodes of simulated halls."""
+class TrainingHalls:
+    """Implements `learning.training_site.TrainingPlants` by episodes of simulated halls."""
 
     def __init__(self, episodes: Episodes, weights: CoolingReward) -> None:
         self.measured: Measured
@@ -60,7 +60,7 @@ class PracticeHalls:
         return trimming(TrimConfig(zones=self._episodes.scenario.zones), self.measured)
 
     def summary(self) -> str:
-        """How far automatic randomisation has spread the halls; empty without it."""
+        """The ranges that automatic randomisation has reached; empty without it."""
         how, ranges = self._episodes.scenario.randomisation, self._episodes.ranges
         if how is None or how.automatic is None or ranges is None:
             return ""

@@ -18,7 +18,7 @@ def test_a_change_answers_with_its_intent_and_outcome(client: Client, site: Fake
     assert site.mode == "paused"
 
 
-def test_a_change_is_pending_while_the_control_process_does_not_look(client: Client, site: FakeSite) -> None:
+def test_change_stays_pending_until_the_control_process_reads_it(client: Client, site: FakeSite) -> None:
     site.control_down = True
     told = client("operator").change(f"{PLANT}/rollout/pause", WHY)
     assert (told.status_code, told.json()["outcome"]) == (202, "pending")
@@ -54,7 +54,7 @@ def test_a_change_without_a_key_is_invalid(client: Client) -> None:
 
 
 @pytest.mark.parametrize("by", ["header", "body"])
-def test_a_change_for_a_version_that_has_passed_is_a_409(client: Client, site: FakeSite, by: str) -> None:
+def test_change_for_a_past_version_is_a_409(client: Client, site: FakeSite, by: str) -> None:
     headers, body = ({"If-Match": '"6"'}, WHY) if by == "header" else ({}, WHY | {"expected_version": 6})
     answer = client("approver").change(f"{PLANT}/rollout/resume", body, **headers)
     assert answer.status_code == 409
@@ -100,7 +100,7 @@ def test_stop_holds_with_control_process_and_intents_down(client: Client, site: 
     assert len(site.latched) == 1
 
 
-def test_other_changes_say_that_they_could_not_be_handed_in(client: Client, site: FakeSite) -> None:
+def test_change_that_cannot_be_queued_is_a_503(client: Client, site: FakeSite) -> None:
     site.intents_away = True
     answer = client("operator").change(f"{PLANT}/rollout/pause", WHY)
     assert answer.status_code == 503

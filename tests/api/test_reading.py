@@ -42,7 +42,7 @@ def test_a_decision_carries_the_reason_it_was_refused_for(client: Client, site: 
     assert told["judged"][1]["accepted"] is False
 
 
-def test_an_explanation_gives_every_rules_margin_and_replays_to_the_bit(client: Client, site: FakeSite) -> None:
+def test_explanation_has_all_rule_margins_and_replays_to_the_bit(client: Client, site: FakeSite) -> None:
     told = client("viewer").get(f"/v1/decisions/{site.history[3].id}/explain").json()
     assert (told["replayed"], told["identical"]) == (True, True)
     for judgement in told["judgements"]:
@@ -57,7 +57,7 @@ def test_an_explanation_that_differs_names_the_field(site: FakeSite) -> None:
     assert ": command: stored " in told.note
 
 
-def test_an_explanation_without_the_envelope_says_so_and_keeps_the_reasons(site: FakeSite) -> None:
+def test_explanation_without_the_envelope_keeps_the_recorded_reasons(site: FakeSite) -> None:
     told = explain(site.history[7], None)
     assert not told.replayed
     assert "is not held here" in told.note
@@ -70,7 +70,7 @@ def test_the_story_of_a_tick_names_the_late_candidate() -> None:
     assert any("gave no usable answer (late)" in sentence for sentence in story(site.history[52]))
 
 
-def test_the_story_names_a_latch_whose_cause_has_gone_and_who_was_kept_out(site: FakeSite) -> None:
+def test_explanation_names_a_latch_and_the_candidate_it_refused(site: FakeSite) -> None:
     first = Finding("T1-hot", Tier.T1, Outcome.VETO, -1.0, "state", "`zone_1_c` 33 C is outside [15, 32]")
     decision = site.history[3]
     memory = replace(decision.memory_after, latches=(Latch("T1-hot", first),))
@@ -83,7 +83,7 @@ def test_the_story_names_a_latch_whose_cause_has_gone_and_who_was_kept_out(site:
     assert not any("latched" in sentence or "Kept out" in sentence for sentence in story(decision))
 
 
-def test_a_value_that_is_no_number_is_null(client: Client, site: FakeSite) -> None:
+def test_nan_value_is_null_in_json(client: Client, site: FakeSite) -> None:
     site.tick(97 - len(site.history))
     told = client("viewer").get(f"/v1/decisions/{site.history[96].id}").json()
     assert told["signals"]["zone_4_c"] == {"value": None, "quality": "bad", "age_us": 90_000_000}

@@ -87,7 +87,7 @@ def test_what_has_left_the_spool_comes_from_the_store(
     assert backend.decision(spooled.history[0].id) == spooled.history[0]
 
 
-def test_the_spool_answers_while_the_store_is_away(spool: SqliteSpool, spooled: FakeSite, tmp_path: Path) -> None:
+def test_spool_answers_while_the_store_is_not_reachable(spool: SqliteSpool, spooled: FakeSite, tmp_path: Path) -> None:
     def away() -> Store:
         raise StoreAway("the database does not answer")
 
@@ -100,7 +100,7 @@ def test_the_spool_answers_while_the_store_is_away(spool: SqliteSpool, spooled: 
     backend.close()
 
 
-def test_the_status_tells_of_the_store_and_of_who_pressed_stop(backend: SiteBackend, tmp_path: Path) -> None:
+def test_status_has_the_store_and_the_stopping_operator(backend: SiteBackend, tmp_path: Path) -> None:
     reader = SpoolReader(tmp_path / "spool.sqlite")
     reader.mark_away("refused")
     backend.stop("hall-a", actor="ann", reason="smoke")
@@ -140,7 +140,7 @@ def test_repeated_act_is_stored_once_and_notifies_each_time(backend: SiteBackend
     assert len(backend.acts("hall-a", limit=10)) == 1
 
 
-def test_a_state_directory_without_a_spool_says_what_to_look_at(tmp_path: Path) -> None:
+def test_state_directory_without_a_spool_is_named_in_the_error(tmp_path: Path) -> None:
     backend = SiteBackend(tmp_path, ["hall-a"], {}, lambda: pytest.fail("opened"))
     with pytest.raises(BackendAwayError, match="is the control process running"):
         backend.live("hall-a")

@@ -50,7 +50,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
     ids=lambda value: " ".join(str(word) for word in value) if isinstance(value, tuple) else "",
 )
-def test_what_is_asked_of_a_file_or_a_page_imports_what_it_needs(
+def test_commands_on_files_and_pages_import_only_what_they_need(
     words: tuple[str, ...], code: int, needed: set[str]
 ) -> None:
     assert heavy_imports(*words) == (code, needed)
@@ -71,7 +71,7 @@ def test_what_is_asked_of_a_file_or_a_page_imports_what_it_needs(
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
 )
-def test_what_is_asked_of_a_run_imports_what_it_needs(
+def test_commands_on_a_run_import_only_what_they_need(
     words: tuple[str, ...], code: int, needed: set[str], state: Path
 ) -> None:
     assert heavy_imports(*words, "--site", DEMO, "--state", state) == (code, needed)

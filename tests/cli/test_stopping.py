@@ -31,12 +31,12 @@ def stopped(site: Path) -> Path:
     return folder
 
 
-def test_it_is_set_where_the_site_by_its_name_keeps_its_state(site: Path) -> None:
+def test_stop_is_set_in_the_state_directory_of_the_site(site: Path) -> None:
     assert stopped(site).name == "demo"
 
 
 @pytest.mark.parametrize("line", ["strange = 1\n", 'timezone = "Nowhere"\n'])
-def test_a_site_file_that_has_been_spoilt_but_still_has_its_name_leads_there_too(site: Path, line: str) -> None:
+def test_invalid_site_file_with_a_name_still_finds_its_state(site: Path, line: str) -> None:
     toml = site / "site.toml"
     kept = [each for each in toml.read_text().splitlines(keepends=True) if not each.startswith(line.split()[0])]
     toml.write_text(line + "".join(kept))

@@ -44,14 +44,14 @@ def test_the_page_tells_control_reasons_gate_and_trips_without_script(browser: B
         assert words in html
 
 
-def test_the_page_works_and_says_so_while_the_store_is_away(browser: Browser, site: FakeSite) -> None:
+def test_page_shows_that_the_store_is_not_reachable(browser: Browser, site: FakeSite) -> None:
     site.store_away = True
     answer = browser("viewer").get("/")
     assert answer.status_code == 200
     assert "the store is away" in answer.text
 
 
-def test_without_a_control_process_the_page_says_so_and_keeps_stop(browser: Browser, site: FakeSite) -> None:
+def test_page_without_a_control_process_keeps_the_stop_button(browser: Browser, site: FakeSite) -> None:
     site.away = True
     answer = browser("operator").get("/?plant=hall-a")
     assert answer.status_code == 503
@@ -91,7 +91,7 @@ def test_a_decision_without_its_envelope_says_that_margins_are_missing(browser: 
 
 
 @pytest.mark.parametrize("path", ["/decisions/nothing", "/act/nothing?plant=hall-a"])
-def test_a_page_that_is_not_there_is_a_404_in_words(browser: Browser, path: str) -> None:
+def test_unknown_page_is_a_404_with_an_explanation(browser: Browser, path: str) -> None:
     answer = browser("viewer").get(path)
     assert answer.status_code == 404
     assert "No such" in answer.text
@@ -135,7 +135,7 @@ def test_trends_align_what_was_wanted_with_what_was_applied(site: FakeSite) -> N
     assert (supply["low"], supply["high"]) == (18.0, 24.0)
 
 
-def test_a_gap_in_a_signal_is_a_gap_in_its_trend(site: FakeSite) -> None:
+def test_gap_in_a_signal_is_a_gap_in_the_trend(site: FakeSite) -> None:
     site.tick(97 - len(site.history))
     live = site.live("hall-a")
     assert live is not None

@@ -46,7 +46,7 @@ def options_of_run() -> set[str]:
     return {option for parameter in command.params for option in parameter.opts}
 
 
-def test_the_image_runs_as_nobody_in_particular_and_starts_the_service() -> None:
+def test_image_runs_unprivileged_and_starts_the_service() -> None:
     lines = dockerfile()
     last_stage = lines[max(n for n, line in enumerate(lines) if line.startswith("FROM")) :]
     users = [line for line in last_stage if line.startswith("USER")]

@@ -145,7 +145,7 @@ def has_data(url: str, expression: str) -> bool:
 
 @pytest.mark.needs("prometheus")
 @pytest.mark.xdist_group("prometheus")
-def test_every_panel_and_every_alert_gets_data_from_a_real_prometheus(tmp_path: Path) -> None:
+def test_all_panels_and_alerts_get_data_from_prometheus(tmp_path: Path) -> None:
     for name in ("well", "sick", "prometheus"):
         (tmp_path / name).mkdir()
     with ExitStack() as stack:

@@ -37,7 +37,7 @@ def options(command: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
-def test_a_command_is_on_its_page_with_every_option_and_argument(path: tuple[str, ...]) -> None:
+def test_command_page_lists_every_option_and_argument(path: tuple[str, ...]) -> None:
     text, command = section(PAGE, path[0]), LEAVES[path]
     assert f"`understudy {' '.join(path)}" in text
     missing = [option for option in long_options(command) if option not in inline_code(text)]

@@ -17,7 +17,7 @@ def test_the_rule_shown_loads_in_the_demo() -> None:
     assert shown in {rule.id for rule in parse_envelope(DEMO + "\n" + RULE).rules}
 
 
-def test_the_prover_says_of_it_what_the_page_says_and_the_remedy_holds() -> None:
+def test_prover_refutes_the_example_rule_and_proves_the_fix() -> None:
     pytest.importorskip("z3")
     from safety.proof.about_rules import last_resorts_stand
 

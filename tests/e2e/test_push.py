@@ -48,7 +48,7 @@ def stands_still(pid: int) -> bool:
     return set(states) == {"T"}
 
 
-def test_a_question_gets_a_command_and_asked_again_the_same_one(pushing: Running, plant: httpx.Client) -> None:
+def test_repeated_observation_gets_the_same_command(pushing: Running, plant: httpx.Client) -> None:
     told = first(pushing, plant, 1)
     assert (told["rung"], told["setpoints"]) == ("incumbent", dict(question(1).incumbent))
     assert told["valid_for_us"] > 0
@@ -72,9 +72,7 @@ def test_between_questions_control_says_that_it_is_there(pushing: Running, plant
     assert pushing.live()["tick"] == before["tick"]
 
 
-def test_past_its_deadline_the_plants_own_command_stands_and_that_is_said(
-    pushing: Running, plant: httpx.Client
-) -> None:
+def test_late_answer_leaves_the_plants_own_command_with_a_reason(pushing: Running, plant: httpx.Client) -> None:
     first(pushing, plant, 2)
     made, control = pushing.count(), pushing.pid("control")
     os.kill(control, signal.SIGSTOP)
@@ -95,7 +93,7 @@ def test_an_unknown_plant_is_not_decided_for(plant: httpx.Client) -> None:
     assert "stall" in answer.json()["detail"]
 
 
-def test_without_control_the_plants_own_command_stands_and_a_new_one_remembers(
+def test_restarted_control_process_continues_after_the_plants_own_command(
     pushing: Running, plant: httpx.Client
 ) -> None:
     before = first(pushing, plant, 4)

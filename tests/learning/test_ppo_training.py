@@ -140,7 +140,7 @@ def _replaced(env: "PracticeEnv", **changes: object) -> Measured:
     return replace(env.plants.measured, **changes)  # type: ignore[arg-type]
 
 
-def test_practice_may_be_on_randomised_plants_whose_ranges_adapt(
+def test_training_adapts_the_ranges_of_randomised_plants(
     spec: CoolingSpec, tensors: Tensors, site: CoolingTrainingSite
 ) -> None:
     how = RandomisationSpec(automatic=AutomaticSpec(episodes=1, edge_frac=1.0))

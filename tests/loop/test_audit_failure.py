@@ -72,9 +72,7 @@ def commands(running: bootstrap.ControlSystem) -> list[Rung]:
     return told
 
 
-def test_the_candidate_loses_the_plant_on_the_very_tick_and_the_incumbent_goes_on(
-    running: bootstrap.ControlSystem, disk: Flaky
-) -> None:
+def test_control_reverts_to_the_incumbent_on_the_failing_tick(running: bootstrap.ControlSystem, disk: Flaky) -> None:
     told = commands(running)
     play(running, 2)
     disk.full = True
@@ -86,9 +84,7 @@ def test_the_candidate_loses_the_plant_on_the_very_tick_and_the_incumbent_goes_o
     assert running.spool.count() == 2
 
 
-def test_when_the_spool_is_back_every_tick_is_in_it_with_the_alarm_and_the_trip(
-    running: bootstrap.ControlSystem, disk: Flaky
-) -> None:
+def test_restored_spool_has_every_tick_the_alarm_and_the_trip(running: bootstrap.ControlSystem, disk: Flaky) -> None:
     play(running, 2)
     decisions = play(
         running, 6, {PERIOD_US * 2 + PERIOD_US: lambda: fill(disk), PERIOD_US * 6: lambda: fill(disk, False)}
@@ -111,7 +107,7 @@ def test_when_the_spool_is_back_every_tick_is_in_it_with_the_alarm_and_the_trip(
     assert back.text == "the record is saved again"
 
 
-def test_what_was_told_at_once_is_told_to_those_who_watch(running: bootstrap.ControlSystem, disk: Flaky) -> None:
+def test_audit_failure_is_published_in_the_status_at_once(running: bootstrap.ControlSystem, disk: Flaky) -> None:
     seen: list[Event] = []
     watcher = running.loop.parts.watchers[0]
     watcher.happened = seen.append  # type: ignore[method-assign]
@@ -131,7 +127,7 @@ def test_it_trips_in_shadow_too(tmp_path: Path) -> None:
         assert trip.cause == "audit_failure"
 
 
-def test_an_act_that_cannot_be_recorded_takes_the_plant_at_that_guard_and_is_answered_once_it_is(
+def test_unrecorded_act_reverts_control_and_is_answered_after_recovery(
     running: bootstrap.ControlSystem, disk: Flaky
 ) -> None:
     ann = Operator(running)
@@ -169,9 +165,7 @@ def test_a_trip_cannot_be_reset_while_the_cause_is_active(running: bootstrap.Con
     assert ann.became(asked[1]).outcome == "applied"
 
 
-def test_a_commit_that_was_said_to_fail_and_happened_stays_in_the_record_with_what_was_done_instead(
-    running: bootstrap.ControlSystem, disk: Flaky
-) -> None:
+def test_commit_reported_as_failed_stays_with_its_replacement(running: bootstrap.ControlSystem, disk: Flaky) -> None:
     play(running, 1)
     decisions = play(running, 3, {PERIOD_US * 2: lambda: late(disk), PERIOD_US * 3: lambda: late(disk, False)})
     stored = next(d for d in decisions if second(d) == 600.0)
@@ -185,7 +179,7 @@ def test_a_commit_that_was_said_to_fail_and_happened_stays_in_the_record_with_wh
     assert running.spool.verify().ok
 
 
-def test_a_file_that_may_not_grow_is_such_a_failure_and_the_live_status_is_let_go(
+def test_file_size_limit_is_an_audit_failure_and_drops_status(
     running: bootstrap.ControlSystem,
 ) -> None:
     play(running, 1)
@@ -254,9 +248,7 @@ class TestLedger:
         assert spool.entries == [entry(0), entry(1), entry(2)]
 
 
-def test_entries_that_were_too_many_to_keep_are_told_when_the_spool_is_back(
-    running: bootstrap.ControlSystem, disk: Flaky
-) -> None:
+def test_dropped_entries_are_reported_when_the_spool_recovers(running: bootstrap.ControlSystem, disk: Flaky) -> None:
     running.loop.ledger.keep_at_most = 2
     disk.full = True
     decisions = play(running, 6, {PERIOD_US * 5: lambda: fill(disk, False)})

@@ -37,7 +37,7 @@ def test_each_decision_records_the_novelty_it_was_judged_by(shipped: Run) -> Non
         assert decision.measured[SIGNAL].value.hex() == again[SIGNAL].value.hex()
 
 
-def test_a_recorded_decision_replays_to_the_bit_without_measuring_anew(shipped: Run) -> None:
+def test_recorded_decision_replays_without_measuring_novelty_again(shipped: Run) -> None:
     running, decisions = shipped
     for decision in decisions:
         again = replay(decision, running.loaded.envelope, running.loaded.kernel_digest)
@@ -69,7 +69,7 @@ def test_what_is_permitted_follows_from_voted_signals(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("told", [{}, {SIGNAL: Signal(1.01)}, {SIGNAL: Signal(float("nan"))}])
-def test_an_unusual_or_unknown_situation_is_the_incumbents_tick_and_nothing_latches(
+def test_novel_or_unknown_situation_reverts_the_tick_without_a_latch(
     tmp_path: Path, told: Mapping[str, Signal]
 ) -> None:
     def meter(seen: Observation, proposal: Proposal) -> Mapping[str, Signal]:

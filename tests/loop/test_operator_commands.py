@@ -34,9 +34,7 @@ def rungs(decisions: list[Decision]) -> list[str]:
 
 
 class TestOverrides:
-    def test_one_for_the_next_command_acts_once_and_is_completed_by_the_incumbent(
-        self, running: bootstrap.ControlSystem, ann: Operator
-    ) -> None:
+    def test_override_of_the_next_command_acts_once(self, running: bootstrap.ControlSystem, ann: Operator) -> None:
         asked = ann.does("override", setpoints={"supply_air_c": 19.5})
         first, second_, *_ = play(running, 3)
         assert rungs([first, second_]) == ["operator", "candidate"]
@@ -48,9 +46,7 @@ class TestOverrides:
         assert "ann" in first.assignment.why
         assert ann.became(asked).outcome == "applied"
 
-    def test_a_standing_one_lasts_until_it_expires_and_not_a_tick_longer(
-        self, running: bootstrap.ControlSystem, ann: Operator
-    ) -> None:
+    def test_standing_override_ends_at_its_expiry(self, running: bootstrap.ControlSystem, ann: Operator) -> None:
         ann.does("override", setpoints={"supply_air_c": 19.5}, scope="standing", for_s=900.0)
         assert rungs(play(running, 5)) == ["operator"] * 3 + ["candidate"] * 2
         assert running.loop.state.override is None
@@ -68,7 +64,7 @@ class TestOverrides:
         with hall(tmp_path) as running:
             assert rungs(play(running, 2)) == ["operator"] * 2
 
-    def test_one_that_refuses_the_candidate_gives_the_plant_to_the_incumbent(
+    def test_override_that_refuses_the_candidate_reverts_to_the_incumbent(
         self, running: bootstrap.ControlSystem, ann: Operator
     ) -> None:
         ann.does("override", reject=True)
@@ -85,7 +81,7 @@ class TestOverrides:
             ("hot", "dictionary"),
         ],
     )
-    def test_an_impossible_one_is_refused_at_once_with_the_reason_named(
+    def test_impossible_override_is_refused_at_once_with_a_reason(
         self, running: bootstrap.ControlSystem, ann: Operator, setpoints: object, why: str
     ) -> None:
         asked = ann.does("override", setpoints=setpoints)
@@ -94,14 +90,14 @@ class TestOverrides:
         assert why in ann.became(asked).detail
 
     @pytest.mark.parametrize("for_s", [0.0, -5.0, 86401.0, float("nan"), float("inf"), "soon"])
-    def test_a_standing_one_needs_a_time_of_at_most_a_day(
+    def test_standing_override_requires_a_duration_up_to_a_day(
         self, running: bootstrap.ControlSystem, ann: Operator, for_s: object
     ) -> None:
         asked = ann.does("override", setpoints={"supply_air_c": 19.5}, scope="standing", for_s=for_s)
         assert rungs(play(running, 1)) == ["candidate"]
         assert ann.became(asked).outcome == "refused"
 
-    def test_one_that_becomes_forbidden_is_refused_by_the_envelope_at_the_next_guard_and_the_decision_names_the_rule(
+    def test_newly_forbidden_override_is_refused_with_the_rule_id(
         self, running: bootstrap.ControlSystem, ann: Operator
     ) -> None:
         little_air = {f"fan_z{zone}_frac": 0.31 for zone in range(1, 5)} | {"supply_air_c": 24.0}
@@ -119,9 +115,7 @@ class TestOverrides:
 
 
 class TestStop:
-    def test_it_takes_the_plant_at_the_next_guard_and_never_stops_the_cooling(
-        self, running: bootstrap.ControlSystem
-    ) -> None:
+    def test_stop_reverts_control_at_the_next_guard(self, running: bootstrap.ControlSystem) -> None:
         state = running.options.state
         decisions = play(running, 3, {330_000_000: lambda: void(write_stop(state, "ann", "a test"))})
         (taken,) = [d for d in decisions if second(d) % 300.0]
@@ -179,7 +173,7 @@ class TestStop:
         play(running, 1)
         assert ann.became(asked).outcome == "applied"
 
-    def test_start_clears_it_and_the_candidate_has_again_what_it_had(
+    def test_start_clears_the_stop_and_restores_the_candidate(
         self, running: bootstrap.ControlSystem, ann: Operator
     ) -> None:
         asked = ann.does("stop", reason="looks odd")
@@ -205,7 +199,7 @@ class TestRollout:
             (300.0, "incumbent"),
         ]
 
-    def test_a_pause_ends_with_a_resume_and_the_candidate_drives_from_the_next_block(
+    def test_resumed_candidate_is_in_control_from_the_next_block(
         self, running: bootstrap.ControlSystem, ann: Operator
     ) -> None:
         ann.does("pause")
@@ -225,7 +219,7 @@ class TestRollout:
         play(running, 1)
         assert [ann.became(number).outcome for number in asked] == ["refused"] * 3
 
-    def test_a_trip_by_hand_is_reset_by_its_id_after_the_cool_down_and_leads_back_through_shadow(
+    def test_manual_trip_is_reset_by_id_after_its_cool_down(
         self, running: bootstrap.ControlSystem, ann: Operator
     ) -> None:
         ann.does("trip", reason="looks odd")
@@ -291,9 +285,7 @@ class TestOnce:
         assert running.loop.state.rollout.status is RolloutStatus.RUNNING
         assert running.loop.state.rollout.version == version + 2
 
-    def test_an_act_that_was_recorded_but_not_yet_answered_when_the_process_was_killed_acts_once(
-        self, tmp_path: Path
-    ) -> None:
+    def test_recorded_unanswered_act_acts_once_after_a_kill(self, tmp_path: Path) -> None:
         with hall(tmp_path) as running:
             ann = Operator(running)
             play(running, 1)
@@ -310,9 +302,7 @@ class TestOnce:
             assert ann.became(asked).outcome == "applied"
             assert [event.id for event in events(running, "intent")].count(asked) == 1
 
-    def test_an_act_whose_answer_cannot_be_written_acts_once_and_is_answered_later(
-        self, running: bootstrap.ControlSystem, ann: Operator
-    ) -> None:
+    def test_act_with_a_failed_answer_acts_once(self, running: bootstrap.ControlSystem, ann: Operator) -> None:
         running.operators.monotonic_s = hours = Hours()
         asked = ann.does("pause")
         version = running.loop.state.rollout.version
@@ -326,9 +316,7 @@ class TestOnce:
         assert ann.became(asked).outcome == "applied"
         assert running.loop.state.rollout.version == version + 1
 
-    def test_the_receipt_of_a_command_is_kept_though_an_act_comes_before_the_next(
-        self, running: bootstrap.ControlSystem, ann: Operator
-    ) -> None:
+    def test_command_receipt_is_kept_when_an_act_follows(self, running: bootstrap.ControlSystem, ann: Operator) -> None:
         decisions = play(running, 2, {90_000_000: lambda: void(ann.does("override", reject=True))})
         receipts = [decode_receipt(body) for _, body in running.spool.unshipped(100).receipts]
         assert [receipt.decision for receipt in receipts] == [decision.id for decision in decisions]

@@ -27,7 +27,7 @@ def question(number: int) -> DecideRequest:
     return DecideRequest(T0 + number * 300_000_000, signals, own, applied=own, readback=own)
 
 
-def test_the_plants_own_command_comes_back_in_shadow_with_reasons_and_validity(tmp_path: Path) -> None:
+def test_shadow_answer_returns_the_plants_command_reasons_and_validity(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
         told = Answering(running.loop, running.kit.pushed).answer("hall", question(0))
         assert told.status == "decided"
@@ -50,7 +50,7 @@ def test_read_back_between_values_is_never_sent_in_shadow(tmp_path: Path, read_b
     assert waived == {"CHILLERS-DWELL"}
 
 
-def test_a_question_asked_again_is_answered_again_and_decided_once(tmp_path: Path) -> None:
+def test_repeated_request_is_answered_twice_and_decided_once(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
         answering = Answering(running.loop, running.kit.pushed)
         first = answering.answer("hall", question(0))

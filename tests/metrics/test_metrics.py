@@ -64,7 +64,7 @@ def test_every_counted_series_is_there_before_the_first_tick(
             assert series[metric.name] == wanted, metric.name
 
 
-def test_a_running_site_tells_every_metric_of_the_catalogue_and_no_other(
+def test_running_site_exports_exactly_the_catalogue(
     metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite
 ) -> None:
     site.tick(30)
@@ -122,7 +122,7 @@ def test_a_difference_is_a_share_of_the_setpoints_range(
     assert registry.get_sample_value("understudy_step_difference_ratio_sum", labels) == pytest.approx(2.5 / 25)
 
 
-def test_states_are_one_for_what_is_and_zero_for_the_rest(
+def test_current_state_is_one_and_other_states_zero(
     metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite
 ) -> None:
     site.tick(5)
@@ -144,7 +144,7 @@ def test_cost_and_guards_are_in_the_plants_unit(
     assert registry.get_sample_value("understudy_guard_total", guard) == 3.5
 
 
-def test_a_margin_is_one_in_the_middle_and_nothing_without_a_value(
+def test_margin_is_one_mid_range_and_absent_without_value(
     metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite
 ) -> None:
     site.tick(97)  # zone 4 has just failed
@@ -156,7 +156,7 @@ def test_a_margin_is_one_in_the_middle_and_nothing_without_a_value(
 
 
 @pytest.mark.parametrize("text", [None, "", "{", '{"plant": 3}'])
-def test_counters_are_told_even_when_the_status_cannot_be_read(
+def test_counters_are_exported_when_the_status_cannot_be_read(
     site: FakeSite, registry: CollectorRegistry, text: str | None
 ) -> None:
     ControlMetrics(registry, site.envelope_held, STAGES, lambda: text)

@@ -39,7 +39,7 @@ def test_requests_denials_and_sign_ins_are_counted(asked: tuple[WebClient, WebCl
     assert value("understudy_http_request_seconds_count", {"area": "api"}) == 3
 
 
-def test_changes_are_counted_with_what_became_of_them(asked: tuple[WebClient, WebClient, Services]) -> None:
+def test_changes_are_counted_by_their_outcome(asked: tuple[WebClient, WebClient, Services]) -> None:
     _, nobody, found = asked
     token = found.access.create_token("op", Role.OPERATOR)
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "a-key-of-mine"}

@@ -69,7 +69,7 @@ def test_a_misbehaviour_is_a_status_and_proposes_nothing(bundle: Bundle, how: st
         assert detail in proposal.detail
 
 
-def test_an_answer_after_the_deadline_is_late_and_the_child_lives_on(bundle: Bundle) -> None:
+def test_late_answer_does_not_restart_the_child(bundle: Bundle) -> None:
     with child(bundle, "late", deadline_us=5_000, grace_us=LONG_US) as candidate:
         before = candidate.health.pid
         assert ask(candidate).status is Status.LATE
@@ -104,13 +104,13 @@ def test_while_a_child_starts_again_the_tick_does_not_wait(bundle: Bundle) -> No
         assert _until_up(candidate).status is Status.OK
 
 
-def test_without_a_deadline_a_restart_is_waited_for_so_that_runs_repeat(bundle: Bundle) -> None:
+def test_call_without_a_deadline_waits_for_the_restart(bundle: Bundle) -> None:
     with child(bundle, "crash", good_asks=2) as candidate:
         statuses = [ask(candidate, tick).status for tick in range(6)]
     assert statuses == [Status.OK, Status.OK, Status.FAILED] * 2
 
 
-def test_a_child_that_never_answers_is_started_again_ever_more_rarely(bundle: Bundle) -> None:
+def test_unresponsive_child_is_restarted_with_backoff(bundle: Bundle) -> None:
     with child(bundle, "leave") as candidate:
         details = [ask(candidate, tick).detail for tick in range(9)]
     skipped = [detail.startswith("policy child is down") for detail in details]

@@ -232,7 +232,7 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("what", FILES)
-def test_a_bad_file_of_the_site_is_named_with_what_to_do(what: str, tmp_path: Path, state: Path) -> None:
+def test_bad_site_file_is_named_with_what_to_do(what: str, tmp_path: Path, state: Path) -> None:
     breaks, words = FILES[what]
     site = site_copy(tmp_path)
     breaks(site)
@@ -251,7 +251,7 @@ def test_one_changed_byte_of_a_bundle_is_found(name: str, tmp_path: Path, state:
     assert str(path.parent) in run(site, state)
 
 
-def test_weights_that_are_not_the_manifests_are_told_by_their_digests(tmp_path: Path, state: Path) -> None:
+def test_weights_that_differ_from_the_manifest_name_both_digests(tmp_path: Path, state: Path) -> None:
     site = site_copy(tmp_path)
     path = site / "bundles" / "candidate" / "policy.onnx"
     path.write_bytes(path.read_bytes() + b"\0")
@@ -265,7 +265,7 @@ def test_weights_that_are_not_the_manifests_are_told_by_their_digests(tmp_path: 
         ('"control_period_s":300', '"control_period_s":60', ("decides every 60 s", "train one for this period")),
     ],
 )
-def test_a_bundle_for_another_plant_is_refused_though_it_is_well_signed(
+def test_correctly_signed_bundle_for_another_plant_is_refused(
     old: str, new: str, words: tuple[str, ...], tmp_path: Path, state: Path
 ) -> None:
     site = site_copy(tmp_path)
@@ -324,7 +324,7 @@ class TestStateDirectory:
         edit("site.toml", 'name = "demo"', 'name = "other"')(site)
         assert "name, site differ" in run(site, state)
 
-    def test_that_of_an_edited_site_is_refused_for_a_run_of_stated_length(self, tmp_path: Path, state: Path) -> None:
+    def test_state_of_an_edited_site_is_refused_for_fixed_length(self, tmp_path: Path, state: Path) -> None:
         site = site_copy(tmp_path)
         edit("envelope.toml", "hold_max_s = 600", "hold_max_s = 300")(site)
         certify(site)
@@ -338,12 +338,12 @@ class TestStateDirectory:
         assert "nobody knows which run this is" in run(DEMO, copy)
         assert digests(copy) == before
 
-    def test_a_file_is_none(self, tmp_path: Path) -> None:
+    def test_file_is_not_a_state_directory(self, tmp_path: Path) -> None:
         (tmp_path / "state").write_text("mine")
         assert "is a file" in run(DEMO, tmp_path / "state")
         assert (tmp_path / "state").read_text() == "mine"
 
-    def test_a_finished_run_that_begins_anew_leaves_what_is_not_a_runs(self, lived: Path, tmp_path: Path) -> None:
+    def test_new_run_keeps_files_that_no_run_made(self, lived: Path, tmp_path: Path) -> None:
         copy = tmp_path / "again"
         shutil.copytree(lived, copy)
         for name in ("STOP", "access.sqlite", "notes.txt"):
@@ -355,9 +355,7 @@ class TestStateDirectory:
         "words",
         [("replay", "last"), ("rollout", "get"), ("breaker", "list"), ("override", "--clear"), ("start", "-r", "x")],
     )
-    def test_commands_on_a_run_that_is_not_there_say_where_they_looked(
-        self, words: tuple[str, ...], tmp_path: Path
-    ) -> None:
+    def test_commands_on_a_missing_run_name_the_directory(self, words: tuple[str, ...], tmp_path: Path) -> None:
         said = refused(*words, "--site", DEMO, "--state", tmp_path / "nothing")
         assert "holds no run of site `demo`" in said
         assert not (tmp_path / "nothing").exists()

@@ -39,7 +39,7 @@ def answered(url: str) -> httpx.Response:
             time.sleep(0.05)
 
 
-def test_the_web_process_serves_a_site_and_ends_with_its_parent(tmp_path: Path) -> None:
+def test_web_process_serves_a_site_until_its_parent_ends(tmp_path: Path) -> None:
     port, (ours, theirs) = free_port(), os.pipe()[::-1]
     folder = shutil.copytree(DEMO, tmp_path / "site")
     settings = folder / "site.toml"

@@ -90,7 +90,7 @@ def test_both_protocols_frame_a_body_alike() -> None:
     ],
     ids=["over the limit", "no message", "not UTF-8", "two messages", "a message and a part"],
 )
-def test_a_policy_child_that_breaks_the_framing_is_a_wire_error(sent: bytes) -> None:
+def test_policy_child_with_bad_framing_is_a_wire_error(sent: bytes) -> None:
     ours, theirs = socket.socketpair()
     with closing(ours), closing(theirs):
         theirs.sendall(sent)

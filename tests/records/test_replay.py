@@ -158,14 +158,14 @@ def test_a_latch_of_unknown_margin_replays() -> None:
     assert replay(decision, case.envelope, "kernel").agrees
 
 
-def test_the_candidate_asked_again_answers_the_same_to_1e_5(decisions: list[Decision], site: Path) -> None:
+def test_candidate_repeats_its_answer_to_1e_5(decisions: list[Decision], site: Path) -> None:
     ours = loaded(site)
     with bootstrap.serving(ours) as candidate:
         told = [difference for d in decisions for difference in reinfer(d, ours.envelope, candidate)]
     assert told == []
 
 
-def test_an_answer_that_is_another_is_told_with_both(decisions: list[Decision], site: Path) -> None:
+def test_different_candidate_answer_is_reported_with_both_values(decisions: list[Decision], site: Path) -> None:
     ours = loaded(site)
     first = decisions[0]
     altered = tuple(
@@ -209,7 +209,7 @@ class TestCommand:
         assert code == 1
         assert "DIFFERS: record: its bytes are not those that were written" in text
 
-    def test_a_tampered_proposal_is_told_by_what_it_would_have_come_to(
+    def test_tampered_proposal_is_reported_with_its_recomputed_decision(
         self, decisions: list[Decision], site: Path, copy: Path
     ) -> None:
         victim = next(d for d in decisions if d.command.rung is Rung.CANDIDATE)
@@ -248,7 +248,7 @@ class TestCommand:
         assert code == 0, text
         assert "note: record version 1: " in text
 
-    def test_another_bundle_is_named_when_the_policy_is_to_be_asked(
+    def test_replay_with_another_bundle_names_its_digest(
         self, decisions: list[Decision], site: Path, tmp_path: Path
     ) -> None:
         other = replace(decisions[0], digests=replace(decisions[0].digests, policy="0" * 64))
@@ -268,7 +268,7 @@ class TestEditedEnvelope:
         path.write_text(path.read_text().replace("low = 16\nhigh = 26", "low = 21\nhigh = 22"))
         return path.parent
 
-    def test_it_is_kept_as_the_canonical_text_whose_sha_256_is_the_digest(
+    def test_envelope_is_stored_as_text_whose_sha256_is_its_digest(
         self, decisions: list[Decision], site: Path, state: Path
     ) -> None:
         digest = loaded(site).envelope.digest
@@ -309,7 +309,7 @@ class TestEditedEnvelope:
         wanted, held = decisions[0].digests.envelope[:12], loaded(edited).envelope.digest[:12]
         assert f"DIFFERS: envelope {held} is not the {wanted} it was judged by" in text
 
-    def test_what_is_kept_under_a_digest_and_is_something_else_is_refused(
+    def test_stored_content_that_differs_from_its_digest_is_refused(
         self, decisions: list[Decision], edited: Path, copy: Path
     ) -> None:
         other = SqliteSpool(copy / "spool.sqlite")
@@ -323,13 +323,13 @@ class TestEditedEnvelope:
         assert "restore it from a backup" in text
 
 
-def test_a_decision_is_found_by_its_id_or_as_the_last(decisions: list[Decision], state: Path) -> None:
+def test_decision_is_found_by_id_or_as_the_last(decisions: list[Decision], state: Path) -> None:
     url = lookup.store_url("sqlite:///store.sqlite", state)
     assert lookup.find_decision(decisions[2].id, state, url) == decisions[2]
     assert lookup.find_decision("last", state, url) == decisions[-1]
 
 
-def test_a_store_that_is_away_is_told_of_and_does_not_keep_a_run_from_starting(
+def test_unreachable_store_is_reported_and_the_run_starts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     migrate("postgresql+psycopg://nobody@127.0.0.1:1/none")
@@ -351,9 +351,7 @@ def rewrite(path: Path, sql: str, record: bytes, victim: Decision) -> None:
 
 
 @pytest.mark.parametrize("words", [("replay", "last"), ("envelope", "explain", "last")], ids=" ".join)
-def test_what_the_spool_still_has_is_looked_at_without_the_store(
-    words: tuple[str, ...], site: Path, state: Path
-) -> None:
+def test_decision_in_the_spool_is_found_without_the_store(words: tuple[str, ...], site: Path, state: Path) -> None:
     code, imported = heavy_imports(*words, "--site", site, "--state", state)
     assert code == 0
     assert imported <= {"msgspec", "rich"}

@@ -37,7 +37,7 @@ def offers(params: Params, noise: Noise, tick: int) -> Traffic:
     return impressions(next(iter(draw(noise, params, tick))), params, tick)
 
 
-def test_without_bills_nothing_is_charged_or_released_and_all_comes_at_once_after() -> None:
+def test_stopped_bills_all_arrive_when_billing_resumes() -> None:
     params, noise = world(Event("billing", 10, 20))
     calm, _ = world()
     out, quiet = fly(params, noise, 24), fly(calm, noise, 24)
@@ -110,7 +110,7 @@ def test_a_click_farm_is_there_for_its_hours_only() -> None:
     assert baited(26) == baited(44) == 0.0
 
 
-def test_cut_off_the_last_command_holds_until_it_expires_and_then_nothing_is_bid() -> None:
+def test_disconnected_bidder_holds_its_command_until_expiry() -> None:
     params, noise = world(Event("gap", 20, 24), command_ticks=2)
     state = initial(params)
     wins = []
@@ -137,7 +137,7 @@ def test_cut_off_the_bidder_sees_what_he_saw_before() -> None:
 
 
 @pytest.mark.parametrize("delay", [0, 1, 2])
-def test_a_report_is_as_old_as_the_scenario_says_and_its_money_adds_up(delay: int) -> None:
+def test_report_has_the_configured_age_and_consistent_money(delay: int) -> None:
     params, noise = world(report_delay_ticks=delay)
     trail = [initial(params), *(state for state, _ in fly(params, noise, 10))]
     seen = account(trail[10], params)
@@ -148,7 +148,7 @@ def test_a_report_is_as_old_as_the_scenario_says_and_its_money_adds_up(delay: in
     assert seen.tick == 10
 
 
-def test_reported_counts_are_off_by_the_noise_and_money_is_not() -> None:
+def test_report_noise_changes_counts_but_not_money() -> None:
     params, noise = world(ranges=replace(scenario("late-reports").ranges))
     exact = replace(params, report_level=np.ones_like(params.report_level))
     noisy, true = (fly(p, noise, 30)[-1][0] for p in (params, exact))

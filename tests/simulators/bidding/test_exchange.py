@@ -64,6 +64,6 @@ def test_only_the_exact_setpoints_are_taken(given: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"{}\n", b'{"scenario": "mixed", "seed": 1, "campaigns": 1}\nrubbish'])
-def test_garbage_is_no_exchange(data: bytes) -> None:
+def test_malformed_exchange_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a saved"):
         Exchange.restore(data)

@@ -12,16 +12,16 @@ WHY = {"reason": "because I say so"}
 def test_a_change_answers_with_its_intent_and_outcome(client: Client, site: FakeSite) -> None:
     answer = client("operator").change(f"{PLANT}/rollout/pause", WHY)
     assert answer.status_code == 202
-    told = answer.json()
-    assert (told["kind"], told["outcome"], told["actor"], told["version"]) == ("pause", "applied", "operator", 8)
-    assert client("viewer").get(f"/v1/intents/{told['id']}").json() == told
+    reply = answer.json()
+    assert (reply["kind"], reply["outcome"], reply["actor"], reply["version"]) == ("pause", "applied", "operator", 8)
+    assert client("viewer").get(f"/v1/intents/{reply['id']}").json() == reply
     assert site.mode == "paused"
 
 
 def test_change_stays_pending_until_the_control_process_reads_it(client: Client, site: FakeSite) -> None:
     site.control_down = True
-    told = client("operator").change(f"{PLANT}/rollout/pause", WHY)
-    assert (told.status_code, told.json()["outcome"]) == (202, "pending")
+    reply = client("operator").change(f"{PLANT}/rollout/pause", WHY)
+    assert (reply.status_code, reply.json()["outcome"]) == (202, "pending")
 
 
 def test_the_same_key_is_the_same_change(client: Client, site: FakeSite) -> None:
@@ -80,8 +80,8 @@ def test_a_refusal_says_why_with_numbers(client: Client, act: str) -> None:
 @pytest.mark.parametrize("act", ["promote", "approve"])
 def test_a_gate_is_skipped_with_a_reason(client: Client, site: FakeSite, act: str) -> None:
     body = WHY | {"skip_gate": True, "expected_version": 7}
-    told = client("approver").change(f"{PLANT}/rollout/{act}", body).json()
-    assert told["payload"] == {"reason": WHY["reason"], "skip_gate": True}
+    reply = client("approver").change(f"{PLANT}/rollout/{act}", body).json()
+    assert reply["payload"] == {"reason": WHY["reason"], "skip_gate": True}
 
 
 def test_stop_writes_the_latch_and_takes_the_candidate_out(client: Client, site: FakeSite) -> None:

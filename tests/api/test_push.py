@@ -184,7 +184,7 @@ def test_nobody_at_the_socket_is_unavailable_at_once(path: Path) -> None:
 
 
 def test_stopped_control_process_fails_waiting_requests_and_can_return(path: Path) -> None:
-    async def live_through_it() -> list[str]:
+    async def stop_and_restart() -> list[str]:
         first = Control(path)
         client = PushClient(path)
         statuses = [(await client.decide("hall-a", REQUEST)).status]
@@ -197,7 +197,7 @@ def test_stopped_control_process_fails_waiting_requests_and_can_return(path: Pat
         await asyncio.to_thread(second.server.close)
         return statuses
 
-    assert asyncio.run(live_through_it()) == ["decided", "unavailable", "decided"]
+    assert asyncio.run(stop_and_restart()) == ["decided", "unavailable", "decided"]
 
 
 def test_the_socket_is_for_its_owner_only(control: Control, path: Path) -> None:

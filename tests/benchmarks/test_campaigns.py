@@ -49,7 +49,7 @@ def test_a_bad_bundle_stopped_at_another_stage_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"escapes": 1}, "1 commands outside the envelope"),
         ({"decisions": 575}, "575 decisions stored of 576"),
@@ -57,10 +57,10 @@ def test_a_bad_bundle_stopped_at_another_stage_is_a_failure() -> None:
         ({"ticks": 575, "decisions": 575}, "575 ticks in 172800 s"),
     ],
 )
-def test_what_every_run_promises_is_checked(change: dict[str, Any], told: str) -> None:
+def test_what_every_run_promises_is_checked(change: dict[str, Any], message: str) -> None:
     good = Campaign("year", 2, reaches="25 %")
     (failure,) = failures(good, report(("25 %", "running"), **change))
-    assert failure.startswith(told)
+    assert failure.startswith(message)
 
 
 def test_good_candidate_must_reach_the_expected_stage() -> None:

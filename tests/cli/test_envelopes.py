@@ -15,7 +15,7 @@ SMALL = Path("tests/cases/envelopes/small.toml").resolve()
 DEMO = Path("deploy/sites/demo/envelope.toml").resolve()
 
 
-def asked(*words: str) -> Result:
+def invoked(*words: str) -> Result:
     return CliRunner().invoke(app, ["envelope", *words], prog_name="understudy", env={"COLUMNS": "120"})
 
 
@@ -27,23 +27,23 @@ def test_without_z3_a_command_says_how_to_install_it(words: tuple[str, ...], mon
         return None if name == "z3" else real(name, package)
 
     monkeypatch.setattr(importlib.util, "find_spec", found)
-    said = asked(*(str(SMALL) if word == "E" else word for word in words))
-    assert said.exit_code == 2
-    assert said.stderr.startswith(f"understudy: `envelope {words[0]}` needs z3: ")
-    assert len(said.stderr.splitlines()) == 1
+    result = invoked(*(str(SMALL) if word == "E" else word for word in words))
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"understudy: `envelope {words[0]}` needs z3: ")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_help_keeps_the_name_of_the_extra() -> None:
     """Square brackets are markup at a terminal, and vanish."""
-    assert "the `prove` extra" in " ".join(asked("prove", "--help").output.replace("│", " ").split())
+    assert "the `prove` extra" in " ".join(invoked("prove", "--help").output.replace("│", " ").split())
 
 
 def test_prove_ends_with_where_the_certificate_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("z3")
     monkeypatch.setattr(actions, "prove", lambda path: actions.Said(("proved all",), well=True, made=b"{}"))
-    said = asked("prove", str(DEMO), "--out", str(tmp_path / "c"), "--key", str(tmp_path / "key.pem"))
-    assert said.exit_code == 0
-    assert said.output.splitlines() == [
+    result = invoked("prove", str(DEMO), "--out", str(tmp_path / "c"), "--key", str(tmp_path / "key.pem"))
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
         "proved all",
         f"certificate: {tmp_path / 'c'}",
         f"a site runs on it once {tmp_path / 'key.pub'} lies in its folder trust/provers/",
@@ -53,14 +53,14 @@ def test_prove_ends_with_where_the_certificate_is(tmp_path: Path, monkeypatch: p
 def test_what_is_not_proved_makes_no_certificate_and_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("z3")
     monkeypatch.setattr(actions, "prove", lambda path: actions.Said(("refuted it",), well=False))
-    said = asked("prove", str(DEMO), "--out", str(tmp_path / "c"), "--key", str(tmp_path / "key.pem"))
-    assert said.exit_code == 1
-    assert said.output.splitlines() == ["refuted it"]
+    result = invoked("prove", str(DEMO), "--out", str(tmp_path / "c"), "--key", str(tmp_path / "key.pem"))
+    assert result.exit_code == 1
+    assert result.output.splitlines() == ["refuted it"]
     assert not list(tmp_path.iterdir())
 
 
 def test_page_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("z3")
     monkeypatch.setattr(actions, "make_page", lambda *_: actions.Said((), well=True, made=b"# page\n"))
-    assert asked("page", str(DEMO), "--out", str(tmp_path / "page.md")).output == f"page: {tmp_path / 'page.md'}\n"
+    assert invoked("page", str(DEMO), "--out", str(tmp_path / "page.md")).output == f"page: {tmp_path / 'page.md'}\n"
     assert (tmp_path / "page.md").read_bytes() == b"# page\n"

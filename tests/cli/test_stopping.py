@@ -21,13 +21,13 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stopped(site: Path) -> Path:
     """The state directory that STOP was set in."""
-    said = CliRunner().invoke(app, ["stop", "--site", str(site), "--reason", "smoke"])
-    assert said.exit_code == 0, said.output
+    result = CliRunner().invoke(app, ["stop", "--site", str(site), "--reason", "smoke"])
+    assert result.exit_code == 0, result.output
     (folder,) = Path(".understudy").iterdir()
     stop = read_stop(folder)
     assert stop is not None
     assert stop.reason == "smoke"
-    assert said.output == f"STOP is set in {folder}: the incumbent has the plant. {CLEARS}.\n"
+    assert result.output == f"STOP is set in {folder}: the incumbent has the plant. {CLEARS}.\n"
     return folder
 
 

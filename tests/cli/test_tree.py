@@ -26,9 +26,9 @@ def filled_at_once() -> typer.Typer:
 
 
 def page(tree: typer.Typer, *words: str) -> str:
-    said = CliRunner().invoke(tree, [*words, "--help"], prog_name="understudy", env={"COLUMNS": "120"})
-    assert said.exit_code == 0, said.output
-    return said.output
+    result = CliRunner().invoke(tree, [*words, "--help"], prog_name="understudy", env={"COLUMNS": "120"})
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 @pytest.mark.parametrize("word", TREE)
@@ -46,9 +46,9 @@ def test_commands_are_listed_in_the_order_of_the_tree() -> None:
 
 
 def test_unknown_command_is_refused_with_the_nearest_name() -> None:
-    said = CliRunner().invoke(app, ["stpo"])
-    assert said.exit_code == 2
-    assert "Did you mean 'stop'?" in said.output
+    result = CliRunner().invoke(app, ["stpo"])
+    assert result.exit_code == 2
+    assert "Did you mean 'stop'?" in result.output
 
 
 def test_import_error_is_not_reported_as_an_unknown_command() -> None:

@@ -127,9 +127,9 @@ def test_every_line_of_a_stream_message_belongs_to_it(site: FakeSite) -> None:
 def test_trends_align_what_was_wanted_with_what_was_applied(site: FakeSite) -> None:
     live = site.live("hall-a")
     assert live is not None
-    told = trends(live, site.decisions("hall-a", limit=10))
-    assert told["t_s"] == sorted(told["t_s"])
-    supply = told["setpoints"]["supply_air_c"]
+    trend = trends(live, site.decisions("hall-a", limit=10))
+    assert trend["t_s"] == sorted(trend["t_s"])
+    supply = trend["setpoints"]["supply_air_c"]
     assert {len(supply[who]) for who in ("applied", "incumbent", "candidate")} == {10}
     assert supply["applied"][-1] == site.history[-1].command.setpoints["supply_air_c"]
     assert (supply["low"], supply["high"]) == (18.0, 24.0)

@@ -16,12 +16,12 @@ def status(**changed: Any) -> PlantStatus:
     return msgspec.convert(msgspec.to_builtins(site.status()) | changed, PlantStatus)
 
 
-def told(**changed: Any) -> list[str]:
+def notices(**changed: Any) -> list[str]:
     return [flag.text for flag in present.flags(status(**changed), WALL_US)]
 
 
 def test_a_healthy_rollout_has_no_flags_at_all() -> None:
-    assert told() == []
+    assert notices() == []
 
 
 def test_old_news_is_an_alarm_before_everything_else() -> None:
@@ -49,7 +49,7 @@ def test_old_news_is_an_alarm_before_everything_else() -> None:
     ],
 )
 def test_every_abnormal_state_has_a_notice(changed: dict[str, Any], words: str) -> None:
-    assert any(words in text for text in told(**changed)), told(**changed)
+    assert any(words in text for text in notices(**changed)), notices(**changed)
 
 
 def test_alarms_come_before_warnings() -> None:

@@ -115,13 +115,13 @@ def test_commands_are_shown_at_all() -> None:
 
 def test_every_command_shown_can_be_typed() -> None:
     faults = [
-        f"{where}: `{line}`: {told}" for where, line in shown() for words in calls(line) if (told := fault(words))
+        f"{where}: `{line}`: {message}" for where, line in shown() for words in calls(line) if (message := fault(words))
     ]
     assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("understudy walk", "no command `walk`"),
         ("understudy rollout walk", "no command `walk`"),
@@ -133,5 +133,5 @@ def test_every_command_shown_can_be_typed() -> None:
         ("understudy breaker reset TRIP_ID -r 'it was me'", ""),
     ],
 )
-def test_a_wrong_command_would_be_found(line: str, told: str) -> None:
-    assert next(filter(None, map(fault, calls(line))), "") == told
+def test_a_wrong_command_would_be_found(line: str, message: str) -> None:
+    assert next(filter(None, map(fault, calls(line))), "") == message

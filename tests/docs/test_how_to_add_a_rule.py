@@ -24,6 +24,6 @@ def test_prover_refutes_the_example_rule_and_proves_the_fix() -> None:
     with_the_rule = DEMO + "\n" + RULE
     (refuted,) = (each for each in last_resorts_stand(parse_envelope(with_the_rule)) if each.fails)
     assert f"refuted {refuted.name}: {refuted.says}: {refuted.detail}" in PAGE.read_text()
-    mended = with_the_rule.replace("vector = { supply_air_c = 21,", "vector = { supply_air_c = 22,")
-    assert mended != with_the_rule
-    assert not any(each.fails for each in last_resorts_stand(parse_envelope(mended)))
+    fixed = with_the_rule.replace("vector = { supply_air_c = 21,", "vector = { supply_air_c = 22,")
+    assert fixed != with_the_rule
+    assert not any(each.fails for each in last_resorts_stand(parse_envelope(fixed)))

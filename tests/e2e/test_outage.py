@@ -41,9 +41,9 @@ def test_an_absent_database_holds_up_nobody_and_gets_everything_once(
     database.stop()
     try:
         away = made_in(running, AWAY_S) / AWAY_S
-        told, page = running.status(viewer)["store"], console.get("/").text
-        assert told["away"]
-        assert told["lag"] > 0.5 * usual * AWAY_S
+        store, page = running.status(viewer)["store"], console.get("/").text
+        assert store["away"]
+        assert store["lag"] > 0.5 * usual * AWAY_S
         assert "the store is away" in page
         assert viewer.get("/v1/plants/hall/decisions").status_code == 200
     finally:

@@ -104,10 +104,10 @@ def test_a_move_over_all_spans_costs_the_move_weight(env: "PracticeEnv", limits:
 
 def test_the_clone_comes_nearer_to_the_incumbent(env: "PracticeEnv", spec: CoolingSpec) -> None:
     model = PPO("MlpPolicy", env, n_steps=4, batch_size=12, seed=1, device="cpu")
-    seen, asked = watch(env, 20)
+    seen, commanded = watch(env, 20)
     settings = tiny(spec).clone
-    first = clone(model.policy, seen, asked, settings, 1)
-    assert clone(model.policy, seen, asked, settings.model_copy(update={"epochs": 40}), 1) < 0.5 * first
+    first = clone(model.policy, seen, commanded, settings, 1)
+    assert clone(model.policy, seen, commanded, settings.model_copy(update={"epochs": 40}), 1) < 0.5 * first
 
 
 def test_the_same_seed_gives_the_same_graph_to_the_byte(
@@ -144,9 +144,9 @@ def test_training_adapts_the_ranges_of_randomised_plants(
     spec: CoolingSpec, tensors: Tensors, site: CoolingTrainingSite
 ) -> None:
     how = RandomisationSpec(automatic=AutomaticSpec(episodes=1, edge_frac=1.0))
-    said: list[str] = []
-    practise(site, tiny(spec).model_copy(update={"randomisation": how}), tensors, 1, said.append)
-    assert "automatic randomisation in the end" in said[-1]
+    lines: list[str] = []
+    practise(site, tiny(spec).model_copy(update={"randomisation": how}), tensors, 1, lines.append)
+    assert "automatic randomisation in the end" in lines[-1]
 
 
 def test_what_an_interlock_refuses_is_not_done_and_costs(env: "PracticeEnv") -> None:
@@ -158,8 +158,8 @@ def test_what_an_interlock_refuses_is_not_done_and_costs(env: "PracticeEnv") -> 
     assert isinstance(env.plants, PracticeHalls)
     env.plants.measured = _replaced(env, signals=signals)
     last = env.plants.setpoints.copy()
-    asked = last.copy()
-    asked[:, -1] = 1.0
-    refused = env._refused(asked)
+    commanded = last.copy()
+    commanded[:, -1] = 1.0
+    refused = env._refused(commanded)
     assert refused[0]
     assert not refused[1:].any()

@@ -83,8 +83,8 @@ class Operator:
         self.running.operators.notify()
         return stored.id
 
-    def became(self, intent_id: str) -> IntentState:
-        """What became of an act."""
+    def intent(self, intent_id: str) -> IntentState:
+        """The state of a queued act."""
         state = self.queue.get(intent_id)
         assert state is not None
         return state

@@ -60,25 +60,25 @@ def disk(running: bootstrap.ControlSystem) -> Flaky:
 
 def commands(running: bootstrap.ControlSystem) -> list[Rung]:
     """The rung of every command the plant is sent from now on."""
-    told: list[Rung] = []
+    rungs: list[Rung] = []
     plant = running.kit.plant
     send = plant.apply
 
     def apply(command, *, decision):  # type: ignore[no-untyped-def]
-        told.append(command.rung)
+        rungs.append(command.rung)
         return send(command, decision=decision)
 
     plant.apply = apply  # type: ignore[method-assign]
-    return told
+    return rungs
 
 
 def test_control_reverts_to_the_incumbent_on_the_failing_tick(running: bootstrap.ControlSystem, disk: Flaky) -> None:
-    told = commands(running)
+    rungs = commands(running)
     play(running, 2)
     disk.full = True
     with pytest.raises(StateError, match="disk is full"):
         play(running, 4)
-    assert told == [Rung.CANDIDATE] * 2 + [Rung.INCUMBENT] * 4
+    assert rungs == [Rung.CANDIDATE] * 2 + [Rung.INCUMBENT] * 4
     assert running.plant.observe().applied
     assert running.kit.lanes()["breach_s"]["applied"] == 0.0
     assert running.spool.count() == 2
@@ -131,38 +131,38 @@ def test_unrecorded_act_reverts_control_and_is_answered_after_recovery(
     running: bootstrap.ControlSystem, disk: Flaky
 ) -> None:
     ann = Operator(running)
-    asked: list[str] = []
+    intents: list[str] = []
 
     def act() -> None:
         disk.full = True
-        asked.append(ann.does("override", setpoints={"supply_air_c": 19.5}))
+        intents.append(ann.does("override", setpoints={"supply_air_c": 19.5}))
 
-    told = commands(running)
+    rungs = commands(running)
     look = running.operators.notify
     play(running, 3, {60_000_000: act, 90_000_000: look, 330_000_000: look, 600_000_000: lambda: fill(disk, False)})
-    assert told[:2] == [Rung.CANDIDATE, Rung.OPERATOR]
-    assert set(told[2:]) == {Rung.INCUMBENT}, "it is carried out once, and the candidate has lost the plant"
-    assert ann.became(asked[0]).outcome == "applied"
-    assert [event.id for event in events(running)].count(asked[0]) == 1
+    assert rungs[:2] == [Rung.CANDIDATE, Rung.OPERATOR]
+    assert set(rungs[2:]) == {Rung.INCUMBENT}, "it is carried out once, and the candidate has lost the plant"
+    assert ann.intent(intents[0]).outcome == "applied"
+    assert [event.id for event in events(running)].count(intents[0]) == 1
     assert running.spool.verify().ok
 
 
 def test_a_trip_cannot_be_reset_while_the_cause_is_active(running: bootstrap.ControlSystem, disk: Flaky) -> None:
     ann = Operator(running)
     disk.full = True
-    asked: list[str] = []
+    intents: list[str] = []
 
     def reset() -> None:
         trip = running.loop.state.rollout.trip
         assert trip is not None
-        asked.append(ann.does("reset", trip_id=trip.id))
+        intents.append(ann.does("reset", trip_id=trip.id))
 
     play(running, 16, {13 * PERIOD_US: reset, 14 * PERIOD_US: lambda: fill(disk, False)})
-    assert ann.became(asked[0]).outcome == "refused"
-    assert "audit_failure" in ann.became(asked[0]).detail
+    assert ann.intent(intents[0]).outcome == "refused"
+    assert "audit_failure" in ann.intent(intents[0]).detail
     reset()
     play(running, 1)
-    assert ann.became(asked[1]).outcome == "applied"
+    assert ann.intent(intents[1]).outcome == "applied"
 
 
 def test_commit_reported_as_failed_stays_with_its_replacement(running: bootstrap.ControlSystem, disk: Flaky) -> None:
@@ -179,7 +179,7 @@ def test_commit_reported_as_failed_stays_with_its_replacement(running: bootstrap
     assert running.spool.verify().ok
 
 
-def test_file_size_limit_is_an_audit_failure_and_drops_status(
+def test_file_that_cannot_grow_is_an_audit_failure(
     running: bootstrap.ControlSystem,
 ) -> None:
     play(running, 1)

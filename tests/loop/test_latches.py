@@ -100,9 +100,9 @@ def test_latch_trips_the_rollout_critically_and_both_are_audited(stepped: Run) -
     assert "envelope_trip" in (trip.cause, *trip.also)
     assert trip.critical
     assert running.loop.state.rollout.status is RolloutStatus.TRIPPED
-    told = [event.detail for event in events(running, "trip")]
-    assert [detail.latch for detail in told] == [None, RULE]
-    assert told[0].trip == trip.id
+    details = [event.detail for event in events(running, "trip")]
+    assert [detail.latch for detail in details] == [None, RULE]
+    assert details[0].trip == trip.id
 
 
 def test_incumbent_keeps_the_hard_limit_that_the_candidate_exceeds(
@@ -199,19 +199,19 @@ class TestComingBack:
         befall(running, Fault("valve_stuck", HOUR_S, 10 * HOUR_S, 1.0, zone=1))
         play(running, 2)
         assert inlet_c(running.plant.observe()) > 31.0
-        asked = ann.does("reset", trip_id=f"latch:{RULE}")
+        intent = ann.does("reset", trip_id=f"latch:{RULE}")
         play(running, 1)
-        assert ann.became(asked).outcome == "refused"
-        assert "still active: `inlet_z1_c`" in ann.became(asked).detail
+        assert ann.intent(intent).outcome == "refused"
+        assert "still active: `inlet_z1_c`" in ann.intent(intent).detail
         assert running.loop.state.memory.latches
 
     def test_a_trip_is_not_reset_while_the_latch_is_set(self, running: bootstrap.ControlSystem) -> None:
         ann = Operator(running)
         play(running, 13)
-        asked = ann.does("reset", trip_id=trip_of(running))
+        intent = ann.does("reset", trip_id=trip_of(running))
         play(running, 1)
-        assert ann.became(asked).outcome == "refused"
-        assert "envelope_trip" in ann.became(asked).detail
+        assert ann.intent(intent).outcome == "refused"
+        assert "envelope_trip" in ann.intent(intent).detail
 
     def test_two_people_return_the_candidate_to_shadow_only(self, running: bootstrap.ControlSystem) -> None:
         ann, bob = Operator(running, "ann"), Operator(running, "bob")
@@ -219,17 +219,17 @@ class TestComingBack:
         play(running, 13)
         lifted = ann.does("reset", trip_id=f"latch:{RULE}")
         play(running, 1)
-        assert ann.became(lifted).outcome == "applied"
+        assert ann.intent(lifted).outcome == "applied"
         assert not running.loop.state.memory.latches
 
         trip = trip_of(running)
         first = ann.does("reset", trip_id=trip)
         play(running, 1)
-        assert ann.became(first).outcome == "applied"
+        assert ann.intent(first).outcome == "applied"
         assert running.loop.state.rollout.status is RolloutStatus.TRIPPED
         again = ann.does("reset", trip_id=trip)
         play(running, 1)
-        assert "another person is needed" in ann.became(again).detail
+        assert "another person is needed" in ann.intent(again).detail
         bob.does("reset", trip_id=trip)
         play(running, 1)
 
@@ -267,8 +267,8 @@ def test_the_latch_of_a_critical_rule_takes_two_people(tmp_path: Path) -> None:
             if person is ann:
                 assert running.loop.state.memory.latches
         assert not running.loop.state.memory.latches
-        assert [ann.became(number).outcome for number in ids] == ["applied", "refused", "applied"]
-        assert "another person" in ann.became(ids[1]).detail
+        assert [ann.intent(number).outcome for number in ids] == ["applied", "refused", "applied"]
+        assert "another person" in ann.intent(ids[1]).detail
 
 
 def test_latch_in_shadow_also_trips_the_rollout(tmp_path: Path, site: Path) -> None:

@@ -68,12 +68,12 @@ def test_what_is_permitted_follows_from_voted_signals(tmp_path: Path) -> None:
     assert seen[0].permitted["supply_air_c"].low == max(16.0, dew_c + 1.0)
 
 
-@pytest.mark.parametrize("told", [{}, {SIGNAL: Signal(1.01)}, {SIGNAL: Signal(float("nan"))}])
+@pytest.mark.parametrize("measured", [{}, {SIGNAL: Signal(1.01)}, {SIGNAL: Signal(float("nan"))}])
 def test_novel_or_unknown_situation_reverts_the_tick_without_a_latch(
-    tmp_path: Path, told: Mapping[str, Signal]
+    tmp_path: Path, measured: Mapping[str, Signal]
 ) -> None:
     def meter(seen: Observation, proposal: Proposal) -> Mapping[str, Signal]:
-        return told
+        return measured
 
     with hall(tmp_path, meter=meter) as running:
         decisions = play(running, 3)

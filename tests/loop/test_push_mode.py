@@ -29,23 +29,23 @@ def question(number: int) -> DecideRequest:
 
 def test_shadow_answer_returns_the_plants_command_reasons_and_validity(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
-        told = Answering(running.loop, running.kit.pushed).answer("hall", question(0))
-        assert told.status == "decided"
-        assert told.rung == "incumbent"
-        assert told.setpoints == question(0).incumbent
-        assert told.valid_for_us == running.loaded.envelope.valid_for_us
+        reply = Answering(running.loop, running.kit.pushed).answer("hall", question(0))
+        assert reply.status == "decided"
+        assert reply.rung == "incumbent"
+        assert reply.setpoints == question(0).incumbent
+        assert reply.valid_for_us == running.loaded.envelope.valid_for_us
 
 
-@pytest.mark.parametrize(("read_back", "asked"), [(1.3, 2.0), (1.3, 1.0), (1.999, 2.0), (2.4, 2.0), (0.0, 1.0)])
-def test_read_back_between_values_is_never_sent_in_shadow(tmp_path: Path, read_back: float, asked: float) -> None:
+@pytest.mark.parametrize(("read_back", "own_chillers"), [(1.3, 2.0), (1.3, 1.0), (1.999, 2.0), (2.4, 2.0), (0.0, 1.0)])
+def test_read_back_between_values_is_never_sent_in_shadow(tmp_path: Path, read_back: float, own_chillers: float) -> None:
     usual = question(0)
-    own, read = {**usual.incumbent, "chillers_on": asked}, {**usual.incumbent, "chillers_on": read_back}
+    own, read = {**usual.incumbent, "chillers_on": own_chillers}, {**usual.incumbent, "chillers_on": read_back}
     with system(tmp_path, site=PUSH) as running:
-        told = Answering(running.loop, running.kit.pushed).answer(
+        reply = Answering(running.loop, running.kit.pushed).answer(
             "hall", replace(usual, incumbent=own, applied=None, readback=read)
         )
         (decision,) = running.spool.recent(1)
-    assert (told.status, told.rung, told.setpoints) == ("decided", "incumbent", own)
+    assert (reply.status, reply.rung, reply.setpoints) == ("decided", "incumbent", own)
     waived = {f.rule for f in decision.chosen.findings if f.outcome is Outcome.WAIVED}
     assert waived == {"CHILLERS-DWELL"}
 

@@ -41,11 +41,11 @@ def story(running: bootstrap.ControlSystem) -> list[Any]:
     What may differ is which process it was, and that time which no guard saw is counted in one piece.
     """
     made = sorted(running.spool.recent(100), key=second)
-    told = [
+    decided = [
         (d.observation, d.proposals, d.assignment, d.judged, d.chosen, d.command.setpoints, d.removed, d.memory_after)
         for d in made
     ]
-    return [told, running.report(), running.spool.verify().ok]
+    return [decided, running.report(), running.spool.verify().ok]
 
 
 @pytest.fixture(scope="module")

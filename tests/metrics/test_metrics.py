@@ -20,11 +20,11 @@ from tests.paths import ROOT
 UNITS = {"seconds": "_seconds", "ratio": "_ratio", "bytes": "_bytes"}
 
 
-def compared(site: FakeSite, klass: Klass, **channels: float) -> Comparison:
-    return Comparison(site.plant, "plant", site.now_us(), klass, channels, (), Rung.INCUMBENT)
+def compared(site: FakeSite, kind: Klass, **channels: float) -> Comparison:
+    return Comparison(site.plant, "plant", site.now_us(), kind, channels, (), Rung.INCUMBENT)
 
 
-def told(registry: CollectorRegistry) -> dict[str, set[tuple[str, ...]]]:
+def exported(registry: CollectorRegistry) -> dict[str, set[tuple[str, ...]]]:
     """Every series of an exposition, by metric: the sets of its label values."""
     series: dict[str, set[tuple[str, ...]]] = {}
     for family in text_string_to_metric_families(generate_latest(registry).decode()):
@@ -54,7 +54,7 @@ def test_names_are_declared_once() -> None:
 def test_every_counted_series_is_there_before_the_first_tick(
     metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite
 ) -> None:
-    names, series = names_of(site.envelope_held, STAGES), told(registry)
+    names, series = names_of(site.envelope_held, STAGES), exported(registry)
     for metric in CONTROL:
         if not metric.read:
             wanted = {
@@ -70,19 +70,19 @@ def test_running_site_exports_exactly_the_catalogue(
     site.tick(30)
     for decision in site.history:
         metrics.decided(decision, compared(site, Klass.DIFFER, supply_air_c=1.0))
-    assert set(told(registry)) == {metric.name for metric in CONTROL}
+    assert set(exported(registry)) == {metric.name for metric in CONTROL}
 
 
 def test_no_run_adds_series_without_bound(metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite) -> None:
     site.tick(60)
     for decision in site.history:
         metrics.decided(decision)
-    before = told(registry)
+    before = exported(registry)
     site.tick(60)
     for decision in site.history:
         metrics.decided(decision)
     metrics.happened(Event("e", 1, "something new", "ann", "text"))
-    assert told(registry) == before
+    assert exported(registry) == before
 
 
 def test_decisions_and_refusals_are_counted(
@@ -160,7 +160,7 @@ def test_counters_are_exported_when_the_status_cannot_be_read(
     site: FakeSite, registry: CollectorRegistry, text: str | None
 ) -> None:
     ControlMetrics(registry, site.envelope_held, STAGES, lambda: text)
-    series = told(registry)
+    series = exported(registry)
     assert "understudy_decisions_total" in series
     assert "understudy_in_control" not in series
 
@@ -186,11 +186,11 @@ def test_the_web_target_tells_its_catalogue_and_no_other(site: FakeSite) -> None
     site.tick(3)
     metrics = WebMetrics()
     metrics.watch(site, lambda: 2, lambda: WALL_US + 3_000_000)
-    series = told(metrics.registry)
+    series = exported(metrics.registry)
     assert {name for name in series if name.startswith("understudy_")} == {metric.name for metric in WEB}
     assert metrics.registry.get_sample_value("understudy_live_age_seconds", {"plant": "hall-a"}) == 3
     site.away = True
-    assert "understudy_live_age_seconds" not in told(metrics.registry)
+    assert "understudy_live_age_seconds" not in exported(metrics.registry)
 
 
 @pytest.mark.parametrize(

@@ -65,14 +65,14 @@ def test_every_paced_tick_records_its_lateness_metric(tmp_path: Path) -> None:
     with bootstrap.build_control(options) as running:
         until_us = running.loaded.site.start_us + PERIODS * running.loaded.envelope.period_us
         running.loop.run(until_us, lambda: True)
-        told = {
+        recorded = {
             sample.name: sample.value
             for metric in running.registry.collect()
             for sample in metric.samples
             if sample.name.startswith("understudy_tick_lateness_seconds")
         }
-    assert told["understudy_tick_lateness_seconds_count"] == PERIODS
-    assert told["understudy_tick_lateness_seconds_sum"] >= 0.0
+    assert recorded["understudy_tick_lateness_seconds_count"] == PERIODS
+    assert recorded["understudy_tick_lateness_seconds_sum"] >= 0.0
 
 
 def test_an_unpaced_plant_has_no_lateness(tmp_path: Path) -> None:

@@ -59,8 +59,8 @@ def test_novelty_of_a_missing_input_is_unknown() -> None:
 
 @pytest.mark.parametrize("target", [nan, inf, 1e308])
 def test_novelty_of_a_proposal_without_distance_is_unknown(target: float) -> None:
-    asked = replace(ASKED, targets=dict.fromkeys(ASKED.targets, target))
-    assert NoveltyMeter(FROZEN)(seen(), asked) == {}
+    proposal = replace(ASKED, targets=dict.fromkeys(ASKED.targets, target))
+    assert NoveltyMeter(FROZEN)(seen(), proposal) == {}
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.OK])
@@ -77,8 +77,8 @@ def test_the_measure_has_the_same_bits_in_another_process() -> None:
         "from tests.policies.test_novelty import *; "
         "print(NoveltyMeter(FROZEN)(seen(Signal(27.123)), ASKED)[SIGNAL].value.hex())"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    assert told == NoveltyMeter(FROZEN)(seen(Signal(27.123)), ASKED)[SIGNAL].value.hex()
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert printed == NoveltyMeter(FROZEN)(seen(Signal(27.123)), ASKED)[SIGNAL].value.hex()
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ TANK = ROOT / "examples" / "third_plant" / "site"
 
 
 def prove(*words: str | Path) -> tuple[int, str]:
-    said = CliRunner().invoke(app, ["envelope", "prove", *(str(word) for word in words)])
-    return said.exit_code, said.output
+    output = CliRunner().invoke(app, ["envelope", "prove", *(str(word) for word in words)])
+    return output.exit_code, output.output
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def test_what_may_be_looked_at_need_not_be_proved(tmp_path: Path) -> None:
 def test_edited_envelope_runs_after_proof_by_a_trusted_key(tank: Path, tmp_path: Path) -> None:
     with pytest.raises(CertificateError, match="the certificate is of envelope"):
         bootstrap.load(tank)
-    code, said = prove(tank / "envelope.toml", "--key", tmp_path / "me.pem")
-    assert code == 0, said
-    assert "trust/provers/" in said
+    code, output = prove(tank / "envelope.toml", "--key", tmp_path / "me.pem")
+    assert code == 0, output
+    assert "trust/provers/" in output
     with pytest.raises(ValueError, match="signed by unknown key"):
         bootstrap.load(tank)
     shutil.copy(tmp_path / "me.pub", tank / "trust" / "provers")
@@ -70,9 +70,9 @@ hazard = "none"
 basis = "none"
 """
     (tank / "envelope.toml").write_text(text + dead)
-    code, said = prove(tank / "envelope.toml", "--key", tmp_path / "me.pem")
+    code, output = prove(tank / "envelope.toml", "--key", tmp_path / "me.pem")
     assert code == 1
-    assert "failed: alive/DEAD" in said
+    assert "failed: alive/DEAD" in output
     assert not (tank / CERTIFICATE).exists()
     assert not (tmp_path / "me.pem").exists()
 

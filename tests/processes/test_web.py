@@ -69,8 +69,8 @@ def serves(base: str, state: Path) -> None:
     spool.publish_live(encode(site.status()))
     assert httpx.get(f"{base}/readyz").status_code == 200
     token = create_token(state, "test", "viewer", wall_us)
-    told = httpx.get(f"{base}/v1/plants/hall", headers={"Authorization": f"Bearer {token}"}).json()
-    assert told["in_control"] == "candidate"
+    reply = httpx.get(f"{base}/v1/plants/hall", headers={"Authorization": f"Bearer {token}"}).json()
+    assert reply["in_control"] == "candidate"
     with httpx.Client() as browser:
         assert browser.get(create_login_url(state, base, wall_us)).status_code == 200
         assert "The candidate is in control" in browser.get(base).text

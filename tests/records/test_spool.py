@@ -190,10 +190,10 @@ def test_unshipped_moves_on_with_what_is_marked(spool: SqliteSpool, path: Path) 
     shipper.close()
 
 
-@pytest.mark.parametrize("said", [b"", b"{", b'{"spool_id": "of another spool", "seq": 99}'])
-def test_lost_or_foreign_position_ships_everything_again(spool: SqliteSpool, path: Path, said: bytes) -> None:
+@pytest.mark.parametrize("position", [b"", b"{", b'{"spool_id": "of another spool", "seq": 99}'])
+def test_lost_or_foreign_position_ships_everything_again(spool: SqliteSpool, path: Path, position: bytes) -> None:
     fill(spool, 2)
-    path.with_name(path.name + ".shipping").write_bytes(said)
+    path.with_name(path.name + ".shipping").write_bytes(position)
     assert spool.unshipped(10).entries == 2
 
 

@@ -29,7 +29,7 @@ def test_the_digest_names_the_content_not_the_spelling() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("period_s = 300", "period_s = 300\nperiods = 3", "`periods`: unknown key"),
         ("period_s = 300", "", "`period_s`: missing"),
@@ -52,9 +52,9 @@ def test_the_digest_names_the_content_not_the_spelling() -> None:
         ("schema_version = 2", "schema_version 2", "is not TOML"),
     ],
 )
-def test_a_wrong_specification_gets_one_clear_message(old: str, new: str, said: str) -> None:
+def test_a_wrong_specification_gets_one_clear_message(old: str, new: str, message: str) -> None:
     assert old in DEMO
-    with pytest.raises(RolloutSpecError, match=said):
+    with pytest.raises(RolloutSpecError, match=message):
         load_spec(DEMO.replace(old, new, 1) if "bet" not in old else DEMO.replace(old, new))
 
 
@@ -75,10 +75,10 @@ def test_schema_1_key_gets_one_message_with_the_new_keys(new: str, old: str) -> 
     assert ";" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("guards", "said"), [((), "`outcome.guard_clips.hot`"), (("hot", "damp"), "guard `damp`")])
-def test_clips_and_the_plants_guards_must_agree(guards: tuple[str, ...], said: str) -> None:
+@pytest.mark.parametrize(("guards", "message"), [((), "`outcome.guard_clips.hot`"), (("hot", "damp"), "guard `damp`")])
+def test_clips_and_the_plants_guards_must_agree(guards: tuple[str, ...], message: str) -> None:
     check_guards(demo_spec(), ["hot"])
-    with pytest.raises(RolloutSpecError, match=said):
+    with pytest.raises(RolloutSpecError, match=message):
         check_guards(demo_spec(), guards)
 
 

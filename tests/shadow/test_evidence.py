@@ -301,7 +301,7 @@ TICKS = st.lists(
 )
 
 
-def _told(rows: list[tuple[bool, str, bool, float | None, int]]) -> list[TickEvidence]:
+def _ticks_of(rows: list[tuple[bool, str, bool, float | None, int]]) -> list[TickEvidence]:
     ticks, i = [], 0
     for candidate, status, refused, cost, step in rows:
         i += step
@@ -327,7 +327,7 @@ def test_evidence_survives_storage_exactly_at_every_moment(
     rows: list[tuple[bool, str, bool, float | None, int]],
 ) -> None:
     straight = stored = _shadowed(3)
-    for tick in _told(rows):
+    for tick in _ticks_of(rows):
         tick = replace(tick, at_us=tick.at_us + 12 * PERIOD_US, block=tick.block + 3)
         straight = observe_tick(straight, tick)
         stored = observe_tick(from_plain(msgspec.msgpack.decode(msgspec.msgpack.encode(to_plain(stored)))), tick)
@@ -339,7 +339,7 @@ def test_evidence_survives_storage_exactly_at_every_moment(
 @given(TICKS)
 def test_counts_only_grow_and_add_up(rows: list[tuple[bool, str, bool, float | None, int]]) -> None:
     evidence = _start()
-    for tick in _told(rows):
+    for tick in _ticks_of(rows):
         before, evidence = evidence, observe_tick(evidence, tick)
         tally = evidence.tally
         assert tally.ticks == before.tally.ticks + 1

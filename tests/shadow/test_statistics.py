@@ -275,7 +275,7 @@ def test_every_statistic_survives_storage_exactly(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "said"),
+    ("act", "message"),
     [
         (lambda: BreachTest.of(0.0), "`p0`"),
         (lambda: CertifyTest.of(0.01).seen(3, 4), "`events`"),
@@ -287,6 +287,6 @@ def test_every_statistic_survives_storage_exactly(value: Any) -> None:
         (lambda: AllocationTest().update(True, 0.0), "`share`"),
     ],
 )
-def test_bad_input_is_refused_by_name(act: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_bad_input_is_refused_by_name(act: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         act()

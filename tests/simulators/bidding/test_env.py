@@ -115,7 +115,7 @@ def test_bait_raises_a_click_reward_but_not_a_conversion_reward() -> None:
         assert fly(wanted, by_day=0.125, by_night=0.8) < 0.7 * fly(wanted, by_day=0.4, by_night=0.125)
 
 
-def test_bait_has_5_6_times_the_click_rate() -> None:
+def test_bait_clicks_often_rarely_converts_and_deceives_the_model() -> None:
     env = BiddingEnv(replace(scenario("clickbait"), bait_every=1))
     env.reset(seed=1)
     click, true, predicted = (x[0, 0] for x in (env.params.click_rate, env.params.conversions, env.params.predicted))

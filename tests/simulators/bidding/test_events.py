@@ -115,8 +115,8 @@ def test_disconnected_bidder_holds_its_command_until_expiry() -> None:
     state = initial(params)
     wins = []
     for tick in range(26):
-        told = np.full(params.shape, 5.0 if 20 <= tick < 24 else 1.0)
-        state, outputs = step(state, told, params, noise)
+        commanded = np.full(params.shape, 5.0 if 20 <= tick < 24 else 1.0)
+        state, outputs = step(state, commanded, params, noise)
         wins.append(int(outputs.wins.sum()))
     alike = fly(world()[0], noise, 21)
     assert wins[20] == int(alike[20][1].wins.sum())  # the command of tick 19 still holds, the new one never came
@@ -141,9 +141,9 @@ def test_report_has_the_configured_age_and_consistent_money(delay: int) -> None:
     params, noise = world(report_delay_ticks=delay)
     trail = [initial(params), *(state for state, _ in fly(params, noise, 10))]
     seen = account(trail[10], params)
-    told = account(trail[10 - delay], replace(params, report_lag=(0,) * (params.ticks + 1)))
+    reported = account(trail[10 - delay], replace(params, report_lag=(0,) * (params.ticks + 1)))
     for name in ("available_micros", "reserved_micros", "spent_micros", "cost_micros", "predicted", "total", "recent"):
-        assert np.array_equal(getattr(seen, name), getattr(told, name)), name
+        assert np.array_equal(getattr(seen, name), getattr(reported, name)), name
     assert (seen.available_micros + seen.reserved_micros + seen.spent_micros == seen.budget_micros).all()
     assert seen.tick == 10
 

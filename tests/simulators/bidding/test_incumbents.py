@@ -173,11 +173,11 @@ def test_pacer_with_unbilled_wins_does_not_raise_its_bid() -> None:
 def test_pacer_holds_its_multiplier_without_a_new_report(policy: Incumbent) -> None:
     noise = streams(5, 1, "network-gap")
     params = build(resized(scenario("network-gap"), PER_DAY), noise, 3)
-    state, memory, asked = initial(params), policy.start(account(initial(params), params)), []
+    state, memory, multipliers = initial(params), policy.start(account(initial(params), params)), []
     for _ in range(30):
         memory, multiplier = policy.propose(memory, account(state, params))
-        asked.append(multiplier)
+        multipliers.append(multiplier)
         state, _ = step(state, multiplier, params, noise)
-    assert all(np.array_equal(asked[23], asked[tick]) for tick in range(24, 28))
-    assert not np.array_equal(asked[22], asked[23])
-    assert not np.array_equal(asked[27], asked[28])
+    assert all(np.array_equal(multipliers[23], multipliers[tick]) for tick in range(24, 28))
+    assert not np.array_equal(multipliers[22], multipliers[23])
+    assert not np.array_equal(multipliers[27], multipliers[28])

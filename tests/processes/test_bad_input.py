@@ -133,7 +133,10 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
         edit("site.toml", "start = 2023-01-01T00:00:00Z", ""),
         ("`plant.start`",),
     ),
-    "an unknown time zone": (edit("site.toml", "America/New_York", "Mars/Base"), ("`timezone`", "`Mars/Base`", "`Europe/Berlin`")),
+    "an unknown time zone": (
+        edit("site.toml", "America/New_York", "Mars/Base"),
+        ("`timezone`", "`Mars/Base`", "`Europe/Berlin`"),
+    ),
     "hard limits reversed": (
         edit("site.toml", "hard_high_c = 32.0", "hard_high_c = 12.0"),
         ("`hard_low_c` < `soft_high_c` <= `hard_high_c`", "15, 27, 12"),
@@ -150,9 +153,12 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
     ),
     "a wrong value of the plant": (
         edit("site.toml", "zones = 4", "zones = 0"),
-        ("site.toml`", "`plant.cooling.zones`", "1", "`0`"),
+        ("site.toml`", "`plant.cooling.zones`", "`0`"),
     ),
-    "another plant's incumbent": (edit("site.toml", "trim_and_respond", "pid_pacing"), ("`pid_pacing`", "`trim_and_respond`")),
+    "another plant's incumbent": (
+        edit("site.toml", "trim_and_respond", "pid_pacing"),
+        ("`pid_pacing`", "`trim_and_respond`"),
+    ),
     "a missing weather file": (
         edit("site.toml", 'weather = "greensboro"', 'weather = "atlantis.epw"'),
         ("`atlantis.epw`", ".epw, .tm2", "greensboro, miami, sand-point"),
@@ -186,7 +192,11 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
     "a setpoint without a rule": (
         edit("envelope.toml", 'setpoint = "tower_c"', 'setpoint = "chws_c"', count=9),
         ("`tower_c`", "`bound`", "T1"),
-    "an envelope for another plant": (edit("envelope.toml", '"hall"', '"barn"'), ("plant `barn`", "mend one")),
+    ),
+    "an envelope for another plant": (
+        edit("envelope.toml", '"hall"', '"barn"'),
+        ("`envelope.toml`", "`barn`", "`site.toml`", "`hall`"),
+    ),
     "an envelope without a certificate": (
         remove("envelope.certificate"),
         ("envelope.certificate`", "understudy envelope prove"),
@@ -251,8 +261,11 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
         ("bundles/candidate`", "`manifest.json`"),
     ),
     "a bundle without a graph": (remove("bundles/candidate/policy.onnx"), ("bundles/candidate`", "`policy.onnx`")),
-    "an unsigned bundle": (remove("bundles/candidate/signature"), ("bundles/candidate`", "trusted key")),
-    "a manifest that is not JSON": (write("bundles/candidate/manifest.json", b"{"), ("manifest.json`", "JSON", "line 1 column 2")),
+    "an unsigned bundle": (remove("bundles/candidate/signature"), ("bundles/candidate`", "sign")),
+    "a manifest that is not JSON": (
+        write("bundles/candidate/manifest.json", b"{"),
+        ("manifest.json`", "JSON", "line 1 column 2"),
+    ),
     "an unexpected file in a bundle": (
         write("bundles/candidate/policy.pkl", b""),
         ("bundles/candidate`", "`policy.pkl`"),

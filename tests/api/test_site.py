@@ -95,7 +95,7 @@ def test_spool_answers_while_the_store_is_not_reachable(spool: SqliteSpool, spoo
     assert len(backend.decisions("hall-a", limit=20)) == 10
     assert backend.decision(spooled.history[0].id) is not None
     for older in ({"subject": "plant"}, {"before": spooled.history[0].id}):
-        with pytest.raises(BackendAwayError, match="the store is away"):
+        with pytest.raises(BackendAwayError, match=r"\bstore\b"):
             backend.decisions("hall-a", limit=5, **older)
     backend.close()
 
@@ -142,6 +142,6 @@ def test_repeated_act_is_stored_once_and_notifies_each_time(backend: SiteBackend
 
 def test_state_directory_without_a_spool_is_named_in_the_error(tmp_path: Path) -> None:
     backend = SiteBackend(tmp_path, ["hall-a"], {}, lambda: pytest.fail("opened"))
-    with pytest.raises(BackendAwayError, match="is the control process running"):
+    with pytest.raises(BackendAwayError, match="control process"):
         backend.live("hall-a")
     backend.close()

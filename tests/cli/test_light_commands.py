@@ -1,4 +1,4 @@
-"""A command imports what it needs and nothing else: nobody's STOP waits for SQLAlchemy."""
+"""A command imports only what it needs: STOP does not wait for SQLAlchemy."""
 
 import json
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_commands_on_a_run_import_only_what_they_need(
     assert heavy_imports(*words, "--site", DEMO, "--state", state) == (code, needed)
 
 
-def test_a_command_that_needs_everything_would_be_seen() -> None:
+def test_heavy_imports_of_run_are_found() -> None:
     code, imported = heavy_imports("run", "--help")
     assert code == 0
     assert imported > {"alembic", "controller.bootstrap", "numpy", "scipy", "sqlalchemy"}

@@ -1,4 +1,4 @@
-"""A real browser on a real server: the page lives, STOP works, and loss of contact is told."""
+"""A real browser on a real server: the page updates, STOP works, and a lost connection is shown."""
 
 import os
 import shutil

@@ -26,30 +26,32 @@ def test_a_healthy_rollout_has_no_flags_at_all() -> None:
 
 def test_old_news_is_an_alarm_before_everything_else() -> None:
     (flag, *_) = present.flags(status(wall_us=WALL_US - 30_000_000), WALL_US)
-    assert (flag.level, flag.text) == ("alarm", "no word from the control process for 30 s: what follows is old")
+    assert flag.level == "alarm"
+    assert "control process" in flag.text
+    assert "30 s" in flag.text
 
 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"stop": {"active": True, "actor": "ann", "reason": "smoke"}}, "STOP by ann: smoke"),
-        ({"escapes": 2}, "2 commands left the envelope"),
-        ({"policy": {"state": "down"}}, "the candidate's process is down: the incumbent acts"),
+        ({"stop": {"active": True, "actor": "ann", "reason": "smoke"}}, ("STOP", "ann", "smoke")),
+        ({"escapes": 2}, ("2 ", "envelope")),
+        ({"policy": {"state": "down"}}, ("candidate", "incumbent")),
         (
             {"store": {"away": True, "lag": 412, "last_ok_wall_us": WALL_US - 600_000_000}},
-            "the store is away for 10 min: control goes on, 412 rows wait here and will be sent",
+            ("store", "10 min", "412"),
         ),
         (
             {"override": {"reject": True, "until_us": 1_767_229_200_000_000, "actor": "ann", "reason": "test"}},
-            "override by ann: the candidate is refused until 01 Jan 01:00 UTC (test)",
+            ("override", "ann", "candidate", "01 Jan 01:00 UTC", "test"),
         ),
-        ({"signals": {"a": {"value": 30.0, "high": 27.0}}}, "outside limits: a"),
-        ({"signals": {"a": {"quality": "bad"}, "b": {"quality": "bad"}}}, "2 signals are bad: a, b"),
-        ({"trips": [{"id": "1", "cause": "envelope", "first_out": "zone 3 hot"}]}, "tripped: zone 3 hot"),
+        ({"signals": {"a": {"value": 30.0, "high": 27.0}}}, ("limits", ": a")),
+        ({"signals": {"a": {"quality": "bad"}, "b": {"quality": "bad"}}}, ("2 ", "bad", "a, b")),
+        ({"trips": [{"id": "1", "cause": "envelope", "first_out": "zone 3 hot"}]}, ("trip", "zone 3 hot")),
     ],
 )
-def test_every_abnormal_state_has_a_notice(changed: dict[str, Any], words: str) -> None:
-    assert any(words in text for text in notices(**changed)), notices(**changed)
+def test_every_abnormal_state_has_a_notice(changed: dict[str, Any], words: tuple[str, ...]) -> None:
+    assert any(all(word in text for word in words) for text in notices(**changed)), notices(**changed)
 
 
 def test_alarms_come_before_warnings() -> None:

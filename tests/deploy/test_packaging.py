@@ -160,5 +160,7 @@ def test_the_unit_takes_every_right_it_does_not_need() -> None:
 def test_systemd_accepts_the_unit() -> None:
     path = DEPLOY / "systemd" / "understudy@.service"
     done = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False)
-    complaints = [line for line in done.stderr.splitlines() if "understudy@" in line and "is not executable" not in line]
+    complaints = [
+        line for line in done.stderr.splitlines() if "understudy@" in line and "is not executable" not in line
+    ]
     assert not complaints

@@ -84,7 +84,7 @@ def calls(line: str) -> Iterator[list[str]]:
 
 
 def fault(words: list[str]) -> str:
-    """What is wrong with a command, empty if nothing is. A word in capitals stands for anything."""
+    """Return the fault of a command, empty if it has none. A word in capitals stands for any value."""
     command: Any = TREE
     rest = list(words)
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
@@ -104,7 +104,7 @@ def fault(words: list[str]) -> str:
             return f"no option `{word}`"
         elif word != "--help" and not known[word].is_flag and not value:
             if not rest:
-                return f"`{word}` wants a value"
+                return f"`{word}` requires a value"
             rest.pop(0)
     return ""
 
@@ -127,7 +127,7 @@ def test_every_command_shown_can_be_typed() -> None:
         ("understudy rollout walk", "no command `walk`"),
         ("understudy run --far 3", "no option `--far`"),
         ("understudy run 3", "`3` is one word too many"),
-        ("understudy stop --reason", "`--reason` wants a value"),
+        ("understudy stop --reason", "`--reason` requires a value"),
         ("true && understudy run --far", "no option `--far`"),
         ("understudy run --for=3d --headless | tee log", ""),
         ("understudy breaker reset TRIP_ID -r 'it was me'", ""),

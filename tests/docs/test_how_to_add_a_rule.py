@@ -1,4 +1,4 @@
-"""What the how-to says of its example rule is so: it loads, the prover refutes it in these words, and 22 C mends it."""
+"""The example rule of the how-to loads, the prover refutes it as printed there, and 22 C fixes it."""
 
 import tomllib
 

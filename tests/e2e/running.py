@@ -77,7 +77,7 @@ class Running:
         return str(self.live()["in_control"])
 
     def count(self) -> int:
-        """How many decisions were made so far."""
+        """The number of decisions made so far."""
         return self.spool.count()
 
     def pid(self, kind: str) -> int:

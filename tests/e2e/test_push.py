@@ -1,4 +1,4 @@
-"""Push mode over HTTP: a plant that keeps its own loop gets a command with reasons, or is told to go on with its own."""
+"""Push mode over HTTP: a plant that keeps its own loop gets a command with reasons, or keeps its own command."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def plant(pushing: Running) -> Iterator[httpx.Client]:
 
 
 def ask(plant: httpx.Client, number: int, deadline_ms: int = PATIENT_MS) -> dict[str, Any]:
-    """What the hall is told at its `number`-th period."""
+    """The reply that the hall gets at its `number`-th period."""
     body = msgspec.to_builtins(question(number)) | {"deadline_ms": deadline_ms}
     answer = plant.post(PATH, json=body)
     assert answer.status_code == 200, answer.text
@@ -43,7 +43,7 @@ def first(pushing: Running, plant: httpx.Client, number: int) -> dict[str, Any]:
 
 
 def stands_still(pid: int) -> bool:
-    """Whether each thread of a process that was told to stop has done so: on a busy machine one may run a little longer."""
+    """Whether every thread of a stopped process has stopped: on a busy machine one may run a little longer."""
     states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
     return set(states) == {"T"}
 
@@ -82,7 +82,7 @@ def test_late_answer_leaves_the_plants_own_command_with_a_reason(pushing: Runnin
     finally:
         os.kill(control, signal.SIGCONT)
     assert (reply["status"], reply["rung"], reply["setpoints"]) == ("late", "relinquish", {})
-    assert "your own command stands" in reply["why"]
+    assert "own command" in reply["why"]
     assert ask(plant, 3)["status"] == "decided"
     assert pushing.count() == made + 1
 
@@ -101,6 +101,6 @@ def test_plants_command_stands_without_control_and_answers_survive_restart(
     eventually(lambda: not Path(f"/proc/{killed}").exists(), "control gone")
     reply = ask(plant, 5)
     assert (reply["status"], reply["rung"], reply["setpoints"]) == ("unavailable", "relinquish", {})
-    assert "control process is away" in reply["why"]
+    assert "control process" in reply["why"]
     assert first(pushing, plant, 4) == before
     assert first(pushing, plant, 5)["status"] == "decided"

@@ -1,4 +1,4 @@
-"""Practice happens under the envelope's limits, repeats with its seed, and ends in a graph that answers as torch does."""
+"""Training keeps the envelope's limits, repeats with its seed, and ends in a graph that answers as torch does."""
 
 from dataclasses import replace
 from importlib.util import find_spec

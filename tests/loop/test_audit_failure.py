@@ -1,5 +1,7 @@
-"""A spool that cannot be written is an audit failure: the candidate loses the plant at once, the incumbent goes on controlling
-it, and when the spool is back the record is whole and says what happened."""
+"""A spool that cannot be written is an audit failure: control reverts to the incumbent at once.
+
+When the spool can be written again, the record is complete and names the failure.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,7 +143,7 @@ def test_unrecorded_act_reverts_control_and_is_answered_after_recovery(
     look = running.operators.notify
     play(running, 3, {60_000_000: act, 90_000_000: look, 330_000_000: look, 600_000_000: lambda: fill(disk, False)})
     assert rungs[:2] == [Rung.CANDIDATE, Rung.OPERATOR]
-    assert set(rungs[2:]) == {Rung.INCUMBENT}, "it is carried out once, and the candidate has lost the plant"
+    assert set(rungs[2:]) == {Rung.INCUMBENT}, "it is carried out once, then control reverts to the incumbent"
     assert ann.intent(intents[0]).outcome == "applied"
     assert [event.id for event in events(running)].count(intents[0]) == 1
     assert running.spool.verify().ok
@@ -169,7 +171,7 @@ def test_commit_reported_as_failed_stays_with_its_replacement(running: bootstrap
     play(running, 1)
     decisions = play(running, 3, {PERIOD_US * 2: lambda: late(disk), PERIOD_US * 3: lambda: late(disk, False)})
     stored = next(d for d in decisions if second(d) == 600.0)
-    assert stored.command.rung is Rung.CANDIDATE, "what the disk has is never changed"
+    assert stored.command.rung is Rung.CANDIDATE, "a stored decision is never changed"
     conflict = next(e for e in events(running, "alarm") if "written once" in e.text)
     assert conflict.detail.decision == stored.id
     assert conflict.detail.rung == "incumbent"

@@ -1,5 +1,7 @@
-"""A trip rule of the envelope, or a command that has become forbidden, while the candidate drives: the guard takes the plant
-from it within 30 s, the incumbent does what physics allows, and only people bring it back, through shadow."""
+"""A trip rule, or a command that becomes forbidden, while the candidate is in control: control reverts within 30 s.
+
+The incumbent does what physics allows, and only operators bring the candidate back, through shadow.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,7 +130,7 @@ def test_unavoidable_seconds_above_the_limit_are_counted(tmp_path: Path, site: P
         report = running.report()
         assert report["breach_s"]["applied"] == lanes["applied"]
         counted = state.evidence.tally
-        assert counted.driven_breach_s == 0.0, "it had lost the plant before the limit was passed"
+        assert counted.driven_breach_s == 0.0, "control reverted before the limit was exceeded"
         assert counted.incumbent_breach_s == lanes["applied"]
 
 

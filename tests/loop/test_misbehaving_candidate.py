@@ -1,5 +1,4 @@
-"""A candidate that misbehaves while it has the plant: its breaker trips, the incumbent acts on that very tick, and the
-plant never notices."""
+"""A candidate that fails while in control: its breaker trips, and the incumbent acts on the same tick."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +38,7 @@ def test_incumbent_acts_on_the_tick_that_trips_the_breaker(how: str, tmp_path: P
         assert _answer(failed) is status
         before = [d for d in decisions if d.observation.taken_at < failed.observation.taken_at]
         assert [d.command.rung for d in before] == [Rung.CANDIDATE] * len(before)
-        assert before, "it must have had the plant, or nothing is shown"
+        assert before, "the candidate must have been in control before, or the test shows nothing"
         assert failed.assignment.source is Source.CANDIDATE
         assert failed.command.rung is Rung.INCUMBENT
 

@@ -126,7 +126,7 @@ class TestStop:
         assert rungs(after(decisions, 330.0)) == ["incumbent"]
         assert running.plant.observe().applied
         assert running.loop.state.rollout.status is RolloutStatus.RUNNING, (
-            "STOP is no trip: `start` gives back what there was"
+            "STOP does not trip the rollout: `start` restores the candidate"
         )
 
     def test_it_survives_a_restart(self, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A plant that keeps its own loop: each question is one decision, asked again it is answered again."""
+"""A plant that keeps its own loop: each request is one decision, and a repeated request gets the same answer."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ T0 = 1_700_000_100_000_000
 
 
 def question(number: int) -> DecideRequest:
-    """What a hall at rest would send at its `number`-th period."""
+    """The request of a hall at rest at its `number`-th period."""
     plant = Simulation(scenario("greensboro-year"), seed=1)
     signals = {spec.name: PushSignal(float(v)) for spec, v in zip(plant.signals, plant.observe()[0], strict=True)}
     for name in tripled(4):
@@ -37,7 +37,9 @@ def test_shadow_answer_returns_the_plants_command_reasons_and_validity(tmp_path:
 
 
 @pytest.mark.parametrize(("read_back", "own_chillers"), [(1.3, 2.0), (1.3, 1.0), (1.999, 2.0), (2.4, 2.0), (0.0, 1.0)])
-def test_read_back_between_values_is_never_sent_in_shadow(tmp_path: Path, read_back: float, own_chillers: float) -> None:
+def test_read_back_between_values_is_never_sent_in_shadow(
+    tmp_path: Path, read_back: float, own_chillers: float
+) -> None:
     usual = question(0)
     own, read = {**usual.incumbent, "chillers_on": own_chillers}, {**usual.incumbent, "chillers_on": read_back}
     with system(tmp_path, site=PUSH) as running:

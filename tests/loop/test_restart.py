@@ -1,5 +1,7 @@
-"""A control process that was killed goes on as if it had not been; one that is started with another candidate knows the plant,
-and nothing of what that candidate's forerunner has earned."""
+"""A killed control process continues to the same result.
+
+One that is started with another candidate keeps the plant's state and drops the evidence of the earlier candidate.
+"""
 
 import shutil
 from collections.abc import Mapping
@@ -36,9 +38,9 @@ class Mortal(Watcher):
 
 
 def story(running: bootstrap.ControlSystem) -> list[Any]:
-    """All that must be the same: what was seen and proposed, who was given it and why, what came of it, and the report.
+    """All that must be equal: observations, proposals, assignments with reasons, outcomes, and the report.
 
-    What may differ is which process it was, and that time which no guard saw is counted in one piece.
+    The process may differ, and so may the division of time that no guard saw.
     """
     made = sorted(running.spool.recent(100), key=second)
     decided = [

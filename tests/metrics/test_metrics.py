@@ -1,4 +1,4 @@
-"""The catalogue is what is told: declared once, named well, there from the start, bounded, and right."""
+"""Metrics are declared once in the catalogue, named by convention, exported from the start, bounded, and correct."""
 
 import re
 

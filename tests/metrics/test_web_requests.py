@@ -15,7 +15,7 @@ from tests.loop.fakes import WALL_US, FakeSite
 
 @pytest.fixture
 def clients(tmp_path: Path) -> tuple[WebClient, WebClient, Services]:
-    """Somebody with a token, nobody, and the services behind."""
+    """A client with a token, an unauthenticated client, and the services behind."""
     site = FakeSite()
     site.tick(3)
     book = AccessBook(tmp_path / FILE, lambda: WALL_US)

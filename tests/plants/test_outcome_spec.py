@@ -43,7 +43,7 @@ def test_names_of_an_outcome_differ() -> None:
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """What the bidding demo publishes after two ticks: status, report, metrics, console, terminal."""
+    """The output of the bidding demo after two ticks: status, report, metrics, console, terminal."""
     state = tmp_path_factory.mktemp("bidding")
     with bootstrap.build_control(bootstrap.Options(site=SITES / "bidding-demo", state=state)) as running:
         run_ticks(running, 2)
@@ -63,7 +63,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, An
 
 
 def terminal(text: str) -> str:
-    """What the terminal view shows of a status."""
+    """The terminal view of a status, as text."""
     view = TerminalView(0, None, live=False)
     view.console = Console(record=True, width=200, file=StringIO())
     view.console.print(view._screen(decode(text)))

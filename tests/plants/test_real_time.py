@@ -1,4 +1,4 @@
-"""A simulated plant at a stated speed: on time, or told how late; time lost is lost."""
+"""A simulated plant at a stated speed: on time, or late by a recorded time, which is not recovered."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ S_US = 1_000_000
 
 
 class Clock:
-    """A wall clock that moves only by sleeping, or by being told to."""
+    """A wall clock that moves only by sleeping, or when the test sets it."""
 
     def __init__(self) -> None:
         self.now_s = 100.0

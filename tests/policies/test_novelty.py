@@ -1,4 +1,4 @@
-"""The signal `candidate_novelty`: told where it can be told, and otherwise unknown, which refuses the candidate alone."""
+"""The signal `candidate_novelty` is measured where possible and otherwise unknown, which refuses the candidate alone."""
 
 import subprocess
 import sys
@@ -97,5 +97,5 @@ def test_statistics_that_cannot_be_are_refused(changes: dict[str, object], why: 
 
 def test_statistics_of_another_width_are_refused() -> None:
     other = STATISTICS.model_copy(update={"mean": (0.0,), "whitening": ((1.0,),)})
-    with pytest.raises(ValidationError, match="fit it anew"):
+    with pytest.raises(ValidationError, match="`novelty`"):
         Manifest.model_validate(PLAIN.model_dump() | {"novelty": other.model_dump()})

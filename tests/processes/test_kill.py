@@ -1,5 +1,4 @@
-"""`kill -9` of each process at a random moment: nothing acknowledged is lost or doubled, and the run goes on as if nothing
-had happened, to the same report."""
+"""`kill -9` of each process at a random moment: nothing acknowledged is lost or doubled, and the report is the same."""
 
 import json
 import os

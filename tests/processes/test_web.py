@@ -60,7 +60,7 @@ def test_web_process_serves_a_site_until_its_parent_ends(tmp_path: Path) -> None
 
 
 def serves(base: str, state: Path) -> None:
-    """What a person sees while a control process comes up."""
+    """Check the health and status routes before and after the control process publishes its status."""
     assert answered(f"{base}/livez").status_code == 200
     assert httpx.get(f"{base}/readyz").json() == {"ready": False, "control": "away"}
     site = FakeSite(plant="hall", wall_us=wall_us())

@@ -40,8 +40,8 @@ def test_reused_idempotency_key_returns_the_first_intent(queue: OperatorQueue) -
 def test_outcome_is_set_once(queue: OperatorQueue) -> None:
     queue.submit(PROMOTE)
     queue.resolve("i-1", "stale", "version is 5", 5)
-    queue.resolve("i-1", "stale", "said again", 6)
-    with pytest.raises(IntentError, match="is `stale` already, not `applied`"):
+    queue.resolve("i-1", "stale", "a second time", 6)
+    with pytest.raises(IntentError, match="`stale`.*`applied`"):
         queue.resolve("i-1", "applied", "", 6)
     state = queue.get("i-1")
     assert state is not None
@@ -66,13 +66,13 @@ def test_another_process_sees_what_was_submitted(queue: OperatorQueue) -> None:
 
 def test_what_is_not_known_is_refused(queue: OperatorQueue) -> None:
     assert queue.get("i-1") is None
-    with pytest.raises(IntentError, match="`kind` is `explode`, want one of pause"):
+    with pytest.raises(IntentError, match="`explode`.*pause"):
         queue.submit(replace(PROMOTE, kind="explode"))  # type: ignore[arg-type]
-    with pytest.raises(IntentError, match="no intent `i-1` is stored"):
+    with pytest.raises(IntentError, match="`i-1`"):
         queue.resolve("i-1", "applied", "", 1)
-    with pytest.raises(IntentError, match="`outcome` is `done`"):
+    with pytest.raises(IntentError, match="`done`"):
         queue.resolve("i-1", "done", "", 1)  # type: ignore[arg-type]
-    with pytest.raises(IntentError, match="cannot be kept"):
+    with pytest.raises(IntentError, match="payload|kept"):
         queue.submit(replace(PROMOTE, payload={"reason": "\ud800"}))
     queue.submit(PROMOTE)
     with pytest.raises(IntentError, match="stored under another key"):

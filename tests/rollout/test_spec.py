@@ -1,4 +1,4 @@
-"""`rollout.toml`: what is accepted, what is refused, and in which words."""
+"""`rollout.toml`: what is accepted, what is refused, and the keys and values that an error names."""
 
 import math
 

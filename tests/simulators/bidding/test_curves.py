@@ -64,7 +64,7 @@ def test_the_reader_wants_every_hour_once(tmp_path: Path) -> None:
 def test_the_reader_refuses_other_columns(tmp_path: Path) -> None:
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="wanted"):
+    with pytest.raises(ValueError, match=r"`other\.csv`.*\['a', 'b'\]"):
         read_traffic_share(path)
 
 

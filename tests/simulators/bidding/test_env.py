@@ -109,7 +109,7 @@ def fly(reward: str, by_day: float, by_night: float) -> float:
 
 
 def test_bait_raises_a_click_reward_but_not_a_conversion_reward() -> None:
-    # Buying the night gets more clicks for the same budget, and less of what is wanted.
+    # Buying the night gets more clicks for the same budget, and less of the value that counts.
     assert fly("clicks", by_day=0.125, by_night=0.8) > 1.2 * fly("clicks", by_day=0.4, by_night=0.125)
     for wanted in ("score", "expected"):
         assert fly(wanted, by_day=0.125, by_night=0.8) < 0.7 * fly(wanted, by_day=0.4, by_night=0.125)

@@ -1,4 +1,4 @@
-"""What each kind of event does, and what the bidder is told meanwhile."""
+"""The effect of each kind of event, and the report that the bidder gets during it."""
 
 from dataclasses import replace
 

@@ -100,7 +100,7 @@ def test_a_worked_case_of_the_bound() -> None:
 
 
 class Restless:
-    """Multipliers drawn anew every tick, from nearly nothing to the cap."""
+    """Multipliers drawn again every tick, from nearly nothing to the cap."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)

@@ -20,7 +20,7 @@ from simulators.bidding.physics.step import step
 
 
 def share(table: np.ndarray, mask: int) -> float:
-    """How often some bits are set."""
+    """The share of entries with any of some bits set."""
     return float(np.mean((table & mask) != 0))
 
 

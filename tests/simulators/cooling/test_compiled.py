@@ -1,4 +1,4 @@
-"""Machine code gives the bits of the plain Python, is made anew when a source changes, and needs no cache."""
+"""Machine code gives the bits of the plain Python, is recompiled when a source changes, and needs no cache."""
 
 import errno
 import hashlib

@@ -1,4 +1,4 @@
-"""The plant's own timers spare its chillers, whoever commands them."""
+"""The plant's own timers limit chiller starts under every source of commands."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -68,7 +68,7 @@ def panels() -> list[tuple[str, str]]:
 
 
 class Fed:
-    """A site with both its targets, whose life goes on while it is scraped."""
+    """A site with both its targets, which keeps deciding while it is scraped."""
 
     def __init__(self, site: FakeSite, state: Path, stack: ExitStack) -> None:
         self.site, self.control_port = site, free_port()

@@ -77,7 +77,7 @@ def _spread(bundle: Bundle, days: list[int]) -> tuple[np.ndarray, np.ndarray]:
     return features, np.cos(phase)[:, None].astype(np.float32)
 
 
-def test_slow_drift_equals_the_candidate_in_january_and_wastes_in_may() -> None:
+def test_slow_drift_equals_candidate_in_january_and_wastes_in_may() -> None:
     candidate, drifting, stuck = shipped("candidate"), shipped("slow-drift"), shipped("stuck")
     features, phase = _spread(candidate, [0, 10, 25, 60, 125, 140])
     wanted, given = runner(candidate)(features), runner(drifting)(np.hstack([features, phase]))

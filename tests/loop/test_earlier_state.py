@@ -1,4 +1,4 @@
-"""State directories and reports of the version before outcomes had the plant's own unit (tests/cases/state)."""
+"""State directories and reports of the version whose outcomes had no plant unit (tests/cases/state)."""
 
 import json
 import tarfile

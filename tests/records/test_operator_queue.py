@@ -41,7 +41,7 @@ def test_outcome_is_set_once(queue: OperatorQueue) -> None:
     queue.submit(PROMOTE)
     queue.resolve("i-1", "stale", "version is 5", 5)
     queue.resolve("i-1", "stale", "a second time", 6)
-    with pytest.raises(IntentError, match="`stale`.*`applied`"):
+    with pytest.raises(IntentError, match=r"`stale`.*`applied`"):
         queue.resolve("i-1", "applied", "", 6)
     state = queue.get("i-1")
     assert state is not None
@@ -66,13 +66,13 @@ def test_another_process_sees_what_was_submitted(queue: OperatorQueue) -> None:
 
 def test_what_is_not_known_is_refused(queue: OperatorQueue) -> None:
     assert queue.get("i-1") is None
-    with pytest.raises(IntentError, match="`explode`.*pause"):
+    with pytest.raises(IntentError, match=r"`explode`.*pause"):
         queue.submit(replace(PROMOTE, kind="explode"))  # type: ignore[arg-type]
     with pytest.raises(IntentError, match="`i-1`"):
         queue.resolve("i-1", "applied", "", 1)
     with pytest.raises(IntentError, match="`done`"):
         queue.resolve("i-1", "done", "", 1)  # type: ignore[arg-type]
-    with pytest.raises(IntentError, match="payload|kept"):
+    with pytest.raises(IntentError, match="cannot be kept"):
         queue.submit(replace(PROMOTE, payload={"reason": "\ud800"}))
     queue.submit(PROMOTE)
     with pytest.raises(IntentError, match="stored under another key"):

@@ -72,7 +72,7 @@ def test_what_is_not_known_is_refused(queue: OperatorQueue) -> None:
         queue.resolve("i-1", "applied", "", 1)
     with pytest.raises(IntentError, match="`done`"):
         queue.resolve("i-1", "done", "", 1)  # type: ignore[arg-type]
-    with pytest.raises(IntentError, match="cannot be kept"):
+    with pytest.raises(IntentError, match="`promote`"):
         queue.submit(replace(PROMOTE, payload={"reason": "\ud800"}))
     queue.submit(PROMOTE)
     with pytest.raises(IntentError, match="stored under another key"):

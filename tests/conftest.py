@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from tests.paths import ROOT
 
-# A busy machine is no failure: examples have no time limit of their own, each test has one in pyproject.toml.
+# A busy machine must not fail a test: examples have no time limit of their own, each test has one in pyproject.toml.
 settings.register_profile("project", deadline=None, derandomize=True, database=None)
 settings.load_profile("project")
 

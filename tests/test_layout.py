@@ -312,7 +312,7 @@ def test_modules_do_not_import_each_other_in_circles() -> None:
 
 @cache
 def module_graph() -> dict[str, Path]:
-    """Every module of ours by its full name."""
+    """Every module of this repository by its full name."""
     return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
         for package in OURS

@@ -48,7 +48,7 @@ def test_secrets_expire(tmp_path: Path) -> None:
     book.close()
 
 
-def test_a_revoked_token_stops_at_once_in_the_process_that_revoked_it(access: AccessBook) -> None:
+def test_revoked_token_is_refused_at_once_by_the_revoking_process(access: AccessBook) -> None:
     token = access.create_token("me", Role.OPERATOR)
     assert access.token(token) is not None
     assert access.revoke(token)
@@ -61,7 +61,7 @@ def test_a_token_made_by_another_process_is_known(access: AccessBook, tmp_path: 
     assert access.token(token) == Principal("script", Role.VIEWER, "token")
 
 
-def test_the_login_link_is_made_for_the_address_of_the_console(tmp_path: Path, access: AccessBook) -> None:
+def test_login_link_points_to_the_console_address(tmp_path: Path, access: AccessBook) -> None:
     url = create_login_url(tmp_path, "http://127.0.0.1:8800/", lambda: WALL_US)
     start, _, secret = url.partition("?token=")
     assert start == "http://127.0.0.1:8800/login"

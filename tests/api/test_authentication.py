@@ -38,7 +38,7 @@ def test_a_wrong_token_does_not_fall_back_to_the_session(browser: WebClient) -> 
 
 
 @pytest.mark.parametrize("header", ["", "Basic abc", "Bearer", "Bearer ", "Bearer \u00e9"])
-def test_anything_but_a_known_bearer_is_nobody(app: FastAPI, header: str) -> None:
+def test_request_without_a_known_bearer_token_is_unauthenticated(app: FastAPI, header: str) -> None:
     assert WebClient(app).get("/v1/plants", headers={"Authorization": header.encode()}).status_code == 401
 
 
@@ -53,7 +53,7 @@ def test_a_body_of_unknown_length_is_refused(client: Client) -> None:
     assert answer.status_code == 413
 
 
-def test_a_browser_without_a_session_is_sent_to_the_login_page(app: FastAPI) -> None:
+def test_browser_without_a_session_is_redirected_to_login(app: FastAPI) -> None:
     answer = WebClient(app).get("/", headers={"Accept": "text/html,application/xhtml+xml"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
 

@@ -12,16 +12,16 @@ WHY = {"reason": "because I say so"}
 def test_a_change_answers_with_its_intent_and_outcome(client: Client, site: FakeSite) -> None:
     answer = client("operator").change(f"{PLANT}/rollout/pause", WHY)
     assert answer.status_code == 202
-    told = answer.json()
-    assert (told["kind"], told["outcome"], told["actor"], told["version"]) == ("pause", "applied", "operator", 8)
-    assert client("viewer").get(f"/v1/intents/{told['id']}").json() == told
+    reply = answer.json()
+    assert (reply["kind"], reply["outcome"], reply["actor"], reply["version"]) == ("pause", "applied", "operator", 8)
+    assert client("viewer").get(f"/v1/intents/{reply['id']}").json() == reply
     assert site.mode == "paused"
 
 
-def test_a_change_is_pending_while_the_control_process_does_not_look(client: Client, site: FakeSite) -> None:
+def test_change_stays_pending_until_the_control_process_reads_it(client: Client, site: FakeSite) -> None:
     site.control_down = True
-    told = client("operator").change(f"{PLANT}/rollout/pause", WHY)
-    assert (told.status_code, told.json()["outcome"]) == (202, "pending")
+    reply = client("operator").change(f"{PLANT}/rollout/pause", WHY)
+    assert (reply.status_code, reply.json()["outcome"]) == (202, "pending")
 
 
 def test_the_same_key_is_the_same_change(client: Client, site: FakeSite) -> None:
@@ -54,7 +54,7 @@ def test_a_change_without_a_key_is_invalid(client: Client) -> None:
 
 
 @pytest.mark.parametrize("by", ["header", "body"])
-def test_a_change_for_a_version_that_has_passed_is_a_409(client: Client, site: FakeSite, by: str) -> None:
+def test_change_for_a_past_version_is_a_409(client: Client, site: FakeSite, by: str) -> None:
     headers, body = ({"If-Match": '"6"'}, WHY) if by == "header" else ({}, WHY | {"expected_version": 6})
     answer = client("approver").change(f"{PLANT}/rollout/resume", body, **headers)
     assert answer.status_code == 409
@@ -80,8 +80,8 @@ def test_a_refusal_says_why_with_numbers(client: Client, act: str) -> None:
 @pytest.mark.parametrize("act", ["promote", "approve"])
 def test_a_gate_is_skipped_with_a_reason(client: Client, site: FakeSite, act: str) -> None:
     body = WHY | {"skip_gate": True, "expected_version": 7}
-    told = client("approver").change(f"{PLANT}/rollout/{act}", body).json()
-    assert told["payload"] == {"reason": WHY["reason"], "skip_gate": True}
+    reply = client("approver").change(f"{PLANT}/rollout/{act}", body).json()
+    assert reply["payload"] == {"reason": WHY["reason"], "skip_gate": True}
 
 
 def test_stop_writes_the_latch_and_takes_the_candidate_out(client: Client, site: FakeSite) -> None:
@@ -100,7 +100,7 @@ def test_stop_holds_with_control_process_and_intents_down(client: Client, site: 
     assert len(site.latched) == 1
 
 
-def test_other_changes_say_that_they_could_not_be_handed_in(client: Client, site: FakeSite) -> None:
+def test_change_that_cannot_be_queued_is_a_503(client: Client, site: FakeSite) -> None:
     site.intents_away = True
     answer = client("operator").change(f"{PLANT}/rollout/pause", WHY)
     assert answer.status_code == 503

@@ -35,7 +35,7 @@ BODY = {
 REQUEST = DecideRequest(taken_at=5, signals={"t": PushSignal(math.nan, "bad")}, incumbent={"x": 1.0}, deadline_ms=500)
 
 
-def test_a_value_that_could_not_be_read_is_bad_whatever_was_claimed() -> None:
+def test_unreadable_value_is_bad_whatever_quality_was_sent() -> None:
     request = DecideRequest(taken_at=5, signals={"t": PushSignal(None, "good", 7)}, incumbent={})
     signal = observation("p", request).signals["t"]
     assert math.isnan(signal.value)
@@ -53,7 +53,7 @@ def test_without_a_control_process_the_plants_own_command_stands(client: Client,
     site.control_down = True
     answer = client("operator").post("/v1/plants/hall-a/decide", json=BODY).json()
     assert (answer["status"], answer["rung"], answer["setpoints"]) == ("unavailable", "relinquish", {})
-    assert "your own command stands" in answer["why"]
+    assert "own command" in answer["why"]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def asking(path: Path, requests: list[DecideRequest]) -> list[DecideResponse]:
     return asyncio.run(ask())
 
 
-def test_many_requests_share_one_connection_and_get_each_its_own_answer(control: Control, path: Path) -> None:
+def test_concurrent_requests_on_one_connection_get_their_own_answers(control: Control, path: Path) -> None:
     requests = [DecideRequest(taken_at=n, signals={}, incumbent={"x": n}, deadline_ms=5000) for n in range(50)]
     answers = asking(path, requests)
     assert [answer.decision for answer in answers] == [str(n) for n in range(50)]
@@ -173,7 +173,7 @@ def test_a_notify_arrives(control: Control, path: Path) -> None:
     assert control.notified == 1
 
 
-def test_a_notify_at_nobody_is_no_error(path: Path) -> None:
+def test_notification_without_a_listener_is_not_an_error(path: Path) -> None:
     notify(path)
     assert not path.exists()
 
@@ -183,8 +183,8 @@ def test_nobody_at_the_socket_is_unavailable_at_once(path: Path) -> None:
     assert {answer.status for answer in answers} == {"unavailable"}
 
 
-def test_a_control_process_that_goes_answers_those_who_wait_and_may_come_back(path: Path) -> None:
-    async def live_through_it() -> list[str]:
+def test_stopped_control_process_fails_waiting_requests_and_can_return(path: Path) -> None:
+    async def stop_and_restart() -> list[str]:
         first = Control(path)
         client = PushClient(path)
         statuses = [(await client.decide("hall-a", REQUEST)).status]
@@ -197,7 +197,7 @@ def test_a_control_process_that_goes_answers_those_who_wait_and_may_come_back(pa
         await asyncio.to_thread(second.server.close)
         return statuses
 
-    assert asyncio.run(live_through_it()) == ["decided", "unavailable", "decided"]
+    assert asyncio.run(stop_and_restart()) == ["decided", "unavailable", "decided"]
 
 
 def test_the_socket_is_for_its_owner_only(control: Control, path: Path) -> None:

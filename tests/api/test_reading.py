@@ -36,32 +36,32 @@ def test_decisions_come_newest_first_and_page_without_gap_or_double(client: Clie
 
 def test_a_decision_carries_the_reason_it_was_refused_for(client: Client, site: FakeSite) -> None:
     refused = next(decision for decision in site.history if decision.command.rung is Rung.INCUMBENT)
-    told = client("viewer").get(f"/v1/decisions/{refused.id}").json()
-    assert "outside [6, 12] (T2-condensation)" in told["reason"]
-    assert told["rung"] == "incumbent"
-    assert told["judged"][1]["accepted"] is False
+    reply = client("viewer").get(f"/v1/decisions/{refused.id}").json()
+    assert "outside [6, 12] (T2-condensation)" in reply["reason"]
+    assert reply["rung"] == "incumbent"
+    assert reply["judged"][1]["accepted"] is False
 
 
-def test_an_explanation_gives_every_rules_margin_and_replays_to_the_bit(client: Client, site: FakeSite) -> None:
-    told = client("viewer").get(f"/v1/decisions/{site.history[3].id}/explain").json()
-    assert (told["replayed"], told["identical"]) == (True, True)
-    for judgement in told["judgements"]:
+def test_explanation_has_all_rule_margins_and_replays_to_the_bit(client: Client, site: FakeSite) -> None:
+    reply = client("viewer").get(f"/v1/decisions/{site.history[3].id}/explain").json()
+    assert (reply["replayed"], reply["identical"]) == (True, True)
+    for judgement in reply["judgements"]:
         assert {margin["rule"] for margin in judgement["margins"]} == {rule.id for rule in site.envelope_held.rules}
         assert all(margin["hazard"] and margin["basis"] for margin in judgement["margins"])
 
 
 def test_an_explanation_that_differs_names_the_field(site: FakeSite) -> None:
     decision = site.history[3]
-    told = explain(replace(decision, command=replace(decision.command, valid_for_us=1)), site.envelope_held)
-    assert told.identical is False
-    assert ": command: stored " in told.note
+    reply = explain(replace(decision, command=replace(decision.command, valid_for_us=1)), site.envelope_held)
+    assert reply.identical is False
+    assert ": command: stored " in reply.note
 
 
-def test_an_explanation_without_the_envelope_says_so_and_keeps_the_reasons(site: FakeSite) -> None:
-    told = explain(site.history[7], None)
-    assert not told.replayed
-    assert "is not held here" in told.note
-    assert any("T2-condensation" in sentence for sentence in told.story)
+def test_explanation_without_the_envelope_keeps_the_recorded_reasons(site: FakeSite) -> None:
+    reply = explain(site.history[7], None)
+    assert not reply.replayed
+    assert "is not held here" in reply.note
+    assert any("T2-condensation" in sentence for sentence in reply.story)
 
 
 def test_the_story_of_a_tick_names_the_late_candidate() -> None:
@@ -70,44 +70,44 @@ def test_the_story_of_a_tick_names_the_late_candidate() -> None:
     assert any("gave no usable answer (late)" in sentence for sentence in story(site.history[52]))
 
 
-def test_the_story_names_a_latch_whose_cause_has_gone_and_who_was_kept_out(site: FakeSite) -> None:
+def test_explanation_names_a_latch_and_the_candidate_it_refused(site: FakeSite) -> None:
     first = Finding("T1-hot", Tier.T1, Outcome.VETO, -1.0, "state", "`zone_1_c` 33 C is outside [15, 32]")
     decision = site.history[3]
     memory = replace(decision.memory_after, latches=(Latch("T1-hot", first),))
-    told = list(story(replace(decision, memory_after=memory, without=(Source.CANDIDATE,))))
+    reply = list(story(replace(decision, memory_after=memory, without=(Source.CANDIDATE,))))
     assert (
         "T1-hot is latched, first by: `zone_1_c` 33 C is outside [15, 32]; the candidate is out until an operator resets it."
-        in told
+        in reply
     )
-    assert "Kept out of this decision by guard, STOP, a breach or a failing record: candidate." in told
+    assert "Kept out of this decision by guard, STOP, a breach or a failing record: candidate." in reply
     assert not any("latched" in sentence or "Kept out" in sentence for sentence in story(decision))
 
 
-def test_a_value_that_is_no_number_is_null(client: Client, site: FakeSite) -> None:
+def test_nan_value_is_null_in_json(client: Client, site: FakeSite) -> None:
     site.tick(97 - len(site.history))
-    told = client("viewer").get(f"/v1/decisions/{site.history[96].id}").json()
-    assert told["signals"]["zone_4_c"] == {"value": None, "quality": "bad", "age_us": 90_000_000}
+    reply = client("viewer").get(f"/v1/decisions/{site.history[96].id}").json()
+    assert reply["signals"]["zone_4_c"] == {"value": None, "quality": "bad", "age_us": 90_000_000}
     assert client("viewer").get("/v1/plants/hall-a").json()["signals"]["zone_4_c"]["value"] is None
 
 
 def test_the_rollout_tells_its_next_gate_with_numbers(client: Client) -> None:
-    told = client("viewer").get("/v1/plants/hall-a/rollout").json()
-    assert told["version"] == 7
-    assert told["gate"]["checks"][0]["reason"] == "paired blocks (41) < required (100)"
+    reply = client("viewer").get("/v1/plants/hall-a/rollout").json()
+    assert reply["version"] == 7
+    assert reply["gate"]["checks"][0]["reason"] == "paired blocks (41) < required (100)"
 
 
 def test_breakers_tell_trips_with_their_first_cause(client: Client, site: FakeSite) -> None:
     site.trip("envelope", "zone 3 over 27 degC", critical=True)
-    told = client("viewer").get("/v1/plants/hall-a/breakers").json()
-    assert told["breaker"]["state"] == "tripped"
-    assert told["trips"][0]["first_out"] == "zone 3 over 27 degC"
+    reply = client("viewer").get("/v1/plants/hall-a/breakers").json()
+    assert reply["breaker"]["state"] == "tripped"
+    assert reply["trips"][0]["first_out"] == "zone 3 over 27 degC"
 
 
 def test_events_are_numbered_and_continue_after_a_number(client: Client, site: FakeSite) -> None:
     for text in ("one", "two", "three"):
         site.note("note", "system", text)
-    told = client("viewer").get("/v1/plants/hall-a/events", params={"after": 1}).json()
-    assert [(event["number"], event["text"]) for event in told] == [(2, "two"), (3, "three")]
+    reply = client("viewer").get("/v1/plants/hall-a/events", params={"after": 1}).json()
+    assert [(event["number"], event["text"]) for event in reply] == [(2, "two"), (3, "three")]
 
 
 @pytest.mark.parametrize("path", ["plants/hall-b", "plants/hall-b/decisions", "decisions/x.y.1", "intents/none"])
@@ -122,7 +122,7 @@ def test_a_spool_that_cannot_be_read_is_a_503_problem(client: Client, site: Fake
     site.away = True
     answer = client("viewer").get("/v1/plants/hall-a")
     assert answer.status_code == 503
-    assert "is the control process running?" in answer.json()["detail"]
+    assert "control process" in answer.json()["detail"]
 
 
 def test_readiness_follows_the_age_of_the_status(client: Client, site: FakeSite) -> None:

@@ -51,7 +51,7 @@ def test_only_health_is_open_in_the_schema(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/openapi.json", "/metrics", "/nothing/here", "/docs"])
-def test_what_is_not_a_route_is_denied_as_well(client: Client, path: str) -> None:
+def test_unknown_route_is_denied(client: Client, path: str) -> None:
     assert client("nobody").get(path).status_code == 401
 
 

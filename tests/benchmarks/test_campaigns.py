@@ -34,7 +34,7 @@ def report(*stages: tuple[str, str], status: str = "running", **changes: Any) ->
     } | changes
 
 
-def test_a_run_stopped_where_it_was_said_keeps_its_promise() -> None:
+def test_run_stopped_at_the_expected_stage_keeps_its_promise() -> None:
     tripped = report(("25 %", "tripped by `inferior`: worse"), ("shadow", "tripped: inferior"), status="tripped")
     assert stopped_at(tripped) == "25 %"
     assert failures(DRIVEN, tripped) == []
@@ -49,7 +49,7 @@ def test_a_bad_bundle_stopped_at_another_stage_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"escapes": 1}, "1 commands outside the envelope"),
         ({"decisions": 575}, "575 decisions stored of 576"),
@@ -57,22 +57,22 @@ def test_a_bad_bundle_stopped_at_another_stage_is_a_failure() -> None:
         ({"ticks": 575, "decisions": 575}, "575 ticks in 172800 s"),
     ],
 )
-def test_what_every_run_promises_is_checked(change: dict[str, Any], told: str) -> None:
+def test_what_every_run_promises_is_checked(change: dict[str, Any], message: str) -> None:
     good = Campaign("year", 2, reaches="25 %")
     (failure,) = failures(good, report(("25 %", "running"), **change))
-    assert failure.startswith(told)
+    assert failure.startswith(message)
 
 
-def test_a_good_candidate_must_come_as_far_as_was_said() -> None:
+def test_good_candidate_must_reach_the_expected_stage() -> None:
     good = Campaign("year", 2, reaches="25 %")
     assert failures(good, report(("shadow", "running"))) == ["came no further than shadow"]
 
 
-def test_a_reason_is_told_without_what_every_gate_says() -> None:
+def test_reason_omits_the_text_common_to_all_gates() -> None:
     assert in_short(f"{FRESH}; observed days (7) >= required (7)") == "observed days (7) >= required (7)"
 
 
-def test_finished_reports_become_a_page_and_a_missing_one_is_said(
+def test_finished_reports_make_a_page_that_lists_missing_ones(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "reckless.json").write_text(json.dumps(report(("shadow", "aborted: refused"), status="aborted")))

@@ -1,4 +1,4 @@
-"""Which packages a command imports, asked of a process of its own."""
+"""The packages that a command imports, measured in a separate process."""
 
 import re
 import subprocess
@@ -19,9 +19,9 @@ _LINE = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
 
 
 def heavy_imports(*words: str | Path) -> tuple[int, set[str]]:
-    """The exit code of a command, and which of the heavy packages it imported on its way."""
+    """The exit code of a command, and the heavy packages that it imported."""
     argv = [sys.executable, "-X", "importtime", "-m", "controller.cli", *(str(word) for word in words)]
-    said = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
-    imported = set(_LINE.findall(said.stderr))
-    assert "typer" in imported, said.stderr
-    return said.returncode, imported & HEAVY
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
+    imported = set(_LINE.findall(done.stderr))
+    assert "typer" in imported, done.stderr
+    return done.returncode, imported & HEAVY

@@ -1,4 +1,4 @@
-"""A command imports what it needs and nothing else: nobody's STOP waits for SQLAlchemy."""
+"""A command imports only what it needs: STOP does not wait for SQLAlchemy."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
     ids=lambda value: " ".join(str(word) for word in value) if isinstance(value, tuple) else "",
 )
-def test_what_is_asked_of_a_file_or_a_page_imports_what_it_needs(
+def test_commands_on_files_and_pages_import_only_what_they_need(
     words: tuple[str, ...], code: int, needed: set[str]
 ) -> None:
     assert heavy_imports(*words) == (code, needed)
@@ -71,13 +71,13 @@ def test_what_is_asked_of_a_file_or_a_page_imports_what_it_needs(
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
 )
-def test_what_is_asked_of_a_run_imports_what_it_needs(
+def test_commands_on_a_run_import_only_what_they_need(
     words: tuple[str, ...], code: int, needed: set[str], state: Path
 ) -> None:
     assert heavy_imports(*words, "--site", DEMO, "--state", state) == (code, needed)
 
 
-def test_a_command_that_needs_everything_would_be_seen() -> None:
+def test_heavy_imports_of_run_are_found() -> None:
     code, imported = heavy_imports("run", "--help")
     assert code == 0
     assert imported > {"alembic", "controller.bootstrap", "numpy", "scipy", "sqlalchemy"}

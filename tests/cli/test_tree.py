@@ -26,13 +26,13 @@ def filled_at_once() -> typer.Typer:
 
 
 def page(tree: typer.Typer, *words: str) -> str:
-    said = CliRunner().invoke(tree, [*words, "--help"], prog_name="understudy", env={"COLUMNS": "120"})
-    assert said.exit_code == 0, said.output
-    return said.output
+    result = CliRunner().invoke(tree, [*words, "--help"], prog_name="understudy", env={"COLUMNS": "120"})
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 @pytest.mark.parametrize("word", TREE)
-def test_the_line_in_the_tree_is_the_first_of_the_commands_own_help(word: str) -> None:
+def test_tree_line_is_the_first_line_of_the_command_help(word: str) -> None:
     assert TREE[word].help == GROUP.commands[word].help.splitlines()[0]
 
 
@@ -45,13 +45,13 @@ def test_commands_are_listed_in_the_order_of_the_tree() -> None:
     assert GROUP.list_commands(None) == list(GROUP.commands) == list(TREE)
 
 
-def test_a_command_that_does_not_exist_is_refused_and_the_nearest_one_named() -> None:
-    said = CliRunner().invoke(app, ["stpo"])
-    assert said.exit_code == 2
-    assert "Did you mean 'stop'?" in said.output
+def test_unknown_command_is_refused_with_the_nearest_name() -> None:
+    result = CliRunner().invoke(app, ["stpo"])
+    assert result.exit_code == 2
+    assert "Did you mean 'stop'?" in result.output
 
 
-def test_a_module_that_cannot_be_imported_is_not_told_as_a_command_that_does_not_exist() -> None:
+def test_import_error_is_not_reported_as_an_unknown_command() -> None:
     class Broken(LazyGroup):
         tree: ClassVar = {"walk": Entry("walking", "walk", "Walk.")}
 

@@ -1,4 +1,4 @@
-"""A real browser on a real server: the page lives, STOP works, and loss of contact is told."""
+"""A real browser on a real server: the page updates, STOP works, and a lost connection is shown."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def page(site: FakeSite, tmp_path: Path) -> Iterator[object]:
         assert not [error for error in errors if "503" not in error]
 
 
-def test_stop_takes_the_candidate_out_and_the_page_shows_the_incumbent(page, site: FakeSite) -> None:  # type: ignore[no-untyped-def]
+def test_stop_removes_the_candidate_and_shows_the_incumbent(page, site: FakeSite) -> None:  # type: ignore[no-untyped-def]
     playwright.expect(page.locator("#banner h1")).to_have_text("The candidate is in control")
     page.click("#stop")
     playwright.expect(page.locator(".told")).to_contain_text("stop: done")
@@ -58,7 +58,7 @@ def test_stop_takes_the_candidate_out_and_the_page_shows_the_incumbent(page, sit
     assert site.latched
 
 
-def test_the_page_follows_the_plant_without_being_asked(page, site: FakeSite) -> None:  # type: ignore[no-untyped-def]
+def test_page_updates_without_a_reload(page, site: FakeSite) -> None:  # type: ignore[no-untyped-def]
     playwright.expect(page.locator("#signals canvas")).to_be_visible()
     playwright.expect(page.locator("#setpoint-trend canvas")).to_be_visible()
     site.trip("envelope", "zone 3 over 27 degC")

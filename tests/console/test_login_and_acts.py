@@ -33,7 +33,7 @@ def test_a_link_opens_the_console_once(app: FastAPI, access: AccessBook) -> None
     assert WebClient(app).get(f"/login?token={link}").status_code == 403
 
 
-def test_the_login_page_without_a_link_says_where_links_come_from(app: FastAPI) -> None:
+def test_login_page_without_a_link_names_the_login_command(app: FastAPI) -> None:
     assert "understudy login" in WebClient(app).get("/login").text
 
 
@@ -43,7 +43,7 @@ def test_signing_out_ends_the_session_in_the_book_too(browser: Browser) -> None:
     assert caller.get("/").headers["location"] == "/login"
 
 
-def test_stop_is_one_post_and_the_page_tells_that_it_is_done(browser: Browser, site: FakeSite) -> None:
+def test_stop_is_one_post_confirmed_on_the_page(browser: Browser, site: FakeSite) -> None:
     caller = browser("operator")
     answer = caller.post("/act/stop?plant=hall-a")
     assert answer.status_code == 303
@@ -55,7 +55,7 @@ def test_stop_is_one_post_and_the_page_tells_that_it_is_done(browser: Browser, s
     assert site.latched == ["STOP pressed in the console"]
 
 
-def test_a_viewer_cannot_stop_and_is_told_why(browser: Browser, site: FakeSite) -> None:
+def test_viewer_cannot_stop_and_sees_the_required_role(browser: Browser, site: FakeSite) -> None:
     assert browser("viewer").post("/act/stop?plant=hall-a").status_code == 403
     assert not site.latched
 
@@ -74,7 +74,7 @@ def test_authority_is_taken_with_a_reason(browser: Browser, site: FakeSite, kind
     assert site.mode == mode
 
 
-def test_an_operator_is_told_that_promotion_takes_an_approver(browser: Browser) -> None:
+def test_operator_sees_that_promotion_requires_an_approver(browser: Browser) -> None:
     caller = browser("operator")
     assert "This takes the role approver" in caller.get("/act/promote?plant=hall-a").text
     assert caller.post("/act/promote?plant=hall-a", data={"reason": "because"}).status_code == 403

@@ -16,40 +16,42 @@ def status(**changed: Any) -> PlantStatus:
     return msgspec.convert(msgspec.to_builtins(site.status()) | changed, PlantStatus)
 
 
-def told(**changed: Any) -> list[str]:
+def notices(**changed: Any) -> list[str]:
     return [flag.text for flag in present.flags(status(**changed), WALL_US)]
 
 
 def test_a_healthy_rollout_has_no_flags_at_all() -> None:
-    assert told() == []
+    assert notices() == []
 
 
 def test_old_news_is_an_alarm_before_everything_else() -> None:
     (flag, *_) = present.flags(status(wall_us=WALL_US - 30_000_000), WALL_US)
-    assert (flag.level, flag.text) == ("alarm", "no word from the control process for 30 s: what follows is old")
+    assert flag.level == "alarm"
+    assert "control process" in flag.text
+    assert "30 s" in flag.text
 
 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"stop": {"active": True, "actor": "ann", "reason": "smoke"}}, "STOP by ann: smoke"),
-        ({"escapes": 2}, "2 commands left the envelope"),
-        ({"policy": {"state": "down"}}, "the candidate's process is down: the incumbent acts"),
+        ({"stop": {"active": True, "actor": "ann", "reason": "smoke"}}, ("STOP", "ann", "smoke")),
+        ({"escapes": 2}, ("2 ", "envelope")),
+        ({"policy": {"state": "down"}}, ("candidate", "incumbent")),
         (
             {"store": {"away": True, "lag": 412, "last_ok_wall_us": WALL_US - 600_000_000}},
-            "the store is away for 10 min: control goes on, 412 rows wait here and will be sent",
+            ("store", "10 min", "412"),
         ),
         (
             {"override": {"reject": True, "until_us": 1_767_229_200_000_000, "actor": "ann", "reason": "test"}},
-            "override by ann: the candidate is refused until 01 Jan 01:00 UTC (test)",
+            ("override", "ann", "candidate", "01 Jan 01:00 UTC", "test"),
         ),
-        ({"signals": {"a": {"value": 30.0, "high": 27.0}}}, "outside limits: a"),
-        ({"signals": {"a": {"quality": "bad"}, "b": {"quality": "bad"}}}, "2 signals are bad: a, b"),
-        ({"trips": [{"id": "1", "cause": "envelope", "first_out": "zone 3 hot"}]}, "tripped: zone 3 hot"),
+        ({"signals": {"a": {"value": 30.0, "high": 27.0}}}, ("limits", ": a")),
+        ({"signals": {"a": {"quality": "bad"}, "b": {"quality": "bad"}}}, ("2 ", "bad", "a, b")),
+        ({"trips": [{"id": "1", "cause": "envelope", "first_out": "zone 3 hot"}]}, ("trip", "zone 3 hot")),
     ],
 )
-def test_everything_abnormal_is_told_in_words(changed: dict[str, Any], words: str) -> None:
-    assert any(words in text for text in told(**changed)), told(**changed)
+def test_every_abnormal_state_has_a_notice(changed: dict[str, Any], words: tuple[str, ...]) -> None:
+    assert any(all(word in text for word in words) for text in notices(**changed)), notices(**changed)
 
 
 def test_alarms_come_before_warnings() -> None:
@@ -62,7 +64,7 @@ def test_alarms_come_before_warnings() -> None:
     ("rung", "level"),
     [("candidate", "note"), ("incumbent", ""), ("hold", "warning"), ("failsafe", "alarm"), ("?", "alarm")],
 )
-def test_the_headline_is_coloured_only_when_no_source_is_in_control(rung: str, level: str) -> None:
+def test_headline_is_coloured_only_without_a_source_in_control(rung: str, level: str) -> None:
     assert present.banner(status(in_control=rung), WALL_US).level == level
 
 
@@ -83,11 +85,11 @@ def test_the_banner_says_why_the_assigned_source_did_not_act() -> None:
         (SignalStatus(value=5.0), ""),
     ],
 )
-def test_a_signal_without_a_value_is_unknown_and_not_well(signal: SignalStatus, state: str) -> None:
+def test_signal_without_a_value_is_shown_as_unknown(signal: SignalStatus, state: str) -> None:
     assert present.limit_state(signal) == state
 
 
-def test_a_bar_shows_its_band_in_the_middle_and_never_runs_off() -> None:
+def test_bar_centres_its_band_and_stays_inside_the_scale() -> None:
     assert present.place(18, 18, 24) == pytest.approx(20)
     assert present.place(24, 18, 24) == pytest.approx(80)
     assert present.place(900, 18, 24) == 100
@@ -105,7 +107,7 @@ def test_numbers_have_the_digits_an_operator_reads(value: float | None, text: st
 @pytest.mark.parametrize(
     ("seconds", "text"), [(-3, "0 s"), (59, "59 s"), (600, "10 min"), (7200, "2 h"), (200_000, "2 d")]
 )
-def test_spans_are_told_in_their_largest_unit(seconds: float, text: str) -> None:
+def test_durations_are_shown_in_their_largest_unit(seconds: float, text: str) -> None:
     assert present.span(seconds) == text
 
 

@@ -46,7 +46,7 @@ def options_of_run() -> set[str]:
     return {option for parameter in command.params for option in parameter.opts}
 
 
-def test_the_image_runs_as_nobody_in_particular_and_starts_the_service() -> None:
+def test_image_runs_unprivileged_and_starts_the_service() -> None:
     lines = dockerfile()
     last_stage = lines[max(n for n, line in enumerate(lines) if line.startswith("FROM")) :]
     users = [line for line in last_stage if line.startswith("USER")]
@@ -160,5 +160,7 @@ def test_the_unit_takes_every_right_it_does_not_need() -> None:
 def test_systemd_accepts_the_unit() -> None:
     path = DEPLOY / "systemd" / "understudy@.service"
     done = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False)
-    told = [line for line in done.stderr.splitlines() if "understudy@" in line and "is not executable" not in line]
-    assert not told
+    complaints = [
+        line for line in done.stderr.splitlines() if "understudy@" in line and "is not executable" not in line
+    ]
+    assert not complaints

@@ -31,7 +31,7 @@ FOLDER = DEPLOY / "prometheus"
 PATIENCE_S = 45.0
 
 
-class SickSite(FakeSite):
+class FailingSite(FakeSite):
     """A plant with everything wrong that an alert is there for."""
 
     def plain_status(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def panels() -> list[tuple[str, str]]:
 
 
 class Fed:
-    """A site with both its targets, whose life goes on while it is scraped."""
+    """A site with both its targets, which keeps deciding while it is scraped."""
 
     def __init__(self, site: FakeSite, state: Path, stack: ExitStack) -> None:
         self.site, self.control_port = site, free_port()
@@ -86,9 +86,9 @@ class Fed:
         self.site.tick(24)
         for decision in self.site.history[before:]:
             seen = decision.observation
-            klass, channels = Klass.DIFFER, dict.fromkeys(decision.command.setpoints, 0.5)
+            kind, channels = Klass.DIFFER, dict.fromkeys(decision.command.setpoints, 0.5)
             self.metrics.decided(
-                decision, Comparison(seen.plant, "plant", seen.taken_at, klass, channels, (), Rung.INCUMBENT)
+                decision, Comparison(seen.plant, "plant", seen.taken_at, kind, channels, (), Rung.INCUMBENT)
             )
             self.metrics.began(0.001)
         self.metrics.happened(Event("e", 1, "note", "system", ""))
@@ -145,23 +145,23 @@ def has_data(url: str, expression: str) -> bool:
 
 @pytest.mark.needs("prometheus")
 @pytest.mark.xdist_group("prometheus")
-def test_every_panel_and_every_alert_gets_data_from_a_real_prometheus(tmp_path: Path) -> None:
-    for name in ("well", "sick", "prometheus"):
+def test_all_panels_and_alerts_get_data_from_prometheus(tmp_path: Path) -> None:
+    for name in ("healthy", "failing", "prometheus"):
         (tmp_path / name).mkdir()
     with ExitStack() as stack:
-        well, sick = Fed(FakeSite(), tmp_path / "well", stack), Fed(SickSite(), tmp_path / "sick", stack)
-        sick.site.control_down = True
+        healthy, failing = Fed(FakeSite(), tmp_path / "healthy", stack), Fed(FailingSite(), tmp_path / "failing", stack)
+        failing.site.control_down = True
         gone = f"127.0.0.1:{free_port()}"
         targets = {
-            "understudy-control": [f"127.0.0.1:{well.control_port}", f"127.0.0.1:{sick.control_port}", gone],
-            "understudy-web": [f"127.0.0.1:{well.web_port}", f"127.0.0.1:{sick.web_port}", gone],
+            "understudy-control": [f"127.0.0.1:{healthy.control_port}", f"127.0.0.1:{failing.control_port}", gone],
+            "understudy-web": [f"127.0.0.1:{healthy.web_port}", f"127.0.0.1:{failing.web_port}", gone],
         }
-        tokens = {f"127.0.0.1:{fed.web_port}": fed.site.viewer_token for fed in (well, sick)}
+        tokens = {f"127.0.0.1:{fed.web_port}": fed.site.viewer_token for fed in (healthy, failing)}
         url = stack.enter_context(prometheus(tmp_path / "prometheus", targets, tokens))
         waiting = panels() + alerts()
         until = time.monotonic() + PATIENCE_S
         while waiting and time.monotonic() < until:
-            for fed in (well, sick):
+            for fed in (healthy, failing):
                 fed.live()
             time.sleep(1.0)
             try:

@@ -18,7 +18,7 @@ def table() -> list[Row]:
 
 
 def in_new_keys(former: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """What was written in the former keys of `where`, in today's. Keys that are new since are not in it."""
+    """Return the settings of `where` in today's keys, given in the former ones. Keys that are new since are absent."""
     names = {before: now for place, before, now in table() if place == where and before}
     made: dict[str, Any] = {}
     for key, value in former.items():

@@ -37,7 +37,7 @@ def options(command: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
-def test_a_command_is_on_its_page_with_every_option_and_argument(path: tuple[str, ...]) -> None:
+def test_command_page_lists_every_option_and_argument(path: tuple[str, ...]) -> None:
     text, command = section(PAGE, path[0]), LEAVES[path]
     assert f"`understudy {' '.join(path)}" in text
     missing = [option for option in long_options(command) if option not in inline_code(text)]
@@ -84,7 +84,7 @@ def calls(line: str) -> Iterator[list[str]]:
 
 
 def fault(words: list[str]) -> str:
-    """What is wrong with a command, empty if nothing is. A word in capitals stands for anything."""
+    """Return the fault of a command, empty if it has none. A word in capitals stands for any value."""
     command: Any = TREE
     rest = list(words)
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
@@ -104,7 +104,7 @@ def fault(words: list[str]) -> str:
             return f"no option `{word}`"
         elif word != "--help" and not known[word].is_flag and not value:
             if not rest:
-                return f"`{word}` wants a value"
+                return f"`{word}` requires a value"
             rest.pop(0)
     return ""
 
@@ -115,23 +115,23 @@ def test_commands_are_shown_at_all() -> None:
 
 def test_every_command_shown_can_be_typed() -> None:
     faults = [
-        f"{where}: `{line}`: {told}" for where, line in shown() for words in calls(line) if (told := fault(words))
+        f"{where}: `{line}`: {message}" for where, line in shown() for words in calls(line) if (message := fault(words))
     ]
     assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("understudy walk", "no command `walk`"),
         ("understudy rollout walk", "no command `walk`"),
         ("understudy run --far 3", "no option `--far`"),
         ("understudy run 3", "`3` is one word too many"),
-        ("understudy stop --reason", "`--reason` wants a value"),
+        ("understudy stop --reason", "`--reason` requires a value"),
         ("true && understudy run --far", "no option `--far`"),
         ("understudy run --for=3d --headless | tee log", ""),
         ("understudy breaker reset TRIP_ID -r 'it was me'", ""),
     ],
 )
-def test_a_wrong_command_would_be_found(line: str, told: str) -> None:
-    assert next(filter(None, map(fault, calls(line))), "") == told
+def test_a_wrong_command_would_be_found(line: str, message: str) -> None:
+    assert next(filter(None, map(fault, calls(line))), "") == message

@@ -1,4 +1,4 @@
-"""What the how-to says of its example rule is so: it loads, the prover refutes it in these words, and 22 C mends it."""
+"""The example rule of the how-to loads, the prover refutes it as printed there, and 22 C fixes it."""
 
 import tomllib
 
@@ -17,13 +17,13 @@ def test_the_rule_shown_loads_in_the_demo() -> None:
     assert shown in {rule.id for rule in parse_envelope(DEMO + "\n" + RULE).rules}
 
 
-def test_the_prover_says_of_it_what_the_page_says_and_the_remedy_holds() -> None:
+def test_prover_refutes_the_example_rule_and_proves_the_fix() -> None:
     pytest.importorskip("z3")
     from safety.proof.about_rules import last_resorts_stand
 
     with_the_rule = DEMO + "\n" + RULE
     (refuted,) = (each for each in last_resorts_stand(parse_envelope(with_the_rule)) if each.fails)
     assert f"refuted {refuted.name}: {refuted.says}: {refuted.detail}" in PAGE.read_text()
-    mended = with_the_rule.replace("vector = { supply_air_c = 21,", "vector = { supply_air_c = 22,")
-    assert mended != with_the_rule
-    assert not any(each.fails for each in last_resorts_stand(parse_envelope(mended)))
+    fixed = with_the_rule.replace("vector = { supply_air_c = 21,", "vector = { supply_air_c = 22,")
+    assert fixed != with_the_rule
+    assert not any(each.fails for each in last_resorts_stand(parse_envelope(fixed)))

@@ -31,7 +31,7 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(target), f"{name_of(page)}: `{name}` has no heading `#{anchor}`"
 
 
-def test_what_has_come_is_taken_off_the_list_of_what_is_coming() -> None:
+def test_released_feature_is_not_listed_as_planned() -> None:
     for name in COMING:
         assert not (ROOT / name).exists(), f"`{name}` is here: take it off COMING in tests/docs/test_pages.py"
 
@@ -57,14 +57,14 @@ def test_every_page_begins_with_its_title() -> None:
         assert page.read_text().startswith("# "), name_of(page)
 
 
-def test_no_page_mentions_a_registry_or_a_place_on_one_machine() -> None:
+def test_no_page_names_a_registry_or_a_local_path() -> None:
     for page in pages():
         found = ELSEWHERE.search(page.read_text())
         assert found is None, f"{name_of(page)}: `{found and found[0]}`"
 
 
 @pytest.mark.parametrize("text", ["see https://pypi.org/project/x", "cd /home/me/understudy", "`/tmp/state`"])
-def test_a_registry_or_a_place_on_one_machine_would_be_found(text: str) -> None:
+def test_check_finds_a_registry_or_a_local_path(text: str) -> None:
     assert ELSEWHERE.search(text)
 
 

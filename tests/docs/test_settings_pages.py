@@ -59,7 +59,7 @@ for kind, model in MODELS.items():
     SITE_KEYS.update(keys(model, f"plant.{kind}."))
 
 
-def test_every_key_of_site_toml_is_on_its_page_and_nothing_else() -> None:
+def test_site_toml_page_lists_exactly_the_keys() -> None:
     text = SETTINGS.read_text()
     assert set(documented(text)) == set(SITE_KEYS)
 
@@ -100,7 +100,7 @@ def test_breakers_are_on_the_page_with_their_keys_and_causes() -> None:
     assert wanted | set(INSTANT_CAUSES) <= words
 
 
-def test_the_how_to_offers_every_rule_kind_with_the_tiers_it_may_have() -> None:
+def test_how_to_lists_every_rule_kind_with_its_tiers() -> None:
     table = rows(section(ROOT / "docs" / "how-to" / "add-a-rule.md", "2. Choose kind and tier"))
     offered = {row[1].strip("`"): row[2] for row in table[1:]}
     assert offered == {kind_of(rule): ", ".join(tier.name for tier in rule.tiers) for rule in parts(AnyRule)}

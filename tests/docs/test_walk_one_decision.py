@@ -16,7 +16,7 @@ NAMED = re.findall(r"`((?:controller|safety|shadow)/[\w/]+\.py)`", PAGE.read_tex
 
 @pytest.fixture(scope="module")
 def called(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The files of ours with a function that is called from the start of a run to the end of its second period."""
+    """The files of this repository with a function that is called from the start of a run to the end of its second period."""
     found: set[str] = set()
 
     def note(frame: FrameType, event: str, _: object) -> None:

@@ -44,8 +44,8 @@ def eventually(look: Callable[[], T | None], what: str, within_s: float = PATIEN
 class Running:
     """One `understudy run`, its state directory and its ports."""
 
-    def __init__(self, process: "subprocess.Popen[str]", site: Path, state: Path, said: Path) -> None:
-        self.process, self.site, self.state, self.said = process, site, state, said
+    def __init__(self, process: "subprocess.Popen[str]", site: Path, state: Path, output: Path) -> None:
+        self.process, self.site, self.state, self.output = process, site, state, output
         self.settings = load_site(site).settings
         self.plant = self.settings.plant.name
         self.spool = SpoolReader(state / "spool.sqlite")
@@ -55,7 +55,7 @@ class Running:
 
     def login_link(self) -> str:
         """The link that was printed."""
-        return eventually(lambda: re.search(r"console: (http\S+)", self.said.read_text()), "the login link")[1]
+        return eventually(lambda: re.search(r"console: (http\S+)", self.output.read_text()), "the login link")[1]
 
     def client(self, role: str) -> httpx.Client:
         """An API client with a token of that role."""
@@ -77,7 +77,7 @@ class Running:
         return str(self.live()["in_control"])
 
     def count(self) -> int:
-        """How many decisions were made so far."""
+        """The number of decisions made so far."""
         return self.spool.count()
 
     def pid(self, kind: str) -> int:
@@ -99,7 +99,7 @@ class Running:
         return self._answers("/livez")
 
     def _answers(self, path: str) -> bool:
-        assert self.process.poll() is None, self.said.read_text()
+        assert self.process.poll() is None, self.output.read_text()
         try:
             return httpx.get(self.url + path, timeout=5).status_code == 200
         except httpx.TransportError:
@@ -124,12 +124,12 @@ def _descendants(pid: int) -> Iterator[tuple[str, int]]:
 @contextmanager
 def started(site: Path, folder: Path, *options: str) -> Iterator[Running]:
     """`understudy run` on `site`, ended as Ctrl-C ends it."""
-    state, said = folder / "state", folder / "said"
+    state, output = folder / "state", folder / "said"
     argv = [sys.executable, "-m", "controller.cli", "run", "--site", str(site), "--state", str(state), *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with said.open("w") as out:
+    with output.open("w") as out:
         process = subprocess.Popen(argv, cwd=ROOT, stdout=out, stderr=out, env=environment, text=True)
-    running = Running(process, site, state, said)
+    running = Running(process, site, state, output)
     try:
         yield running
     finally:
@@ -141,4 +141,4 @@ def started(site: Path, folder: Path, *options: str) -> Iterator[Running]:
             process.kill()
             process.wait()
             raise
-    assert code == 128 + signal.SIGINT, said.read_text()
+    assert code == 128 + signal.SIGINT, output.read_text()

@@ -49,7 +49,7 @@ def free_port() -> int:
 def demo(folder: Path, store_url: str) -> Path:
     """The demo with `store_url` as its store."""
     copy = shutil.copytree(SITES / "demo", folder / "demo")
-    _mend(copy / "site.toml", {"sqlite:///store.sqlite": store_url, **_ports(8800)})
+    _repair(copy / "site.toml", {"sqlite:///store.sqlite": store_url, **_ports(8800)})
     envelope, rollout = copy / "envelope.toml", copy / "rollout.toml"
     envelope.write_text(envelope.read_text() + RULE)
     certify(copy)
@@ -63,7 +63,7 @@ def push_demo(folder: Path, store_url: str) -> Path:
     """The push-mode demo with `store_url` as its store, and the demo's files that it uses."""
     shutil.copytree(SITES / "demo", folder / "demo")
     copy = shutil.copytree(SITES / "push-demo", folder / "push-demo")
-    _mend(copy / "site.toml", {"\n[web]": f'\n[store]\nurl = "{store_url}"\n\n[web]', **_ports(8810)})
+    _repair(copy / "site.toml", {"\n[web]": f'\n[store]\nurl = "{store_url}"\n\n[web]', **_ports(8810)})
     return copy
 
 
@@ -74,7 +74,7 @@ def _ports(usual: int) -> dict[str, str]:
     }
 
 
-def _mend(path: Path, changes: dict[str, str]) -> None:
+def _repair(path: Path, changes: dict[str, str]) -> None:
     text = path.read_text()
     for old, new in changes.items():
         assert text.count(old) == 1, old

@@ -38,8 +38,8 @@ def test_a_standing_override_lasts_until_it_is_cleared(
     body = {"reject": True, "reason": "no experiments now", "for_s": 80_000}
     assert change(approver, "override/standing", body).json()["outcome"] == "applied"
     eventually(lambda: running.status(viewer)["mode"] == "override", "the mode")
-    told = viewer.get(f"{PLANT}/override").json()["override"]
-    assert (told["reject"], told["reason"]) == (True, "no experiments now")
+    reply = viewer.get(f"{PLANT}/override").json()["override"]
+    assert (reply["reject"], reply["reason"]) == (True, "no experiments now")
     assert running.in_control() == "incumbent"
     assert change(approver, "override/clear", {"reason": "go on"}).json()["outcome"] == "applied"
     eventually(lambda: running.status(viewer)["mode"] == "rollout", "the mode before")
@@ -47,18 +47,18 @@ def test_a_standing_override_lasts_until_it_is_cleared(
 
 def test_an_explanation_is_what_replay_says(running: Running, viewer: httpx.Client) -> None:
     name = viewer.get(f"{PLANT}/decisions", params={"limit": 1}).json()["decisions"][0]["id"]
-    told = viewer.get(f"/v1/decisions/{name}/explain").json()
+    reply = viewer.get(f"/v1/decisions/{name}/explain").json()
     argv = ["replay", name, "--site", str(running.site), "--state", str(running.state)]
     replayed = CliRunner().invoke(app, argv)
     assert replayed.exit_code == 0, replayed.output
     assert "the same to the last bit" in replayed.output
-    assert (told["replayed"], told["identical"]) == (True, True)
+    assert (reply["replayed"], reply["identical"]) == (True, True)
     lines = [line.strip() for line in replayed.output.replace("\n    ", " ").splitlines()]
-    for judged in told["judgements"]:
+    for judged in reply["judgements"]:
         verdict = "accepted" if judged["accepted"] else f"refused by {judged['first_out']}"
         assert f"{judged['rung']}: {verdict}" in lines
     words = " ".join(replayed.output.split())
-    command = ", ".join(f"{name} {value:.6g}" for name, value in told["decision"]["setpoints"].items())
+    command = ", ".join(f"{name} {value:.6g}" for name, value in reply["decision"]["setpoints"].items())
     assert f"command: {command}" in words
 
 

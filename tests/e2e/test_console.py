@@ -18,9 +18,7 @@ PATIENCE_MS = 30_000
 CANDIDATE, INCUMBENT = "The candidate is in control", "The incumbent is in control"
 
 
-def test_stop_in_the_console_gives_the_plant_to_the_incumbent_within_two_seconds(
-    running: Running, tmp_path: Path
-) -> None:
+def test_console_stop_reverts_to_the_incumbent_within_two_seconds(running: Running, tmp_path: Path) -> None:
     executable = shutil.which(os.environ.get("UNDERSTUDY_CHROMIUM", "chromium"))
     errors: list[str] = []
     with playwright.sync_playwright() as driver:

@@ -44,7 +44,7 @@ def test_every_panel_has_data_and_every_alert_can_be_judged(
             continue  # it is still starting
     assert not waiting
     for _, expression in alerts():
-        has_data(answers, expression)  # raises where it is no valid query
+        has_data(answers, expression)  # raises if the query is invalid
     up = httpx.get(f"{answers}/api/v1/query", params={"query": "up"}).json()["data"]["result"]
     assert {series["metric"]["job"]: series["value"][1] for series in up} == {
         "understudy-control": "1",

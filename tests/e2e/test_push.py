@@ -1,4 +1,4 @@
-"""Push mode over HTTP: a plant that keeps its own loop gets a command with reasons, or is told to go on with its own."""
+"""Push mode over HTTP: a plant that keeps its own loop gets a command with reasons, or keeps its own command."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def plant(pushing: Running) -> Iterator[httpx.Client]:
 
 
 def ask(plant: httpx.Client, number: int, deadline_ms: int = PATIENT_MS) -> dict[str, Any]:
-    """What the hall is told at its `number`-th period."""
+    """The reply that the hall gets at its `number`-th period."""
     body = msgspec.to_builtins(question(number)) | {"deadline_ms": deadline_ms}
     answer = plant.post(PATH, json=body)
     assert answer.status_code == 200, answer.text
@@ -36,33 +36,33 @@ def first(pushing: Running, plant: httpx.Client, number: int) -> dict[str, Any]:
     """The first decision there is of that period: control may still be starting."""
 
     def decided() -> dict[str, Any] | None:
-        told = ask(plant, number)
-        return told if told["status"] == "decided" else None
+        reply = ask(plant, number)
+        return reply if reply["status"] == "decided" else None
 
     return eventually(decided, "a decision")
 
 
 def stands_still(pid: int) -> bool:
-    """Whether each thread of a process that was told to stop has done so: on a busy machine one may run a little longer."""
+    """Whether every thread of a stopped process has stopped: on a busy machine one may run a little longer."""
     states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
     return set(states) == {"T"}
 
 
-def test_a_question_gets_a_command_and_asked_again_the_same_one(pushing: Running, plant: httpx.Client) -> None:
-    told = first(pushing, plant, 1)
-    assert (told["rung"], told["setpoints"]) == ("incumbent", dict(question(1).incumbent))
-    assert told["valid_for_us"] > 0
-    assert told["why"]
+def test_repeated_observation_gets_the_same_command(pushing: Running, plant: httpx.Client) -> None:
+    reply = first(pushing, plant, 1)
+    assert (reply["rung"], reply["setpoints"]) == ("incumbent", dict(question(1).incumbent))
+    assert reply["valid_for_us"] > 0
+    assert reply["why"]
     made = pushing.count()
-    assert ask(plant, 1) == told
+    assert ask(plant, 1) == reply
     assert pushing.count() == made
-    assert pushing.spool.decision(told["decision"]) is not None
+    assert pushing.spool.decision(reply["decision"]) is not None
 
 
 def test_a_site_whose_database_was_never_there_decides(pushing: Running, plant: httpx.Client) -> None:
     first(pushing, plant, 1)
     eventually(lambda: pushing.spool.shipping().away, "word of the store")
-    assert "does not answer" in pushing.said.read_text()
+    assert "does not answer" in pushing.output.read_text()
 
 
 def test_between_questions_control_says_that_it_is_there(pushing: Running, plant: httpx.Client) -> None:
@@ -72,19 +72,17 @@ def test_between_questions_control_says_that_it_is_there(pushing: Running, plant
     assert pushing.live()["tick"] == before["tick"]
 
 
-def test_past_its_deadline_the_plants_own_command_stands_and_that_is_said(
-    pushing: Running, plant: httpx.Client
-) -> None:
+def test_late_answer_leaves_the_plants_own_command_with_a_reason(pushing: Running, plant: httpx.Client) -> None:
     first(pushing, plant, 2)
     made, control = pushing.count(), pushing.pid("control")
     os.kill(control, signal.SIGSTOP)
     try:
         eventually(lambda: stands_still(control), "every thread of control standing still")
-        told = ask(plant, 3, deadline_ms=100)
+        reply = ask(plant, 3, deadline_ms=100)
     finally:
         os.kill(control, signal.SIGCONT)
-    assert (told["status"], told["rung"], told["setpoints"]) == ("late", "relinquish", {})
-    assert "your own command stands" in told["why"]
+    assert (reply["status"], reply["rung"], reply["setpoints"]) == ("late", "relinquish", {})
+    assert "own command" in reply["why"]
     assert ask(plant, 3)["status"] == "decided"
     assert pushing.count() == made + 1
 
@@ -95,14 +93,14 @@ def test_an_unknown_plant_is_not_decided_for(plant: httpx.Client) -> None:
     assert "stall" in answer.json()["detail"]
 
 
-def test_without_control_the_plants_own_command_stands_and_a_new_one_remembers(
+def test_plants_command_stands_without_control_and_answers_survive_restart(
     pushing: Running, plant: httpx.Client
 ) -> None:
     before = first(pushing, plant, 4)
     killed = pushing.kill("control")
     eventually(lambda: not Path(f"/proc/{killed}").exists(), "control gone")
-    told = ask(plant, 5)
-    assert (told["status"], told["rung"], told["setpoints"]) == ("unavailable", "relinquish", {})
-    assert "control process is away" in told["why"]
+    reply = ask(plant, 5)
+    assert (reply["status"], reply["rung"], reply["setpoints"]) == ("unavailable", "relinquish", {})
+    assert "control process" in reply["why"]
     assert first(pushing, plant, 4) == before
     assert first(pushing, plant, 5)["status"] == "decided"

@@ -1,4 +1,4 @@
-"""The web process is killed without a word: control does not notice, and whoever was signed in still is."""
+"""The web process is killed: the control process continues, and a signed-in user stays signed in."""
 
 from pathlib import Path
 

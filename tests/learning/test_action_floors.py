@@ -19,7 +19,7 @@ def answers(graph: bytes, features: np.ndarray) -> np.ndarray:
     return load(policy_wire.Load(graph, 3, 2))(features)
 
 
-def test_above_the_signal_the_floor_is_asked_and_below_nothing_is_changed() -> None:
+def test_floor_applies_only_above_its_signal_threshold() -> None:
     features = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
     plain, raised = save(linear()), floored(save(linear()), TENSORS, [HOT])
     hot = features[:, 0] > 1.0  # 30 C is one scale above the centre
@@ -30,7 +30,7 @@ def test_above_the_signal_the_floor_is_asked_and_below_nothing_is_changed() -> N
     np.testing.assert_array_equal(after[hot, 1], 1.0)
 
 
-def test_two_floors_stand_beside_each_other_and_the_graph_may_be_served() -> None:
+def test_two_floors_combine_in_one_servable_graph() -> None:
     cold = Floor(setpoint="supply_c", signal="hall_c", above=20.0, value=20.0)
     graph = floored(save(linear()), TENSORS, [HOT, cold])
     assert inspect(graph).output_shape == (None, 2)
@@ -46,6 +46,6 @@ def test_without_floors_the_graph_answers_as_it_did() -> None:
     )
 
 
-def test_a_floor_on_what_the_policy_does_not_see_is_refused() -> None:
+def test_floor_on_a_signal_outside_the_features_is_refused() -> None:
     with pytest.raises(TrainingError, match="the policy has no `moon`"):
         floored(save(linear()), TENSORS, [HOT.model_copy(update={"signal": "moon"})])

@@ -30,7 +30,7 @@ LANES, STEPS, PERIOD_US = 3, 4, 300_000_000
 
 
 class Tanks:
-    """Practice on tanks that warm by a tenth of what is heated above 5 kW, and shall have 55 C."""
+    """A training site of tanks that warm by a tenth of the heat above 5 kW; the setpoint is 55 C."""
 
     count = LANES
 

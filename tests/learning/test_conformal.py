@@ -45,9 +45,7 @@ def test_the_service_measures_what_the_fit_does() -> None:
 
 @seeded(200)
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=80, unique=True), st.sampled_from([0.05, 0.1, 0.25, 0.5]))
-def test_of_exchangeable_scores_no_more_than_alpha_are_above_the_threshold_of_the_others(
-    scores: list[float], alpha: float
-) -> None:
+def test_exchangeable_scores_exceed_the_threshold_at_most_at_rate_alpha(scores: list[float], alpha: float) -> None:
     """The theorem itself: each of n + 1 scores is as likely to be the new one."""
     try:
         above = sum(s > conformal_threshold(np.array([o for o in scores if o != s]), alpha) for s in scores)

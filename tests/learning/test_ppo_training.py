@@ -1,4 +1,4 @@
-"""Practice happens under the envelope's limits, repeats with its seed, and ends in a graph that answers as torch does."""
+"""Training keeps the envelope's limits, repeats with its seed, and ends in a graph that answers as torch does."""
 
 from dataclasses import replace
 from importlib.util import find_spec
@@ -104,10 +104,10 @@ def test_a_move_over_all_spans_costs_the_move_weight(env: "TrainingEnv", limits:
 
 def test_the_clone_comes_nearer_to_the_incumbent(env: "TrainingEnv", spec: CoolingSpec) -> None:
     model = PPO("MlpPolicy", env, n_steps=4, batch_size=12, seed=1, device="cpu")
-    seen, asked = watch(env, 20)
+    seen, commanded = watch(env, 20)
     settings = tiny(spec).clone
-    first = clone(model.policy, seen, asked, settings, 1)
-    assert clone(model.policy, seen, asked, settings.model_copy(update={"epochs": 40}), 1) < 0.5 * first
+    first = clone(model.policy, seen, commanded, settings, 1)
+    assert clone(model.policy, seen, commanded, settings.model_copy(update={"epochs": 40}), 1) < 0.5 * first
 
 
 def test_the_same_seed_gives_the_same_graph_to_the_byte(
@@ -140,13 +140,13 @@ def _replaced(env: "TrainingEnv", **changes: object) -> Measured:
     return replace(env.plants.measured, **changes)  # type: ignore[arg-type]
 
 
-def test_practice_may_be_on_randomised_plants_whose_ranges_adapt(
+def test_training_adapts_the_ranges_of_randomised_plants(
     spec: CoolingSpec, tensors: Tensors, site: CoolingTrainingSite
 ) -> None:
     how = RandomisationSpec(automatic=AutomaticSpec(episodes=1, edge_frac=1.0))
-    said: list[str] = []
-    train_policy(site, tiny(spec).model_copy(update={"randomisation": how}), tensors, 1, said.append)
-    assert "automatic randomisation in the end" in said[-1]
+    lines: list[str] = []
+    train_policy(site, tiny(spec).model_copy(update={"randomisation": how}), tensors, 1, lines.append)
+    assert "automatic randomisation in the end" in lines[-1]
 
 
 def test_what_an_interlock_refuses_is_not_done_and_costs(env: "TrainingEnv") -> None:
@@ -158,8 +158,8 @@ def test_what_an_interlock_refuses_is_not_done_and_costs(env: "TrainingEnv") -> 
     assert isinstance(env.plants, TrainingHalls)
     env.plants.measured = _replaced(env, signals=signals)
     last = env.plants.setpoints.copy()
-    asked = last.copy()
-    asked[:, -1] = 1.0
-    refused = env._refused(asked)
+    commanded = last.copy()
+    commanded[:, -1] = 1.0
+    refused = env._refused(commanded)
     assert refused[0]
     assert not refused[1:].any()

@@ -44,7 +44,7 @@ def test_no_private_key_ships() -> None:
     assert not [path for path in DEMO.rglob("*") if path.is_file() and b"PRIVATE KEY" in path.read_bytes()]
 
 
-def test_the_candidates_score_card_says_how_to_make_it_again_and_what_it_saved() -> None:
+def test_score_card_has_the_training_command_and_the_savings() -> None:
     card = shipped("candidate").scorecard
     assert card["command"].startswith("understudy train --site deploy/sites/demo --seed ")
     mean = card["evaluation"]["mean"]["candidate"]
@@ -77,7 +77,7 @@ def _spread(bundle: Bundle, days: list[int]) -> tuple[np.ndarray, np.ndarray]:
     return features, np.cos(phase)[:, None].astype(np.float32)
 
 
-def test_slow_drift_is_the_candidate_in_january_and_wasteful_in_may() -> None:
+def test_slow_drift_equals_candidate_in_january_and_wastes_in_may() -> None:
     candidate, drifting, stuck = shipped("candidate"), shipped("slow-drift"), shipped("stuck")
     features, phase = _spread(candidate, [0, 10, 25, 60, 125, 140])
     wanted, given = runner(candidate)(features), runner(drifting)(np.hstack([features, phase]))

@@ -1,4 +1,4 @@
-"""What a policy practises on is what it is served."""
+"""A policy is trained on the same tensors as it is served."""
 
 from dataclasses import replace
 

@@ -83,8 +83,8 @@ class Operator:
         self.running.operators.notify()
         return stored.id
 
-    def became(self, intent_id: str) -> IntentState:
-        """What became of an act."""
+    def intent(self, intent_id: str) -> IntentState:
+        """The state of a queued act."""
         state = self.queue.get(intent_id)
         assert state is not None
         return state
@@ -138,7 +138,7 @@ def play(running: bootstrap.ControlSystem, ticks: int, acts: Mapping[int, Act] |
 
 
 def events(running: bootstrap.ControlSystem, kind: str = "") -> list[Event]:
-    """What has been recorded besides decisions, oldest first."""
+    """The recorded events besides decisions, oldest first."""
     return [event for event in reversed(running.spool.events(500)) if kind in ("", event.kind)]
 
 
@@ -148,5 +148,5 @@ def after(decisions: list[Decision], seconds: float) -> list[Decision]:
 
 
 def second(decision: Decision) -> float:
-    """When a decision was made [s since the start of the run]."""
+    """The time of a decision [s since the start of the run]."""
     return (decision.observation.taken_at - START_US) / 1_000_000

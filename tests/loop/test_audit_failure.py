@@ -1,5 +1,7 @@
-"""A spool that cannot be written is an audit failure: the candidate loses the plant at once, the incumbent goes on controlling
-it, and when the spool is back the record is whole and says what happened."""
+"""A spool that cannot be written is an audit failure: control reverts to the incumbent at once.
+
+When the spool can be written again, the record is complete and names the failure.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,35 +62,31 @@ def disk(running: bootstrap.ControlSystem) -> Flaky:
 
 def commands(running: bootstrap.ControlSystem) -> list[Rung]:
     """The rung of every command the plant is sent from now on."""
-    told: list[Rung] = []
+    rungs: list[Rung] = []
     plant = running.built.plant
     send = plant.apply
 
     def apply(command, *, decision):  # type: ignore[no-untyped-def]
-        told.append(command.rung)
+        rungs.append(command.rung)
         return send(command, decision=decision)
 
     plant.apply = apply  # type: ignore[method-assign]
-    return told
+    return rungs
 
 
-def test_the_candidate_loses_the_plant_on_the_very_tick_and_the_incumbent_goes_on(
-    running: bootstrap.ControlSystem, disk: Flaky
-) -> None:
-    told = commands(running)
+def test_control_reverts_to_the_incumbent_on_the_failing_tick(running: bootstrap.ControlSystem, disk: Flaky) -> None:
+    rungs = commands(running)
     play(running, 2)
     disk.full = True
     with pytest.raises(StateError, match="disk is full"):
         play(running, 4)
-    assert told == [Rung.CANDIDATE] * 2 + [Rung.INCUMBENT] * 4
+    assert rungs == [Rung.CANDIDATE] * 2 + [Rung.INCUMBENT] * 4
     assert running.plant.observe().applied
     assert running.built.lanes()["breach_s"]["applied"] == 0.0
     assert running.spool.count() == 2
 
 
-def test_when_the_spool_is_back_every_tick_is_in_it_with_the_alarm_and_the_trip(
-    running: bootstrap.ControlSystem, disk: Flaky
-) -> None:
+def test_restored_spool_has_every_tick_the_alarm_and_the_trip(running: bootstrap.ControlSystem, disk: Flaky) -> None:
     play(running, 2)
     decisions = play(
         running, 6, {PERIOD_US * 2 + PERIOD_US: lambda: fill(disk), PERIOD_US * 6: lambda: fill(disk, False)}
@@ -111,7 +109,7 @@ def test_when_the_spool_is_back_every_tick_is_in_it_with_the_alarm_and_the_trip(
     assert back.text == "the record is saved again"
 
 
-def test_what_was_told_at_once_is_told_to_those_who_watch(running: bootstrap.ControlSystem, disk: Flaky) -> None:
+def test_audit_failure_is_published_in_the_status_at_once(running: bootstrap.ControlSystem, disk: Flaky) -> None:
     seen: list[Event] = []
     watcher = running.loop.parts.watchers[0]
     watcher.happened = seen.append  # type: ignore[method-assign]
@@ -131,51 +129,49 @@ def test_it_trips_in_shadow_too(tmp_path: Path) -> None:
         assert trip.cause == "audit_failure"
 
 
-def test_an_act_that_cannot_be_recorded_takes_the_plant_at_that_guard_and_is_answered_once_it_is(
+def test_unrecorded_act_reverts_control_and_is_answered_after_recovery(
     running: bootstrap.ControlSystem, disk: Flaky
 ) -> None:
     ann = Operator(running)
-    asked: list[str] = []
+    intents: list[str] = []
 
     def act() -> None:
         disk.full = True
-        asked.append(ann.does("override", setpoints={"supply_air_c": 19.5}))
+        intents.append(ann.does("override", setpoints={"supply_air_c": 19.5}))
 
-    told = commands(running)
+    rungs = commands(running)
     look = running.operators.notify
     play(running, 3, {60_000_000: act, 90_000_000: look, 330_000_000: look, 600_000_000: lambda: fill(disk, False)})
-    assert told[:2] == [Rung.CANDIDATE, Rung.OPERATOR]
-    assert set(told[2:]) == {Rung.INCUMBENT}, "it is carried out once, and the candidate has lost the plant"
-    assert ann.became(asked[0]).outcome == "applied"
-    assert [event.id for event in events(running)].count(asked[0]) == 1
+    assert rungs[:2] == [Rung.CANDIDATE, Rung.OPERATOR]
+    assert set(rungs[2:]) == {Rung.INCUMBENT}, "it is carried out once, then control reverts to the incumbent"
+    assert ann.intent(intents[0]).outcome == "applied"
+    assert [event.id for event in events(running)].count(intents[0]) == 1
     assert running.spool.verify().ok
 
 
 def test_a_trip_cannot_be_reset_while_the_cause_is_active(running: bootstrap.ControlSystem, disk: Flaky) -> None:
     ann = Operator(running)
     disk.full = True
-    asked: list[str] = []
+    intents: list[str] = []
 
     def reset() -> None:
         trip = running.loop.state.rollout.trip
         assert trip is not None
-        asked.append(ann.does("reset", trip_id=trip.id))
+        intents.append(ann.does("reset", trip_id=trip.id))
 
     play(running, 16, {13 * PERIOD_US: reset, 14 * PERIOD_US: lambda: fill(disk, False)})
-    assert ann.became(asked[0]).outcome == "refused"
-    assert "audit_failure" in ann.became(asked[0]).detail
+    assert ann.intent(intents[0]).outcome == "refused"
+    assert "audit_failure" in ann.intent(intents[0]).detail
     reset()
     play(running, 1)
-    assert ann.became(asked[1]).outcome == "applied"
+    assert ann.intent(intents[1]).outcome == "applied"
 
 
-def test_a_commit_that_was_said_to_fail_and_happened_stays_in_the_record_with_what_was_done_instead(
-    running: bootstrap.ControlSystem, disk: Flaky
-) -> None:
+def test_commit_reported_as_failed_stays_with_its_replacement(running: bootstrap.ControlSystem, disk: Flaky) -> None:
     play(running, 1)
     decisions = play(running, 3, {PERIOD_US * 2: lambda: late(disk), PERIOD_US * 3: lambda: late(disk, False)})
     stored = next(d for d in decisions if second(d) == 600.0)
-    assert stored.command.rung is Rung.CANDIDATE, "what the disk has is never changed"
+    assert stored.command.rung is Rung.CANDIDATE, "a stored decision is never changed"
     conflict = next(e for e in events(running, "alarm") if "written once" in e.text)
     assert conflict.detail.decision == stored.id
     assert conflict.detail.rung == "incumbent"
@@ -185,7 +181,7 @@ def test_a_commit_that_was_said_to_fail_and_happened_stays_in_the_record_with_wh
     assert running.spool.verify().ok
 
 
-def test_a_file_that_may_not_grow_is_such_a_failure_and_the_live_status_is_let_go(
+def test_file_that_cannot_grow_is_an_audit_failure(
     running: bootstrap.ControlSystem,
 ) -> None:
     play(running, 1)
@@ -254,9 +250,7 @@ class TestLedger:
         assert spool.entries == [entry(0), entry(1), entry(2)]
 
 
-def test_entries_that_were_too_many_to_keep_are_told_when_the_spool_is_back(
-    running: bootstrap.ControlSystem, disk: Flaky
-) -> None:
+def test_dropped_entries_are_reported_when_the_spool_recovers(running: bootstrap.ControlSystem, disk: Flaky) -> None:
     running.loop.ledger.keep_at_most = 2
     disk.full = True
     decisions = play(running, 6, {PERIOD_US * 5: lambda: fill(disk, False)})

@@ -1,4 +1,4 @@
-"""State directories and reports of the version before outcomes had the plant's own unit (tests/cases/state)."""
+"""State directories and reports of the version whose outcomes had no plant unit (tests/cases/state)."""
 
 import json
 import tarfile
@@ -31,9 +31,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("plant", "site", "guard", "ticks"), PLANTS, ids=[row[0] for row in PLANTS])
-def test_an_earlier_state_is_resumed_and_goes_on_as_before(
-    kept: Path, plant: str, site: str, guard: str, ticks: int
-) -> None:
+def test_earlier_state_is_resumed_and_continues(kept: Path, plant: str, site: str, guard: str, ticks: int) -> None:
     state = kept / plant
     before = checkpoint_of(state)
     with bootstrap.build_control(bootstrap.Options(site=SITES / site, state=state)) as running:

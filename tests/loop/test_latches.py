@@ -1,5 +1,7 @@
-"""A trip rule of the envelope, or a command that has become forbidden, while the candidate drives: the guard takes the plant
-from it within 30 s, the incumbent does what physics allows, and only people bring it back, through shadow."""
+"""A trip rule, or a command that becomes forbidden, while the candidate is in control: control reverts within 30 s.
+
+The incumbent does what physics allows, and only operators bring the candidate back, through shadow.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,7 +72,7 @@ def test_a_checkpoint_finds_a_reworded_latch_by_its_rule(stepped: Run) -> None:
     assert again.memory == memory != state.memory
 
 
-def test_the_candidate_drives_until_the_latch_and_loses_the_plant_within_a_guard_period(stepped: Run) -> None:
+def test_latch_ends_candidate_control_within_a_guard_period(stepped: Run) -> None:
     _, decisions = stepped
     latched = latching(decisions)
     before = [d for d in decisions if d.observation.taken_at < latched.observation.taken_at]
@@ -81,7 +83,7 @@ def test_the_candidate_drives_until_the_latch_and_loses_the_plant_within_a_guard
     assert Source.CANDIDATE in latched.removed
 
 
-def test_the_decision_that_takes_the_plant_says_which_rule_latched_and_by_how_much(stepped: Run) -> None:
+def test_reverting_decision_names_the_latched_rule_and_its_margin(stepped: Run) -> None:
     running, decisions = stepped
     latched = latching(decisions)
     assert not latched.memory_before.latches
@@ -92,7 +94,7 @@ def test_the_decision_that_takes_the_plant_says_which_rule_latched_and_by_how_mu
     assert running.spool.decision(latched.id) == latched
 
 
-def test_the_rollout_trips_with_it_critically_and_both_are_in_the_audit(stepped: Run) -> None:
+def test_latch_trips_the_rollout_critically_and_both_are_audited(stepped: Run) -> None:
     running, decisions = stepped
     trip = running.loop.state.rollout.trip
     assert trip is not None
@@ -100,12 +102,12 @@ def test_the_rollout_trips_with_it_critically_and_both_are_in_the_audit(stepped:
     assert "envelope_trip" in (trip.cause, *trip.also)
     assert trip.critical
     assert running.loop.state.rollout.status is RolloutStatus.TRIPPED
-    told = [event.detail for event in events(running, "trip")]
-    assert [detail.latch for detail in told] == [None, RULE]
-    assert told[0].trip == trip.id
+    details = [event.detail for event in events(running, "trip")]
+    assert [detail.latch for detail in details] == [None, RULE]
+    assert details[0].trip == trip.id
 
 
-def test_the_incumbent_keeps_the_inlet_below_the_hard_limit_where_the_candidate_alone_would_not_have(
+def test_incumbent_keeps_the_hard_limit_that_the_candidate_exceeds(
     stepped: Run,
 ) -> None:
     running, decisions = stepped
@@ -118,9 +120,7 @@ def test_the_incumbent_keeps_the_inlet_below_the_hard_limit_where_the_candidate_
     assert running.loop.state.counters.escapes == 0
 
 
-def test_where_physics_does_not_allow_it_the_seconds_outside_are_counted_for_everybody(
-    tmp_path: Path, site: Path
-) -> None:
+def test_unavoidable_seconds_above_the_limit_are_counted(tmp_path: Path, site: Path) -> None:
     with hall(tmp_path, site=site, faults=(COIL_LOST,)) as running:
         decisions = play(running, 24)
         lanes, state = running.built.lanes()["breach_s"], running.loop.state
@@ -130,13 +130,11 @@ def test_where_physics_does_not_allow_it_the_seconds_outside_are_counted_for_eve
         report = running.report()
         assert report["breach_s"]["applied"] == lanes["applied"]
         counted = state.evidence.tally
-        assert counted.driven_breach_s == 0.0, "it had lost the plant before the limit was passed"
+        assert counted.driven_breach_s == 0.0, "control reverted before the limit was exceeded"
         assert counted.incumbent_breach_s == lanes["applied"]
 
 
-def test_a_command_that_has_become_forbidden_takes_the_plant_at_the_next_guard_and_trips(
-    tmp_path: Path, site: Path
-) -> None:
+def test_newly_forbidden_command_trips_at_the_next_guard(tmp_path: Path, site: Path) -> None:
     mild = Fault("load_step", HOUR_S, HOUR_S, 140.0, zone=1)
     with hall(tmp_path, lambda _: WARM, site=site, faults=(mild,)) as running:
         decisions = play(running, 14)
@@ -151,9 +149,7 @@ def test_a_command_that_has_become_forbidden_takes_the_plant_at_the_next_guard_a
         assert (trip.cause, trip.critical) == ("hard_veto", True)
 
 
-def test_a_candidate_that_knows_better_when_asked_again_has_lost_the_plant_all_the_same(
-    tmp_path: Path, site: Path
-) -> None:
+def test_corrected_proposal_does_not_return_control_to_the_candidate(tmp_path: Path, site: Path) -> None:
     def wants(seen: Observation) -> Setpoints:
         return STEADY if inlet_c(seen) > 29.5 else WARM
 
@@ -170,9 +166,7 @@ def test_a_candidate_that_knows_better_when_asked_again_has_lost_the_plant_all_t
         assert trip.cause == "hard_veto"
 
 
-def test_a_sensor_in_doubt_takes_the_plant_for_as_long_as_it_lasts_and_trips_nothing(
-    tmp_path: Path, site: Path
-) -> None:
+def test_doubtful_sensor_suspends_the_candidate_without_a_trip(tmp_path: Path, site: Path) -> None:
     half = Fault("fan_lost", HOUR_S, 1200.0, 0.5, zone=1)
     with hall(tmp_path, site=site, faults=(half,)) as running:
         decisions = play(running, 20)
@@ -207,39 +201,37 @@ class TestComingBack:
         befall(running, Fault("valve_stuck", HOUR_S, 10 * HOUR_S, 1.0, zone=1))
         play(running, 2)
         assert inlet_c(running.plant.observe()) > 31.0
-        asked = ann.does("reset", trip_id=f"latch:{RULE}")
+        intent = ann.does("reset", trip_id=f"latch:{RULE}")
         play(running, 1)
-        assert ann.became(asked).outcome == "refused"
-        assert "still active: `inlet_z1_c`" in ann.became(asked).detail
+        assert ann.intent(intent).outcome == "refused"
+        assert "still active: `inlet_z1_c`" in ann.intent(intent).detail
         assert running.loop.state.memory.latches
 
     def test_a_trip_is_not_reset_while_the_latch_is_set(self, running: bootstrap.ControlSystem) -> None:
         ann = Operator(running)
         play(running, 13)
-        asked = ann.does("reset", trip_id=trip_of(running))
+        intent = ann.does("reset", trip_id=trip_of(running))
         play(running, 1)
-        assert ann.became(asked).outcome == "refused"
-        assert "envelope_trip" in ann.became(asked).detail
+        assert ann.intent(intent).outcome == "refused"
+        assert "envelope_trip" in ann.intent(intent).detail
 
-    def test_two_people_bring_the_candidate_back_into_shadow_and_no_further(
-        self, running: bootstrap.ControlSystem
-    ) -> None:
+    def test_two_people_return_the_candidate_to_shadow_only(self, running: bootstrap.ControlSystem) -> None:
         ann, bob = Operator(running, "ann"), Operator(running, "bob")
         befall(running)
         play(running, 13)
         lifted = ann.does("reset", trip_id=f"latch:{RULE}")
         play(running, 1)
-        assert ann.became(lifted).outcome == "applied"
+        assert ann.intent(lifted).outcome == "applied"
         assert not running.loop.state.memory.latches
 
         trip = trip_of(running)
         first = ann.does("reset", trip_id=trip)
         play(running, 1)
-        assert ann.became(first).outcome == "applied"
+        assert ann.intent(first).outcome == "applied"
         assert running.loop.state.rollout.status is RolloutStatus.TRIPPED
         again = ann.does("reset", trip_id=trip)
         play(running, 1)
-        assert "another person is needed" in ann.became(again).detail
+        assert "another person is needed" in ann.intent(again).detail
         bob.does("reset", trip_id=trip)
         play(running, 1)
 
@@ -249,7 +241,7 @@ class TestComingBack:
         assert {d.command.rung for d in play(running, 3)} == {Rung.INCUMBENT}
         assert [event.kind for event in events(running)].count("reset") == 2
 
-    def test_a_reset_latch_stays_reset_though_the_process_is_killed_before_the_next_decision(
+    def test_latch_reset_survives_a_kill_before_the_next_decision(
         self, running: bootstrap.ControlSystem, tmp_path: Path, site: Path
     ) -> None:
         befall(running)
@@ -277,11 +269,11 @@ def test_the_latch_of_a_critical_rule_takes_two_people(tmp_path: Path) -> None:
             if person is ann:
                 assert running.loop.state.memory.latches
         assert not running.loop.state.memory.latches
-        assert [ann.became(number).outcome for number in ids] == ["applied", "refused", "applied"]
-        assert "another person" in ann.became(ids[1]).detail
+        assert [ann.intent(number).outcome for number in ids] == ["applied", "refused", "applied"]
+        assert "another person" in ann.intent(ids[1]).detail
 
 
-def test_a_latch_in_shadow_trips_too_for_it_says_that_the_plant_was_not_well(tmp_path: Path, site: Path) -> None:
+def test_latch_in_shadow_also_trips_the_rollout(tmp_path: Path, site: Path) -> None:
     with hall(tmp_path, site=site, faults=(COIL_LOST,), driving=False) as running:
         play(running, 16)
         trip = running.loop.state.rollout.trip

@@ -37,7 +37,7 @@ def test_each_decision_records_the_novelty_it_was_judged_by(shipped: Run) -> Non
         assert decision.measured[SIGNAL].value.hex() == again[SIGNAL].value.hex()
 
 
-def test_a_recorded_decision_replays_to_the_bit_without_measuring_anew(shipped: Run) -> None:
+def test_recorded_decision_replays_without_measuring_novelty_again(shipped: Run) -> None:
     running, decisions = shipped
     for decision in decisions:
         again = replay(decision, running.loaded.envelope, running.loaded.kernel_digest)
@@ -68,12 +68,12 @@ def test_what_is_permitted_follows_from_voted_signals(tmp_path: Path) -> None:
     assert seen[0].permitted["supply_air_c"].low == max(16.0, dew_c + 1.0)
 
 
-@pytest.mark.parametrize("told", [{}, {SIGNAL: Signal(1.01)}, {SIGNAL: Signal(float("nan"))}])
-def test_an_unusual_or_unknown_situation_is_the_incumbents_tick_and_nothing_latches(
-    tmp_path: Path, told: Mapping[str, Signal]
+@pytest.mark.parametrize("measured", [{}, {SIGNAL: Signal(1.01)}, {SIGNAL: Signal(float("nan"))}])
+def test_novel_or_unknown_situation_reverts_the_tick_without_a_latch(
+    tmp_path: Path, measured: Mapping[str, Signal]
 ) -> None:
     def meter(seen: Observation, proposal: Proposal) -> Mapping[str, Signal]:
-        return told
+        return measured
 
     with hall(tmp_path, meter=meter) as running:
         decisions = play(running, 3)

@@ -34,23 +34,19 @@ def rungs(decisions: list[Decision]) -> list[str]:
 
 
 class TestOverrides:
-    def test_one_for_the_next_command_acts_once_and_is_completed_by_the_incumbent(
-        self, running: bootstrap.ControlSystem, ann: Operator
-    ) -> None:
-        asked = ann.does("override", setpoints={"supply_air_c": 19.5})
+    def test_override_of_the_next_command_acts_once(self, running: bootstrap.ControlSystem, ann: Operator) -> None:
+        intent = ann.does("override", setpoints={"supply_air_c": 19.5})
         first, second_, *_ = play(running, 3)
         assert rungs([first, second_]) == ["operator", "candidate"]
         (own,) = [p for p in first.proposals if p.source is Source.INCUMBENT]
         assert first.judged_by(Rung.OPERATOR) is not None
         (given,) = [p for p in first.proposals if p.source is Source.OPERATOR]
         assert given.targets == {**own.targets, "supply_air_c": 19.5}
-        assert first.assignment.override == asked
+        assert first.assignment.override == intent
         assert "ann" in first.assignment.why
-        assert ann.became(asked).outcome == "applied"
+        assert ann.intent(intent).outcome == "applied"
 
-    def test_a_standing_one_lasts_until_it_expires_and_not_a_tick_longer(
-        self, running: bootstrap.ControlSystem, ann: Operator
-    ) -> None:
+    def test_standing_override_ends_at_its_expiry(self, running: bootstrap.ControlSystem, ann: Operator) -> None:
         ann.does("override", setpoints={"supply_air_c": 19.5}, scope="standing", for_s=900.0)
         assert rungs(play(running, 5)) == ["operator"] * 3 + ["candidate"] * 2
         assert running.loop.state.override is None
@@ -68,7 +64,7 @@ class TestOverrides:
         with hall(tmp_path) as running:
             assert rungs(play(running, 2)) == ["operator"] * 2
 
-    def test_one_that_refuses_the_candidate_gives_the_plant_to_the_incumbent(
+    def test_override_that_refuses_the_candidate_reverts_to_the_incumbent(
         self, running: bootstrap.ControlSystem, ann: Operator
     ) -> None:
         ann.does("override", reject=True)
@@ -85,29 +81,29 @@ class TestOverrides:
             ("hot", "dictionary"),
         ],
     )
-    def test_an_impossible_one_is_refused_at_once_with_the_reason_named(
+    def test_impossible_override_is_refused_at_once_with_a_reason(
         self, running: bootstrap.ControlSystem, ann: Operator, setpoints: object, why: str
     ) -> None:
-        asked = ann.does("override", setpoints=setpoints)
+        intent = ann.does("override", setpoints=setpoints)
         assert rungs(play(running, 1)) == ["candidate"]
-        assert ann.became(asked).outcome == "refused"
-        assert why in ann.became(asked).detail
+        assert ann.intent(intent).outcome == "refused"
+        assert why in ann.intent(intent).detail
 
     @pytest.mark.parametrize("for_s", [0.0, -5.0, 86401.0, float("nan"), float("inf"), "soon"])
-    def test_a_standing_one_needs_a_time_of_at_most_a_day(
+    def test_standing_override_requires_a_duration_up_to_a_day(
         self, running: bootstrap.ControlSystem, ann: Operator, for_s: object
     ) -> None:
-        asked = ann.does("override", setpoints={"supply_air_c": 19.5}, scope="standing", for_s=for_s)
+        intent = ann.does("override", setpoints={"supply_air_c": 19.5}, scope="standing", for_s=for_s)
         assert rungs(play(running, 1)) == ["candidate"]
-        assert ann.became(asked).outcome == "refused"
+        assert ann.intent(intent).outcome == "refused"
 
-    def test_one_that_becomes_forbidden_is_refused_by_the_envelope_at_the_next_guard_and_the_decision_names_the_rule(
+    def test_newly_forbidden_override_is_refused_with_the_rule_id(
         self, running: bootstrap.ControlSystem, ann: Operator
     ) -> None:
         little_air = {f"fan_z{zone}_frac": 0.31 for zone in range(1, 5)} | {"supply_air_c": 24.0}
-        asked = ann.does("override", setpoints=little_air, scope="standing", for_s=7200.0)
+        intent = ann.does("override", setpoints=little_air, scope="standing", for_s=7200.0)
         made = play(running, 20)
-        assert ann.became(asked).outcome == "applied"
+        assert ann.intent(intent).outcome == "applied"
         assert rungs(made[:3]) == ["operator"] * 3
         hot = next(d for d in made if second(d) % 300.0)
         judged = hot.judged_by(Rung.OPERATOR)
@@ -119,9 +115,7 @@ class TestOverrides:
 
 
 class TestStop:
-    def test_it_takes_the_plant_at_the_next_guard_and_never_stops_the_cooling(
-        self, running: bootstrap.ControlSystem
-    ) -> None:
+    def test_stop_reverts_control_at_the_next_guard(self, running: bootstrap.ControlSystem) -> None:
         state = running.options.state
         decisions = play(running, 3, {330_000_000: lambda: void(write_stop(state, "ann", "a test"))})
         (taken,) = [d for d in decisions if second(d) % 300.0]
@@ -132,7 +126,7 @@ class TestStop:
         assert rungs(after(decisions, 330.0)) == ["incumbent"]
         assert running.plant.observe().applied
         assert running.loop.state.rollout.status is RolloutStatus.RUNNING, (
-            "STOP is no trip: `start` gives back what there was"
+            "STOP does not trip the rollout: `start` restores the candidate"
         )
 
     def test_it_survives_a_restart(self, tmp_path: Path) -> None:
@@ -175,19 +169,19 @@ class TestStop:
         for left in running.options.state.glob("intents.sqlite*"):
             left.unlink()
         ann = Operator(running)
-        asked = ann.does("pause")
+        intent = ann.does("pause")
         play(running, 1)
-        assert ann.became(asked).outcome == "applied"
+        assert ann.intent(intent).outcome == "applied"
 
-    def test_start_clears_it_and_the_candidate_has_again_what_it_had(
+    def test_start_clears_the_stop_and_restores_the_candidate(
         self, running: bootstrap.ControlSystem, ann: Operator
     ) -> None:
-        asked = ann.does("stop", reason="looks odd")
+        intent = ann.does("stop", reason="looks odd")
         assert rungs(play(running, 1)) == ["incumbent"]
         stop = read_stop(running.options.state)
         assert stop is not None
         assert (stop.actor, stop.reason) == ("ann", "looks odd")
-        assert ann.became(asked).outcome == "applied"
+        assert ann.intent(intent).outcome == "applied"
         ann.does("start", reason="it was the sensor")
         assert rungs(play(running, 1)) == ["candidate"]
         assert read_stop(running.options.state) is None
@@ -205,7 +199,7 @@ class TestRollout:
             (300.0, "incumbent"),
         ]
 
-    def test_a_pause_ends_with_a_resume_and_the_candidate_drives_from_the_next_block(
+    def test_resumed_candidate_is_in_control_from_the_next_block(
         self, running: bootstrap.ControlSystem, ann: Operator
     ) -> None:
         ann.does("pause")
@@ -221,11 +215,11 @@ class TestRollout:
         ann.does("abort")
         play(running, 1)
         assert running.loop.state.rollout.status is RolloutStatus.ABORTED
-        asked = [ann.does("resume"), ann.does("promote"), ann.does("reset", trip_id="any")]
+        intents = [ann.does("resume"), ann.does("promote"), ann.does("reset", trip_id="any")]
         play(running, 1)
-        assert [ann.became(number).outcome for number in asked] == ["refused"] * 3
+        assert [ann.intent(number).outcome for number in intents] == ["refused"] * 3
 
-    def test_a_trip_by_hand_is_reset_by_its_id_after_the_cool_down_and_leads_back_through_shadow(
+    def test_manual_trip_is_reset_by_id_after_its_cool_down(
         self, running: bootstrap.ControlSystem, ann: Operator
     ) -> None:
         ann.does("trip", reason="looks odd")
@@ -235,11 +229,11 @@ class TestRollout:
         assert "looks odd" in trip.reason
         wrong, soon = ann.does("reset", trip_id="no-such"), ann.does("reset", trip_id=trip.id)
         play(running, 13)
-        assert f"the latched one is `{trip.id}`" in ann.became(wrong).detail
-        assert "cool-down" in ann.became(soon).detail
-        asked = ann.does("reset", trip_id=trip.id)
+        assert f"the latched one is `{trip.id}`" in ann.intent(wrong).detail
+        assert "cool-down" in ann.intent(soon).detail
+        intent = ann.does("reset", trip_id=trip.id)
         play(running, 1)
-        assert ann.became(asked).outcome == "applied"
+        assert ann.intent(intent).outcome == "applied"
         rollout = running.loop.state.rollout
         assert (rollout.status, rollout.stage, rollout.re_entry) == (RolloutStatus.RUNNING, 0, True)
 
@@ -251,9 +245,9 @@ class TestRollout:
             first = ann.does(kind, skip_gate=True)
             again = ann.does(other, skip_gate=True)
             play(running, 1)
-            assert ann.became(plain).outcome == "refused"
-            assert ann.became(first).outcome == "applied"
-            assert "another person is needed" in ann.became(again).detail
+            assert ann.intent(plain).outcome == "refused"
+            assert ann.intent(first).outcome == "applied"
+            assert "another person is needed" in ann.intent(again).detail
             bob.does(other, skip_gate=True)
             play(running, 2 * running.loaded.spec.block_ticks)
             assert running.loop.state.rollout.stage == 1
@@ -268,14 +262,14 @@ class TestRollout:
         ann.does("pause")
         late = ann.does("abort", version=version)
         play(running, 1)
-        assert ann.became(late).outcome == "stale"
-        assert f"made for {version}" in ann.became(late).detail
+        assert ann.intent(late).outcome == "stale"
+        assert f"made for {version}" in ann.intent(late).detail
         assert running.loop.state.rollout.status is RolloutStatus.PAUSED
 
     def test_an_act_without_a_reason_is_refused(self, running: bootstrap.ControlSystem, ann: Operator) -> None:
-        asked = ann.does("abort", reason=" ")
+        intent = ann.does("abort", reason=" ")
         assert rungs(play(running, 1)) == ["candidate"]
-        assert ann.became(asked).outcome == "refused"
+        assert ann.intent(intent).outcome == "refused"
 
 
 class TestOnce:
@@ -291,44 +285,38 @@ class TestOnce:
         assert running.loop.state.rollout.status is RolloutStatus.RUNNING
         assert running.loop.state.rollout.version == version + 2
 
-    def test_an_act_that_was_recorded_but_not_yet_answered_when_the_process_was_killed_acts_once(
-        self, tmp_path: Path
-    ) -> None:
+    def test_recorded_unanswered_act_acts_once_after_a_kill(self, tmp_path: Path) -> None:
         with hall(tmp_path) as running:
             ann = Operator(running)
             play(running, 1)
             version = running.loop.state.rollout.version
-            asked = ann.does("pause")
+            intent = ann.does("pause")
             running.operators.queue = Dies(running.operators.queue)
             with pytest.raises(Killed):
                 play(running, 1)
-            assert ann.became(asked).outcome == "pending"
+            assert ann.intent(intent).outcome == "pending"
         with hall(tmp_path, driving=False) as running:
             assert running.loop.state.rollout.version == version + 1
             assert rungs(play(running, 1)) == ["incumbent"]
             assert running.loop.state.rollout.version == version + 1
-            assert ann.became(asked).outcome == "applied"
-            assert [event.id for event in events(running, "intent")].count(asked) == 1
+            assert ann.intent(intent).outcome == "applied"
+            assert [event.id for event in events(running, "intent")].count(intent) == 1
 
-    def test_an_act_whose_answer_cannot_be_written_acts_once_and_is_answered_later(
-        self, running: bootstrap.ControlSystem, ann: Operator
-    ) -> None:
+    def test_act_with_a_failed_answer_acts_once(self, running: bootstrap.ControlSystem, ann: Operator) -> None:
         running.operators.monotonic_s = hours = Hours()
-        asked = ann.does("pause")
+        intent = ann.does("pause")
         version = running.loop.state.rollout.version
         with closing(sqlite3.connect(running.options.state / "intents.sqlite", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             play(running, 1)
-        assert ann.became(asked).outcome == "pending"
+        assert ann.intent(intent).outcome == "pending"
         assert running.loop.state.rollout.version == version + 1
         hours.now_s += 3600.0
         play(running, 1)
-        assert ann.became(asked).outcome == "applied"
+        assert ann.intent(intent).outcome == "applied"
         assert running.loop.state.rollout.version == version + 1
 
-    def test_the_receipt_of_a_command_is_kept_though_an_act_comes_before_the_next(
-        self, running: bootstrap.ControlSystem, ann: Operator
-    ) -> None:
+    def test_command_receipt_is_kept_when_an_act_follows(self, running: bootstrap.ControlSystem, ann: Operator) -> None:
         decisions = play(running, 2, {90_000_000: lambda: void(ann.does("override", reject=True))})
         receipts = [decode_receipt(body) for _, body in running.spool.unshipped(100).receipts]
         assert [receipt.decision for receipt in receipts] == [decision.id for decision in decisions]

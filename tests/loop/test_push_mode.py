@@ -1,4 +1,4 @@
-"""A plant that keeps its own loop: each question is one decision, asked again it is answered again."""
+"""A plant that keeps its own loop: each request is one decision, and a repeated request gets the same answer."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ T0 = 1_700_000_100_000_000
 
 
 def question(number: int) -> DecideRequest:
-    """What a hall at rest would send at its `number`-th period."""
+    """The request of a hall at rest at its `number`-th period."""
     plant = Simulation(scenario("greensboro-year"), seed=1)
     signals = {spec.name: PushSignal(float(v)) for spec, v in zip(plant.signals, plant.observe()[0], strict=True)}
     for name in tripled(4):
@@ -27,30 +27,32 @@ def question(number: int) -> DecideRequest:
     return DecideRequest(T0 + number * 300_000_000, signals, own, applied=own, readback=own)
 
 
-def test_the_plants_own_command_comes_back_in_shadow_with_reasons_and_validity(tmp_path: Path) -> None:
+def test_shadow_answer_returns_the_plants_command_reasons_and_validity(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
-        told = Answering(running.loop, running.built.pushed).answer("hall", question(0))
-        assert told.status == "decided"
-        assert told.rung == "incumbent"
-        assert told.setpoints == question(0).incumbent
-        assert told.valid_for_us == running.loaded.envelope.valid_for_us
+        reply = Answering(running.loop, running.built.pushed).answer("hall", question(0))
+        assert reply.status == "decided"
+        assert reply.rung == "incumbent"
+        assert reply.setpoints == question(0).incumbent
+        assert reply.valid_for_us == running.loaded.envelope.valid_for_us
 
 
-@pytest.mark.parametrize(("read_back", "asked"), [(1.3, 2.0), (1.3, 1.0), (1.999, 2.0), (2.4, 2.0), (0.0, 1.0)])
-def test_read_back_between_values_is_never_sent_in_shadow(tmp_path: Path, read_back: float, asked: float) -> None:
+@pytest.mark.parametrize(("read_back", "own_chillers"), [(1.3, 2.0), (1.3, 1.0), (1.999, 2.0), (2.4, 2.0), (0.0, 1.0)])
+def test_read_back_between_values_is_never_sent_in_shadow(
+    tmp_path: Path, read_back: float, own_chillers: float
+) -> None:
     usual = question(0)
-    own, read = {**usual.incumbent, "chillers_on": asked}, {**usual.incumbent, "chillers_on": read_back}
+    own, read = {**usual.incumbent, "chillers_on": own_chillers}, {**usual.incumbent, "chillers_on": read_back}
     with system(tmp_path, site=PUSH) as running:
-        told = Answering(running.loop, running.built.pushed).answer(
+        reply = Answering(running.loop, running.built.pushed).answer(
             "hall", replace(usual, incumbent=own, applied=None, readback=read)
         )
         (decision,) = running.spool.recent(1)
-    assert (told.status, told.rung, told.setpoints) == ("decided", "incumbent", own)
+    assert (reply.status, reply.rung, reply.setpoints) == ("decided", "incumbent", own)
     waived = {f.rule for f in decision.chosen.findings if f.outcome is Outcome.WAIVED}
     assert waived == {"CHILLERS-DWELL"}
 
 
-def test_a_question_asked_again_is_answered_again_and_decided_once(tmp_path: Path) -> None:
+def test_repeated_request_is_answered_twice_and_decided_once(tmp_path: Path) -> None:
     with system(tmp_path, site=PUSH) as running:
         answering = Answering(running.loop, running.built.pushed)
         first = answering.answer("hall", question(0))

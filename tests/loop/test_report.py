@@ -53,7 +53,7 @@ def test_half_a_day_is_counted_as_it_was(first: dict[str, Any]) -> None:
     assert json.loads(json.dumps(first)) == first
 
 
-def test_a_run_that_is_told_to_end_leaves_no_report_and_can_go_on(tmp_path: Path) -> None:
+def test_stopped_run_leaves_no_report_and_can_be_resumed(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "controller.cli", "run", "--site", str(DEMO), "--for", "300d", "--headless"]
     argv += ["--state", str(tmp_path / "state"), "--report", str(tmp_path / "out.json")]
     run = subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})

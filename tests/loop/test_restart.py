@@ -1,5 +1,7 @@
-"""A control process that was killed goes on as if it had not been; one that is started with another candidate knows the plant,
-and nothing of what that candidate's forerunner has earned."""
+"""A killed control process continues to the same result.
+
+One that is started with another candidate keeps the plant's state and drops the evidence of the earlier candidate.
+"""
 
 import shutil
 from collections.abc import Mapping
@@ -36,16 +38,16 @@ class Mortal(Watcher):
 
 
 def story(running: bootstrap.ControlSystem) -> list[Any]:
-    """All that must be the same: what was seen and proposed, who was given it and why, what came of it, and the report.
+    """All that must be equal: observations, proposals, assignments with reasons, outcomes, and the report.
 
-    What may differ is which process it was, and that time which no guard saw is counted in one piece.
+    The process may differ, and so may the division of time that no guard saw.
     """
     made = sorted(running.spool.recent(100), key=second)
-    told = [
+    decided = [
         (d.observation, d.proposals, d.assignment, d.judged, d.chosen, d.command.setpoints, d.removed, d.memory_after)
         for d in made
     ]
-    return [told, running.report(), running.spool.verify().ok]
+    return [decided, running.report(), running.spool.verify().ok]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 
 
 @pytest.mark.parametrize("at_s", [30, 900, 930, 1050, 1080, 1170, 1200])
-def test_killed_at_any_moment_it_goes_on_to_the_same_story(at_s: int, tmp_path: Path, undisturbed: list[Any]) -> None:
+def test_run_killed_at_any_moment_continues_to_the_same_result(
+    at_s: int, tmp_path: Path, undisturbed: list[Any]
+) -> None:
     with hall(tmp_path, faults=FAULTS) as running, pytest.raises(Killed):
         play(running, TICKS, {at_s * 1_000_000: killed})
     with hall(tmp_path, faults=FAULTS, driving=False) as running:
@@ -67,7 +71,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_story(at_s: int, tmp_path: 
 
 
 @pytest.mark.parametrize("at_s", [900.0, 930.0])
-def test_killed_between_saving_and_hearing_that_it_was_sent_a_decision_is_neither_lost_nor_doubled(
+def test_decision_killed_before_acknowledgement_is_recorded_once(
     at_s: float, tmp_path: Path, undisturbed: list[Any]
 ) -> None:
     with hall(tmp_path, faults=FAULTS) as running:
@@ -102,7 +106,7 @@ class TestAnotherCandidate:
         shutil.copytree(site / "bundles" / "stuck", site / "bundles" / "candidate")
         return site
 
-    def test_its_rollout_begins_in_shadow_with_no_evidence_of_the_others(
+    def test_new_candidate_begins_in_shadow_without_earlier_evidence(
         self, before: tuple[Path, bootstrap.ControlSystem], swapped: Path
     ) -> None:
         state, old = before
@@ -116,9 +120,7 @@ class TestAnotherCandidate:
             assert {d.assignment.stage for d in play(running, 3)} == {"shadow"}
             assert running.loop.state.evidence.tally.ticks == 3
 
-    def test_it_lifts_no_trip_of_the_plants_and_inherits_none_of_the_others(
-        self, tmp_path: Path, swapped: Path
-    ) -> None:
+    def test_new_candidate_keeps_plant_trips_and_drops_candidate_trips(self, tmp_path: Path, swapped: Path) -> None:
         lost = Fault("valve_stuck", 900.0, 1500.0, 1.0, zone=1)
         with hall(tmp_path / "state", faults=(lost,)) as running:
             play(running, 8)
@@ -130,7 +132,7 @@ class TestAnotherCandidate:
             in_charge(running)
             assert {d.command.rung.value for d in play(running, 2)} == {"incumbent"}
 
-    def test_the_plants_memory_the_incumbents_and_the_operators_override_are_kept(
+    def test_new_candidate_keeps_plant_memory_incumbent_state_and_override(
         self, before: tuple[Path, bootstrap.ControlSystem], swapped: Path
     ) -> None:
         state, old = before

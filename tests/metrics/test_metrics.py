@@ -1,4 +1,4 @@
-"""The catalogue is what is told: declared once, named well, there from the start, bounded, and right."""
+"""Metrics are declared once in the catalogue, named by convention, exported from the start, bounded, and correct."""
 
 import re
 
@@ -20,11 +20,11 @@ from tests.paths import ROOT
 UNITS = {"seconds": "_seconds", "ratio": "_ratio", "bytes": "_bytes"}
 
 
-def compared(site: FakeSite, klass: Klass, **channels: float) -> Comparison:
-    return Comparison(site.plant, "plant", site.now_us(), klass, channels, (), Rung.INCUMBENT)
+def compared(site: FakeSite, kind: Klass, **channels: float) -> Comparison:
+    return Comparison(site.plant, "plant", site.now_us(), kind, channels, (), Rung.INCUMBENT)
 
 
-def told(registry: CollectorRegistry) -> dict[str, set[tuple[str, ...]]]:
+def exported(registry: CollectorRegistry) -> dict[str, set[tuple[str, ...]]]:
     """Every series of an exposition, by metric: the sets of its label values."""
     series: dict[str, set[tuple[str, ...]]] = {}
     for family in text_string_to_metric_families(generate_latest(registry).decode()):
@@ -54,7 +54,7 @@ def test_names_are_declared_once() -> None:
 def test_every_counted_series_is_there_before_the_first_tick(
     metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite
 ) -> None:
-    names, series = names_of(site.envelope_held, STAGES), told(registry)
+    names, series = names_of(site.envelope_held, STAGES), exported(registry)
     for metric in CONTROL:
         if not metric.read:
             wanted = {
@@ -64,25 +64,25 @@ def test_every_counted_series_is_there_before_the_first_tick(
             assert series[metric.name] == wanted, metric.name
 
 
-def test_a_running_site_tells_every_metric_of_the_catalogue_and_no_other(
+def test_running_site_exports_exactly_the_catalogue(
     metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite
 ) -> None:
     site.tick(30)
     for decision in site.history:
         metrics.decided(decision, compared(site, Klass.DIFFER, supply_air_c=1.0))
-    assert set(told(registry)) == {metric.name for metric in CONTROL}
+    assert set(exported(registry)) == {metric.name for metric in CONTROL}
 
 
 def test_no_run_adds_series_without_bound(metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite) -> None:
     site.tick(60)
     for decision in site.history:
         metrics.decided(decision)
-    before = told(registry)
+    before = exported(registry)
     site.tick(60)
     for decision in site.history:
         metrics.decided(decision)
     metrics.happened(Event("e", 1, "something new", "ann", "text"))
-    assert told(registry) == before
+    assert exported(registry) == before
 
 
 def test_decisions_and_refusals_are_counted(
@@ -122,7 +122,7 @@ def test_a_difference_is_a_share_of_the_setpoints_range(
     assert registry.get_sample_value("understudy_step_difference_ratio_sum", labels) == pytest.approx(2.5 / 25)
 
 
-def test_states_are_one_for_what_is_and_zero_for_the_rest(
+def test_current_state_is_one_and_other_states_zero(
     metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite
 ) -> None:
     site.tick(5)
@@ -144,7 +144,7 @@ def test_cost_and_guards_are_in_the_plants_unit(
     assert registry.get_sample_value("understudy_guard_total", guard) == 3.5
 
 
-def test_a_margin_is_one_in_the_middle_and_nothing_without_a_value(
+def test_margin_is_one_mid_range_and_absent_without_value(
     metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite
 ) -> None:
     site.tick(97)  # zone 4 has just failed
@@ -156,11 +156,11 @@ def test_a_margin_is_one_in_the_middle_and_nothing_without_a_value(
 
 
 @pytest.mark.parametrize("text", [None, "", "{", '{"plant": 3}'])
-def test_counters_are_told_even_when_the_status_cannot_be_read(
+def test_counters_are_exported_when_the_status_cannot_be_read(
     site: FakeSite, registry: CollectorRegistry, text: str | None
 ) -> None:
     ControlMetrics(registry, site.envelope_held, STAGES, lambda: text)
-    series = told(registry)
+    series = exported(registry)
     assert "understudy_decisions_total" in series
     assert "understudy_in_control" not in series
 
@@ -186,11 +186,11 @@ def test_the_web_target_tells_its_catalogue_and_no_other(site: FakeSite) -> None
     site.tick(3)
     metrics = WebMetrics()
     metrics.watch(site, lambda: 2, lambda: WALL_US + 3_000_000)
-    series = told(metrics.registry)
+    series = exported(metrics.registry)
     assert {name for name in series if name.startswith("understudy_")} == {metric.name for metric in WEB}
     assert metrics.registry.get_sample_value("understudy_live_age_seconds", {"plant": "hall-a"}) == 3
     site.away = True
-    assert "understudy_live_age_seconds" not in told(metrics.registry)
+    assert "understudy_live_age_seconds" not in exported(metrics.registry)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from tests.loop.fakes import WALL_US, FakeSite
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> tuple[WebClient, WebClient, Services]:
-    """Somebody with a token, nobody, and the services behind."""
+def clients(tmp_path: Path) -> tuple[WebClient, WebClient, Services]:
+    """A client with a token, an unauthenticated client, and the services behind."""
     site = FakeSite()
     site.tick(3)
     book = AccessBook(tmp_path / FILE, lambda: WALL_US)
@@ -24,8 +24,8 @@ def asked(tmp_path: Path) -> tuple[WebClient, WebClient, Services]:
     return WebClient(app, {"Authorization": f"Bearer {token}"}), WebClient(app), app.state.services
 
 
-def test_requests_denials_and_sign_ins_are_counted(asked: tuple[WebClient, WebClient, Services]) -> None:
-    known, nobody, found = asked
+def test_requests_denials_and_sign_ins_are_counted(clients: tuple[WebClient, WebClient, Services]) -> None:
+    known, nobody, found = clients
     known.get("/v1/plants")
     known.post("/v1/plants/hall-a/stop", json={})
     nobody.get("/v1/plants")
@@ -39,8 +39,8 @@ def test_requests_denials_and_sign_ins_are_counted(asked: tuple[WebClient, WebCl
     assert value("understudy_http_request_seconds_count", {"area": "api"}) == 3
 
 
-def test_changes_are_counted_with_what_became_of_them(asked: tuple[WebClient, WebClient, Services]) -> None:
-    _, nobody, found = asked
+def test_changes_are_counted_by_their_outcome(clients: tuple[WebClient, WebClient, Services]) -> None:
+    _, nobody, found = clients
     token = found.access.create_token("op", Role.OPERATOR)
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "a-key-of-mine"}
     body = {"reason": "because", "expected_version": 3}
@@ -51,8 +51,8 @@ def test_changes_are_counted_with_what_became_of_them(asked: tuple[WebClient, We
     assert value("understudy_changes_total", {"act": "stop", "result": "applied"}) == 1
 
 
-def test_the_web_target_needs_a_viewer(asked: tuple[WebClient, WebClient, Services]) -> None:
-    known, nobody, _ = asked
+def test_the_web_target_needs_a_viewer(clients: tuple[WebClient, WebClient, Services]) -> None:
+    known, nobody, _ = clients
     assert nobody.get("/metrics").status_code == 401
     answer = known.get("/metrics")
     assert answer.status_code == 200

@@ -42,8 +42,8 @@ def test_names_of_an_outcome_differ() -> None:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """What the bidding demo publishes after two ticks: status, report, metrics, console, terminal."""
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """The output of the bidding demo after two ticks: status, report, metrics, console, terminal."""
     state = tmp_path_factory.mktemp("bidding")
     with bootstrap.build_control(bootstrap.Options(site=SITES / "bidding-demo", state=state)) as running:
         run_ticks(running, 2)
@@ -63,7 +63,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 
 
 def terminal(text: str) -> str:
-    """What the terminal view shows of a status."""
+    """The terminal view of a status, as text."""
     view = TerminalView(0, None, live=False)
     view.console = Console(record=True, width=200, file=StringIO())
     view.console.print(view._screen(decode(text)))
@@ -71,18 +71,18 @@ def terminal(text: str) -> str:
     return view.console.export_text()
 
 
-def test_the_bidding_demo_names_no_other_plants_unit(told: dict[str, str]) -> None:
-    for where, text in told.items():
+def test_the_bidding_demo_names_no_other_plants_unit(published: dict[str, str]) -> None:
+    for where, text in published.items():
         assert OTHER_UNITS.search(text) is None, where
     for file in (*(SITES / "bidding-demo").glob("*.toml"), *(ROOT / "deploy" / "grafana").rglob("*.json")):
         assert OTHER_UNITS.search(file.read_text()) is None, file.name
 
 
-def test_every_page_has_the_declared_cost(told: dict[str, str]) -> None:
-    assert all("currency" in text for text in told.values())
-    assert 'understudy_cost_total{arm="applied",plant="account",unit="currency"}' in told["metrics"]
-    assert all(label in told["console"] for label in ("Worth on offer that was missed", "Cost beyond target"))
-    live = decode(told["status"])
+def test_every_page_has_the_declared_cost(published: dict[str, str]) -> None:
+    assert all("currency" in text for text in published.values())
+    assert 'understudy_cost_total{arm="applied",plant="account",unit="currency"}' in published["metrics"]
+    assert all(label in published["console"] for label in ("Worth on offer that was missed", "Cost beyond target"))
+    live = decode(published["status"])
     assert (live.cost.name, [guard.name for guard in live.guards]) == ("missed_worth", ["excess_cost"])
     assert set(live.cost.lanes) == {"applied", "incumbent", "candidate"}
 
@@ -94,11 +94,11 @@ def test_a_status_of_an_earlier_version_shows_no_cost() -> None:
     assert (live.cost.lanes, live.guards) == ({}, [])
 
 
-@pytest.mark.parametrize(("unit", "limits", "said"), [("C", True, "in °C and their limits"), ("1", False, "Signals")])
-def test_the_trend_is_headed_by_its_unit(unit: str, limits: bool, said: str) -> None:
+@pytest.mark.parametrize(("unit", "limits", "shown"), [("C", True, "in °C and their limits"), ("1", False, "Signals")])
+def test_the_trend_is_headed_by_its_unit(unit: str, limits: bool, shown: str) -> None:
     low, high = (15.0, 27.0) if limits else (None, None)
     signal = SignalStatus(unit=unit, value=20.0, low=low, high=high)
-    assert heading(PlantStatus(plant="p", at_us=1, signals={"a": signal})).endswith(said)
+    assert heading(PlantStatus(plant="p", at_us=1, signals={"a": signal})).endswith(shown)
 
 
 def test_a_pushed_guard_is_minutes_times_how_far_above(tmp_path: Path) -> None:

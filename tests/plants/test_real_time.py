@@ -1,4 +1,4 @@
-"""A simulated plant at a stated speed: on time, or told how late; time lost is lost."""
+"""A simulated plant at a stated speed: on time, or late by a recorded time, which is not recovered."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ S_US = 1_000_000
 
 
 class Clock:
-    """A wall clock that moves only by sleeping, or by being told to."""
+    """A wall clock that moves only by sleeping, or when the test sets it."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -50,7 +50,7 @@ def test_the_work_of_a_tick_is_part_of_its_time() -> None:
     assert max(late_s) < 1e-6
 
 
-def test_lateness_is_told_and_lost_time_is_not_caught_up() -> None:
+def test_lateness_is_reported_and_lost_time_is_not_recovered() -> None:
     plant, clock, late_s = paced(takes_s=0.0)
     plant.advance(60 * S_US)
     clock.now_s += 2.5  # a tick that took two and a half seconds instead of one
@@ -60,19 +60,19 @@ def test_lateness_is_told_and_lost_time_is_not_caught_up() -> None:
     assert abs(clock.now_s - (100.0 + 1.0 + 2.5 + 2.0)) < 1e-6
 
 
-def test_every_tick_of_a_paced_plant_tells_its_metric_how_late_it_began(tmp_path: Path) -> None:
+def test_every_paced_tick_records_its_lateness_metric(tmp_path: Path) -> None:
     options = bootstrap.Options(site=DEMO, state=tmp_path, speed=30_000.0, deadline_ms=10_000.0)
     with bootstrap.build_control(options) as running:
         until_us = running.loaded.site.start_us + PERIODS * running.loaded.envelope.period_us
         running.loop.run(until_us, lambda: True)
-        told = {
+        recorded = {
             sample.name: sample.value
             for metric in running.registry.collect()
             for sample in metric.samples
             if sample.name.startswith("understudy_tick_lateness_seconds")
         }
-    assert told["understudy_tick_lateness_seconds_count"] == PERIODS
-    assert told["understudy_tick_lateness_seconds_sum"] >= 0.0
+    assert recorded["understudy_tick_lateness_seconds_count"] == PERIODS
+    assert recorded["understudy_tick_lateness_seconds_sum"] >= 0.0
 
 
 def test_an_unpaced_plant_has_no_lateness(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class TestWarmTank(SimulatedPlantContract):
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_plant_that_the_site_does_not_allow_is_not_even_imported(tmp_path: Path) -> None:
+def test_plant_not_allowed_by_the_site_is_not_imported(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"list it in `plant\.plugins`"):
         build_plant(context(tmp_path, plugins=[]))
     assert "warm_tank" not in sys.modules

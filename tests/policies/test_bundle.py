@@ -33,7 +33,7 @@ def test_what_was_written_is_what_is_loaded(workshop: Workshop) -> None:
     assert bundle.signer == "workshop"
 
 
-def test_the_digest_is_the_same_for_the_same_bytes_and_another_for_others(workshop: Workshop) -> None:
+def test_digest_is_equal_only_for_equal_bytes(workshop: Workshop) -> None:
     first = workshop.bundle().digest
     assert workshop.bundle().digest == first
     assert workshop.bundle(name="other").digest != first
@@ -73,7 +73,7 @@ def test_an_unsigned_bundle_is_refused(workshop: Workshop) -> None:
     assert "is not signed" in refused(folder, workshop.trust)
 
 
-def test_a_signature_that_is_none_is_refused(workshop: Workshop) -> None:
+def test_malformed_signature_is_refused(workshop: Workshop) -> None:
     folder = workshop.write()
     for text in ("", "trust me", "ed25519 0123 not-base64!"):
         (folder / "signature").write_text(text)
@@ -92,7 +92,7 @@ def test_a_missing_trust_store_is_one_clear_error(workshop: Workshop) -> None:
         TrustStore.load(workshop.folder / "nowhere")
 
 
-def test_a_public_key_that_is_none_is_one_clear_error(workshop: Workshop) -> None:
+def test_malformed_public_key_is_one_clear_error(workshop: Workshop) -> None:
     (workshop.trusted / "bad.pub").write_text("ssh-rsa AAAA")
     with pytest.raises(BundleError, match="copy it again from its maker"):
         TrustStore.load(workshop.trusted)

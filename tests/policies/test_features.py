@@ -20,7 +20,7 @@ def test_inputs_are_normalised_in_the_manifests_order() -> None:
     np.testing.assert_allclose(FeatureBuilder(manifest(b"")).features(seen), [1.0, -0.5, 1.0], rtol=1e-6)
 
 
-def test_without_a_command_of_ours_the_readback_counts() -> None:
+def test_readback_is_used_without_a_command_in_force() -> None:
     seen = replace(observation(0), applied=None, readback={"supply_c": 22.0})
     assert FeatureBuilder(manifest(b"")).features(seen)[1] == 0.5
 

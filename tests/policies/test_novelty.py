@@ -1,4 +1,4 @@
-"""The signal `candidate_novelty`: told where it can be told, and otherwise unknown, which refuses the candidate alone."""
+"""The signal `candidate_novelty` is measured where possible and otherwise unknown, which refuses the candidate alone."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ def test_a_usual_tick_is_measured() -> None:
     assert 0.0 <= measured[SIGNAL].value <= 1.0
 
 
-def test_what_is_asked_counts_as_much_as_what_is_seen() -> None:
+def test_proposal_counts_as_much_as_the_observation() -> None:
     meter = NoveltyMeter(FROZEN)
     wild = replace(ASKED, targets={name: value + 50.0 for name, value in ASKED.targets.items()})
     usual = meter(seen(), ASKED)[SIGNAL].value
@@ -49,22 +49,22 @@ def test_what_is_asked_counts_as_much_as_what_is_seen() -> None:
 
 
 @pytest.mark.parametrize("signal", [Signal(25.0, Quality.BAD), Signal(25.0, Quality.STALE), Signal(nan), Signal(inf)])
-def test_of_an_input_that_is_not_known_nothing_is_told(signal: Signal) -> None:
+def test_novelty_of_an_unknown_input_is_unknown(signal: Signal) -> None:
     assert NoveltyMeter(FROZEN)(seen(signal), ASKED) == {}
 
 
-def test_of_a_missing_input_nothing_is_told() -> None:
+def test_novelty_of_a_missing_input_is_unknown() -> None:
     assert NoveltyMeter(FROZEN)(replace(seen(), signals={}), ASKED) == {}
 
 
 @pytest.mark.parametrize("target", [nan, inf, 1e308])
-def test_of_a_proposal_without_a_distance_nothing_is_told(target: float) -> None:
-    asked = replace(ASKED, targets=dict.fromkeys(ASKED.targets, target))
-    assert NoveltyMeter(FROZEN)(seen(), asked) == {}
+def test_novelty_of_a_proposal_without_distance_is_unknown(target: float) -> None:
+    proposal = replace(ASKED, targets=dict.fromkeys(ASKED.targets, target))
+    assert NoveltyMeter(FROZEN)(seen(), proposal) == {}
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.OK])
-def test_of_a_proposal_that_failed_nothing_is_told(status: Status) -> None:
+def test_novelty_of_a_failed_proposal_is_unknown(status: Status) -> None:
     assert NoveltyMeter(FROZEN)(seen(), Proposal(Source.CANDIDATE, {}, status)) == {}
 
 
@@ -77,8 +77,8 @@ def test_the_measure_has_the_same_bits_in_another_process() -> None:
         "from tests.policies.test_novelty import *; "
         "print(NoveltyMeter(FROZEN)(seen(Signal(27.123)), ASKED)[SIGNAL].value.hex())"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    assert told == NoveltyMeter(FROZEN)(seen(Signal(27.123)), ASKED)[SIGNAL].value.hex()
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert printed == NoveltyMeter(FROZEN)(seen(Signal(27.123)), ASKED)[SIGNAL].value.hex()
 
 
 @pytest.mark.parametrize(
@@ -97,5 +97,5 @@ def test_statistics_that_cannot_be_are_refused(changes: dict[str, object], why: 
 
 def test_statistics_of_another_width_are_refused() -> None:
     other = STATISTICS.model_copy(update={"mean": (0.0,), "whitening": ((1.0,),)})
-    with pytest.raises(ValidationError, match="`novelty` is of 1 columns"):
+    with pytest.raises(ValidationError, match="`novelty`"):
         Manifest.model_validate(PLAIN.model_dump() | {"novelty": other.model_dump()})

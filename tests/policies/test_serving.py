@@ -24,7 +24,7 @@ def test_the_answer_is_the_graphs_own(workshop: Workshop) -> None:
     assert all(np.isclose(proposal.targets[name], expected[name], rtol=1e-5) for name in expected)
 
 
-def test_a_graph_larger_than_a_sockets_buffer_is_handed_over_whole(workshop: Workshop) -> None:
+def test_graph_larger_than_the_socket_buffer_is_sent_whole(workshop: Workshop) -> None:
     bundle = workshop.bundle(save(wide(200_000)))
     with closing(ChildCandidate(bundle, deadline_us=None)) as candidate:
         (proposal,) = candidate.propose([observation(0)])

@@ -17,8 +17,8 @@ TANK = ROOT / "examples" / "third_plant" / "site"
 
 
 def prove(*words: str | Path) -> tuple[int, str]:
-    said = CliRunner().invoke(app, ["envelope", "prove", *(str(word) for word in words)])
-    return said.exit_code, said.output
+    output = CliRunner().invoke(app, ["envelope", "prove", *(str(word) for word in words)])
+    return output.exit_code, output.output
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def tank(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("site", SITES, ids=lambda site: site.name)
-def test_every_shipped_site_has_a_certificate_of_its_envelope_and_this_kernel(site: Path) -> None:
+def test_shipped_certificates_match_their_envelope_and_this_kernel(site: Path) -> None:
     assert bootstrap.load(site).prover == "release"
 
 
@@ -42,12 +42,12 @@ def test_what_may_be_looked_at_need_not_be_proved(tmp_path: Path) -> None:
     assert bootstrap.read(site).envelope.plant == "hall"
 
 
-def test_an_edited_envelope_runs_once_it_is_proved_and_its_prover_trusted(tank: Path, tmp_path: Path) -> None:
+def test_edited_envelope_runs_after_proof_by_a_trusted_key(tank: Path, tmp_path: Path) -> None:
     with pytest.raises(CertificateError, match="the certificate is of envelope"):
         bootstrap.load(tank)
-    code, said = prove(tank / "envelope.toml", "--key", tmp_path / "me.pem")
-    assert code == 0, said
-    assert "trust/provers/" in said
+    code, output = prove(tank / "envelope.toml", "--key", tmp_path / "me.pem")
+    assert code == 0, output
+    assert "trust/provers/" in output
     with pytest.raises(ValueError, match="signed by unknown key"):
         bootstrap.load(tank)
     shutil.copy(tmp_path / "me.pub", tank / "trust" / "provers")
@@ -70,9 +70,9 @@ hazard = "none"
 basis = "none"
 """
     (tank / "envelope.toml").write_text(text + dead)
-    code, said = prove(tank / "envelope.toml", "--key", tmp_path / "me.pem")
+    code, output = prove(tank / "envelope.toml", "--key", tmp_path / "me.pem")
     assert code == 1
-    assert "failed: alive/DEAD" in said
+    assert "failed: alive/DEAD" in output
     assert not (tank / CERTIFICATE).exists()
     assert not (tmp_path / "me.pem").exists()
 
@@ -84,6 +84,6 @@ def test_renewing_forgets_its_key_and_says_what_it_did(tank: Path, capsys: pytes
     assert sorted(path.name for path in tank.rglob("*.pem")) == []
 
 
-def test_renewing_what_is_no_site_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_renewing_an_invalid_site_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 1
     assert "cannot be read" in capsys.readouterr().err

@@ -1,5 +1,4 @@
-"""`kill -9` of each process at a random moment: nothing acknowledged is lost or doubled, and the run goes on as if nothing
-had happened, to the same report."""
+"""`kill -9` of each process at a random moment: nothing acknowledged is lost or doubled, and the report is the same."""
 
 import json
 import os
@@ -76,7 +75,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["control", "shipper"])
-def test_a_killed_process_is_started_again_and_the_report_is_the_same(
+def test_killed_process_is_restarted_and_the_report_is_equal(
     kind: str, tmp_path: Path, undisturbed: dict[str, Any]
 ) -> None:
     chance = random.Random(kind)
@@ -90,7 +89,7 @@ def test_a_killed_process_is_started_again_and_the_report_is_the_same(
     assert report(tmp_path) == undisturbed
 
 
-def test_a_killed_policy_child_trips_its_breaker_and_no_tick_is_missed(
+def test_killed_policy_child_trips_its_breaker_without_missed_ticks(
     tmp_path: Path, undisturbed: dict[str, Any]
 ) -> None:
     run = start(tmp_path)
@@ -104,9 +103,7 @@ def test_a_killed_policy_child_trips_its_breaker_and_no_tick_is_missed(
     assert seen["rungs"] == {"incumbent": seen["ticks"]}
 
 
-def test_a_killed_supervisor_takes_its_children_with_it_and_the_next_run_goes_on(
-    tmp_path: Path, undisturbed: dict[str, Any]
-) -> None:
+def test_killed_supervisor_ends_its_children_and_the_run_resumes(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
     run = start(tmp_path)
     control = wait_for(tmp_path, run, "control")
     time.sleep(1.0)

@@ -39,7 +39,7 @@ def answered(url: str) -> httpx.Response:
             time.sleep(0.05)
 
 
-def test_the_web_process_serves_a_site_and_ends_with_its_parent(tmp_path: Path) -> None:
+def test_web_process_serves_a_site_until_its_parent_ends(tmp_path: Path) -> None:
     port, (ours, theirs) = free_port(), os.pipe()[::-1]
     folder = shutil.copytree(DEMO, tmp_path / "site")
     settings = folder / "site.toml"
@@ -60,7 +60,7 @@ def test_the_web_process_serves_a_site_and_ends_with_its_parent(tmp_path: Path) 
 
 
 def serves(base: str, state: Path) -> None:
-    """What a person sees while a control process comes up."""
+    """Check the health and status routes before and after the control process publishes its status."""
     assert answered(f"{base}/livez").status_code == 200
     assert httpx.get(f"{base}/readyz").json() == {"ready": False, "control": "away"}
     site = FakeSite(plant="hall", wall_us=wall_us())
@@ -69,8 +69,8 @@ def serves(base: str, state: Path) -> None:
     spool.publish_live(encode(site.status()))
     assert httpx.get(f"{base}/readyz").status_code == 200
     token = create_token(state, "test", "viewer", wall_us)
-    told = httpx.get(f"{base}/v1/plants/hall", headers={"Authorization": f"Bearer {token}"}).json()
-    assert told["in_control"] == "candidate"
+    reply = httpx.get(f"{base}/v1/plants/hall", headers={"Authorization": f"Bearer {token}"}).json()
+    assert reply["in_control"] == "candidate"
     with httpx.Client() as browser:
         assert browser.get(create_login_url(state, base, wall_us)).status_code == 200
         assert "The candidate is in control" in browser.get(base).text

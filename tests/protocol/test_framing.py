@@ -90,7 +90,7 @@ def test_both_protocols_frame_a_body_alike() -> None:
     ],
     ids=["over the limit", "no message", "not UTF-8", "two messages", "a message and a part"],
 )
-def test_a_policy_child_that_breaks_the_framing_is_a_wire_error(sent: bytes) -> None:
+def test_policy_child_with_bad_framing_is_a_wire_error(sent: bytes) -> None:
     ours, theirs = socket.socketpair()
     with closing(ours), closing(theirs):
         theirs.sendall(sent)
@@ -111,7 +111,7 @@ def test_a_push_request_over_the_limit_is_unavailable(tmp_path: Path) -> None:
     server = push_server.PushServer(path, lambda *_: pytest.fail("decided"), lambda: None)
     server.start()
 
-    async def asked() -> push.DecideResponse:
+    async def exchange() -> push.DecideResponse:
         client = push_client.PushClient(path)
         try:
             return await client.decide(
@@ -120,7 +120,7 @@ def test_a_push_request_over_the_limit_is_unavailable(tmp_path: Path) -> None:
         finally:
             client.close()
 
-    answer = asyncio.run(asked())
+    answer = asyncio.run(exchange())
     server.close()
     assert answer.status == "unavailable"
     assert str(push.MAX_FRAME) in answer.why

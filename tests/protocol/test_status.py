@@ -24,7 +24,7 @@ def test_numbers_json_cannot_carry_become_null(value: float) -> None:
     assert decode(encode(sent)).signals["zone_1_c"].value is None
 
 
-def test_text_that_is_no_status_is_a_value_error() -> None:
+def test_malformed_status_text_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="at_us"):
         decode('{"plant": "hall-a"}')
 

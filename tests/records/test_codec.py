@@ -29,7 +29,7 @@ def decision() -> Decision:
 
 
 @pytest.mark.parametrize("path", paths(), ids=lambda path: path.stem)
-def test_every_golden_decision_survives_its_record_and_replays_to_the_bit(path: Path) -> None:
+def test_golden_decisions_round_trip_and_replay_to_the_bit(path: Path) -> None:
     case = read(path)
     record = encode(decision_of(case))
     again = decode(record)
@@ -65,13 +65,13 @@ def test_any_signals_and_targets_survive(values: dict[str, float], ages: int, de
     assert encode(decode(record)) == record
 
 
-def test_numbers_of_an_array_library_are_kept_as_the_floats_they_are(decision: Decision) -> None:
+def test_array_library_numbers_are_encoded_as_their_floats(decision: Decision) -> None:
     signals: dict[str, Any] = {"x": Signal(np.float64(0.1))}
     again = decode(encode(replace(decision, observation=replace(decision.observation, signals=signals))))
     assert again.observation.signals["x"].value == 0.1
 
 
-def test_what_is_no_number_is_refused_when_it_is_written(decision: Decision) -> None:
+def test_non_numeric_value_is_refused_when_encoded(decision: Decision) -> None:
     signals: dict[str, Any] = {"x": Signal(object())}  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="plain values"):
         encode(replace(decision, observation=replace(decision.observation, signals=signals)))
@@ -109,7 +109,7 @@ def test_a_changed_byte_is_read_or_refused_and_nothing_else(at: int, byte: int) 
 
 
 @pytest.mark.parametrize("junk", [b"", b"\x00", b"\xc0", b"\x90", b"not a record", b"\x93\x01\x02\x03", b"\xff" * 64])
-def test_what_is_no_record_is_refused(junk: bytes) -> None:
+def test_malformed_record_is_refused(junk: bytes) -> None:
     with pytest.raises(RecordError, match="not a decision record"):
         decode(junk)
 

@@ -15,7 +15,7 @@ def test_an_id_says_its_key(plant: str, subject: str, taken_at: int) -> None:
     assert Key(plant, subject, taken_at) in keys_of(decision_id(plant, subject, taken_at))
 
 
-def test_what_is_no_id_has_no_key() -> None:
+def test_malformed_id_has_no_key() -> None:
     assert (
         keys_of("") == keys_of("hall") == keys_of("hall.5") == keys_of("hall.plant.x") == keys_of("hall.plant.") == ()
     )

@@ -26,7 +26,7 @@ class Migrations:
         migrations.upgrade(empty.url)
         assert migrations.differences(empty.url) == []
 
-    def test_down_and_up_keep_the_data_of_the_tables_that_stay(self, empty: Database, tmp_path: Path) -> None:
+    def test_downgrade_and_upgrade_keep_the_remaining_tables_data(self, empty: Database, tmp_path: Path) -> None:
         migrations.upgrade(empty.url)
         spool, store = SqliteSpool(tmp_path / "spool.sqlite"), Store(empty.url)
         for index in range(30):
@@ -45,9 +45,7 @@ class Migrations:
         store.close()
         spool.close()
 
-    def test_a_store_taken_down_to_nothing_is_filled_again_from_the_spool(
-        self, empty: Database, tmp_path: Path
-    ) -> None:
+    def test_fully_downgraded_store_is_refilled_from_the_spool(self, empty: Database, tmp_path: Path) -> None:
         migrations.upgrade(empty.url)
         spool, store = SqliteSpool(tmp_path / "spool.sqlite"), Store(empty.url)
         spool.append(sample_entry(1))
@@ -61,7 +59,7 @@ class Migrations:
         store.close()
         spool.close()
 
-    def test_migrating_a_database_that_is_away_is_one_error(self, empty: Database) -> None:
+    def test_migrating_an_unreachable_database_is_one_error(self, empty: Database) -> None:
         empty.stop()
         try:
             with pytest.raises(StoreAway, match="does not answer"):

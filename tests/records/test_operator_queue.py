@@ -20,7 +20,7 @@ def queue(tmp_path: Path) -> Iterator[OperatorQueue]:
     queue.close()
 
 
-def test_what_is_asked_waits_for_its_plant_in_order(queue: OperatorQueue) -> None:
+def test_queued_intents_wait_for_their_plant_in_order(queue: OperatorQueue) -> None:
     second = replace(
         PROMOTE, id="i-2", key="k-2", kind="override", payload={"setpoints": {"fan_frac": 0.5}, "for_s": 600}
     )
@@ -29,7 +29,7 @@ def test_what_is_asked_waits_for_its_plant_in_order(queue: OperatorQueue) -> Non
     assert queue.pending("hall") == [PROMOTE, second]
 
 
-def test_asking_again_under_one_key_returns_what_was_asked_first(queue: OperatorQueue) -> None:
+def test_reused_idempotency_key_returns_the_first_intent(queue: OperatorQueue) -> None:
     queue.submit(PROMOTE)
     queue.resolve("i-1", "applied", "stage `5 %`", 5)
     again = replace(PROMOTE, id="i-9", payload={"reason": "impatient"})
@@ -37,11 +37,11 @@ def test_asking_again_under_one_key_returns_what_was_asked_first(queue: Operator
     assert queue.pending("hall") == []
 
 
-def test_an_outcome_is_said_once(queue: OperatorQueue) -> None:
+def test_outcome_is_set_once(queue: OperatorQueue) -> None:
     queue.submit(PROMOTE)
     queue.resolve("i-1", "stale", "version is 5", 5)
-    queue.resolve("i-1", "stale", "said again", 6)
-    with pytest.raises(IntentError, match="is `stale` already, not `applied`"):
+    queue.resolve("i-1", "stale", "a second time", 6)
+    with pytest.raises(IntentError, match=r"`stale`.*`applied`"):
         queue.resolve("i-1", "applied", "", 6)
     state = queue.get("i-1")
     assert state is not None
@@ -66,13 +66,13 @@ def test_another_process_sees_what_was_submitted(queue: OperatorQueue) -> None:
 
 def test_what_is_not_known_is_refused(queue: OperatorQueue) -> None:
     assert queue.get("i-1") is None
-    with pytest.raises(IntentError, match="`kind` is `explode`, want one of pause"):
+    with pytest.raises(IntentError, match=r"`explode`.*pause"):
         queue.submit(replace(PROMOTE, kind="explode"))  # type: ignore[arg-type]
-    with pytest.raises(IntentError, match="no intent `i-1` is stored"):
+    with pytest.raises(IntentError, match="`i-1`"):
         queue.resolve("i-1", "applied", "", 1)
-    with pytest.raises(IntentError, match="`outcome` is `done`"):
+    with pytest.raises(IntentError, match="`done`"):
         queue.resolve("i-1", "done", "", 1)  # type: ignore[arg-type]
-    with pytest.raises(IntentError, match="cannot be kept"):
+    with pytest.raises(IntentError, match="`promote`"):
         queue.submit(replace(PROMOTE, payload={"reason": "\ud800"}))
     queue.submit(PROMOTE)
     with pytest.raises(IntentError, match="stored under another key"):
@@ -86,9 +86,7 @@ def test_a_damaged_queue_is_one_error(queue: OperatorQueue) -> None:
         queue.pending("hall")
 
 
-def test_a_locked_queue_is_one_error_and_works_when_it_is_free(
-    queue: OperatorQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_locked_queue_is_one_error_until_it_is_free(queue: OperatorQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.records.operator_queue.BUSY_S", 0.05)
     queue.recent(1)
     holder = sqlite3.connect(queue.path, isolation_level=None)

@@ -81,7 +81,7 @@ def loaded(site: Path) -> bootstrap.Loaded:
     return bootstrap.read(site)
 
 
-def said(*words: str | Path) -> tuple[int, str]:
+def replay_output(*words: str | Path) -> tuple[int, str]:
     """Exit code and output of `understudy replay`."""
     result = CliRunner().invoke(app, ["replay", *(str(word) for word in words)])
     return result.exit_code, " ".join((result.stdout + result.stderr).split())
@@ -158,14 +158,14 @@ def test_a_latch_of_unknown_margin_replays() -> None:
     assert replay(decision, case.envelope, "kernel").agrees
 
 
-def test_the_candidate_asked_again_answers_the_same_to_1e_5(decisions: list[Decision], site: Path) -> None:
+def test_candidate_repeats_its_answer_to_1e_5(decisions: list[Decision], site: Path) -> None:
     ours = loaded(site)
     with bootstrap.serving(ours) as candidate:
-        told = [difference for d in decisions for difference in reinfer(d, ours.envelope, candidate)]
-    assert told == []
+        differences = [difference for d in decisions for difference in reinfer(d, ours.envelope, candidate)]
+    assert differences == []
 
 
-def test_an_answer_that_is_another_is_told_with_both(decisions: list[Decision], site: Path) -> None:
+def test_different_candidate_answer_is_reported_with_both_values(decisions: list[Decision], site: Path) -> None:
     ours = loaded(site)
     first = decisions[0]
     altered = tuple(
@@ -173,8 +173,8 @@ def test_an_answer_that_is_another_is_told_with_both(decisions: list[Decision], 
         for p in first.proposals
     )
     with bootstrap.serving(ours) as candidate:
-        (told,) = reinfer(replace(first, proposals=altered), ours.envelope, candidate)
-    assert told.startswith("`tower_c`: stored ")
+        (difference,) = reinfer(replace(first, proposals=altered), ours.envelope, candidate)
+    assert difference.startswith("`tower_c`: stored ")
 
 
 class TestCommand:
@@ -183,7 +183,7 @@ class TestCommand:
     def test_it_says_that_nothing_differs_and_exits_with_0(
         self, decisions: list[Decision], site: Path, state: Path
     ) -> None:
-        code, text = said(decisions[0].id, "--reinfer", "--site", site, "--state", state)
+        code, text = replay_output(decisions[0].id, "--reinfer", "--site", site, "--state", state)
         assert code == 0, text
         assert "the same to the last bit" in text
 
@@ -193,7 +193,7 @@ class TestCommand:
         spool = SqliteSpool(copy / "spool.sqlite")
         assert spool.prune(1) == len(decisions) - 1
         spool.close()
-        code, text = said(decisions[0].id, "--site", site, "--state", copy)
+        code, text = replay_output(decisions[0].id, "--site", site, "--state", copy)
         assert code == 0, text
 
     @pytest.mark.parametrize("where", ["spool", "store"])
@@ -205,11 +205,11 @@ class TestCommand:
         else:
             rewrite(copy / "spool.sqlite", "DELETE FROM entry WHERE ? NOTNULL AND taken_at = ?", b"", victim)
             rewrite(copy / "store.sqlite", "UPDATE decision SET record = ? WHERE taken_at = ?", tampered, victim)
-        code, text = said(victim.id, "--site", site, "--state", copy)
+        code, text = replay_output(victim.id, "--site", site, "--state", copy)
         assert code == 1
         assert "DIFFERS: record: its bytes are not those that were written" in text
 
-    def test_a_tampered_proposal_is_told_by_what_it_would_have_come_to(
+    def test_tampered_proposal_is_reported_with_its_recomputed_decision(
         self, decisions: list[Decision], site: Path, copy: Path
     ) -> None:
         victim = next(d for d in decisions if d.command.rung is Rung.CANDIDATE)
@@ -220,7 +220,7 @@ class TestCommand:
             encode(replace(victim, proposals=colder)),
             victim,
         )
-        code, text = said(victim.id, "--site", site, "--state", copy)
+        code, text = replay_output(victim.id, "--site", site, "--state", copy)
         assert code == 1
         for difference in ("record: ", "command: stored ", "memory last: stored ", "ruling digest: stored "):
             assert f"DIFFERS: {difference}" in text
@@ -230,13 +230,13 @@ class TestCommand:
     ) -> None:
         victim = decisions[3]
         rewrite(copy / "spool.sqlite", "UPDATE entry SET record = ? WHERE taken_at = ?", b"\xc1\x00", victim)
-        code, text = said(victim.id, "--site", site, "--state", copy)
+        code, text = replay_output(victim.id, "--site", site, "--state", copy)
         assert code == 1
         assert "DIFFERS: record: its bytes are not those that were written" in text
 
     def test_another_kernel_is_a_note(self, decisions: list[Decision], site: Path, tmp_path: Path) -> None:
         other = replace(decisions[0], digests=replace(decisions[0].digests, kernel="0" * 64))
-        code, text = said("last", "--site", site, "--state", spooled(tmp_path / "other", other))
+        code, text = replay_output("last", "--site", site, "--state", spooled(tmp_path / "other", other))
         assert code == 0, text
         assert f"note: kernel {loaded(site).kernel_digest[:12]} is not the 000000000000 that judged it" in text
         assert "DIFFERS" not in text
@@ -244,17 +244,17 @@ class TestCommand:
     def test_a_reworded_version_1_record_replays(self, decisions: list[Decision], site: Path, tmp_path: Path) -> None:
         latched = next(d for d in decisions if d.memory_after.latches)
         old = replace(reworded(latched), version=1, ruling_digest="0" * 64)
-        code, text = said("last", "--site", site, "--state", spooled(tmp_path / "old", old))
+        code, text = replay_output("last", "--site", site, "--state", spooled(tmp_path / "old", old))
         assert code == 0, text
         assert "note: record version 1: " in text
 
-    def test_another_bundle_is_named_when_the_policy_is_to_be_asked(
+    def test_replay_with_another_bundle_names_its_digest(
         self, decisions: list[Decision], site: Path, tmp_path: Path
     ) -> None:
         other = replace(decisions[0], digests=replace(decisions[0].digests, policy="0" * 64))
         folder = spooled(tmp_path / "other", other)
-        assert said("last", "--site", site, "--state", folder)[0] == 0
-        code, text = said("last", "--reinfer", "--site", site, "--state", folder)
+        assert replay_output("last", "--site", site, "--state", folder)[0] == 0
+        code, text = replay_output("last", "--reinfer", "--site", site, "--state", folder)
         assert code == 1
         assert "is not the 000000000000 that proposed" in text
 
@@ -268,7 +268,7 @@ class TestEditedEnvelope:
         path.write_text(path.read_text().replace("low = 16\nhigh = 26", "low = 21\nhigh = 22"))
         return path.parent
 
-    def test_it_is_kept_as_the_canonical_text_whose_sha_256_is_the_digest(
+    def test_envelope_is_stored_as_text_whose_sha256_is_its_digest(
         self, decisions: list[Decision], site: Path, state: Path
     ) -> None:
         digest = loaded(site).envelope.digest
@@ -288,28 +288,28 @@ class TestEditedEnvelope:
         differing = [d for d in decisions if not replay(d, today, d.digests.kernel).agrees]
         assert differing == decisions, "or the edit would not show"
         for decision in (decisions[0], decisions[-1]):
-            code, text = said(decision.id, "--reinfer", "--site", edited, "--state", state)
+            code, text = replay_output(decision.id, "--reinfer", "--site", edited, "--state", state)
             assert code == 0, text
 
     def test_the_store_has_it_when_the_spool_has_not(self, decisions: list[Decision], edited: Path, copy: Path) -> None:
         with closing(sqlite3.connect(copy / "spool.sqlite", isolation_level=None)) as db:
             db.execute("DELETE FROM artefact")
-        assert said(decisions[0].id, "--site", edited, "--state", copy)[0] == 0
+        assert replay_output(decisions[0].id, "--site", edited, "--state", copy)[0] == 0
 
     def test_one_that_is_broken_today_is_not_needed(self, decisions: list[Decision], edited: Path, state: Path) -> None:
         (edited / "envelope.toml").write_text("plant = ")
-        assert said(decisions[0].id, "--site", edited, "--state", state)[0] == 0
+        assert replay_output(decisions[0].id, "--site", edited, "--state", state)[0] == 0
 
     def test_without_the_artefact_the_other_envelope_is_named(
         self, decisions: list[Decision], edited: Path, tmp_path: Path
     ) -> None:
         folder = spooled(tmp_path / "alone", decisions[0])
-        code, text = said("last", "--site", edited, "--state", folder)
+        code, text = replay_output("last", "--site", edited, "--state", folder)
         assert code == 1
         wanted, held = decisions[0].digests.envelope[:12], loaded(edited).envelope.digest[:12]
         assert f"DIFFERS: envelope {held} is not the {wanted} it was judged by" in text
 
-    def test_what_is_kept_under_a_digest_and_is_something_else_is_refused(
+    def test_stored_content_that_differs_from_its_digest_is_refused(
         self, decisions: list[Decision], edited: Path, copy: Path
     ) -> None:
         other = SqliteSpool(copy / "spool.sqlite")
@@ -318,18 +318,18 @@ class TestEditedEnvelope:
             (forged,) = db.execute("SELECT body FROM artefact WHERE digest = ?", (digest,)).fetchone()
             db.execute("UPDATE artefact SET body = ? WHERE digest = ?", (forged, decisions[0].digests.envelope))
         other.close()
-        code, text = said(decisions[0].id, "--site", edited, "--state", copy)
+        code, text = replay_output(decisions[0].id, "--site", edited, "--state", copy)
         assert code == 2
         assert "restore it from a backup" in text
 
 
-def test_a_decision_is_found_by_its_id_or_as_the_last(decisions: list[Decision], state: Path) -> None:
+def test_decision_is_found_by_id_or_as_the_last(decisions: list[Decision], state: Path) -> None:
     url = lookup.store_url("sqlite:///store.sqlite", state)
     assert lookup.find_decision(decisions[2].id, state, url) == decisions[2]
     assert lookup.find_decision("last", state, url) == decisions[-1]
 
 
-def test_a_store_that_is_away_is_told_of_and_does_not_keep_a_run_from_starting(
+def test_unreachable_store_is_reported_and_the_run_starts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     migrate("postgresql+psycopg://nobody@127.0.0.1:1/none")
@@ -351,9 +351,7 @@ def rewrite(path: Path, sql: str, record: bytes, victim: Decision) -> None:
 
 
 @pytest.mark.parametrize("words", [("replay", "last"), ("envelope", "explain", "last")], ids=" ".join)
-def test_what_the_spool_still_has_is_looked_at_without_the_store(
-    words: tuple[str, ...], site: Path, state: Path
-) -> None:
+def test_decision_in_the_spool_is_found_without_the_store(words: tuple[str, ...], site: Path, state: Path) -> None:
     code, imported = heavy_imports(*words, "--site", site, "--state", state)
     assert code == 0
     assert imported <= {"msgspec", "rich"}

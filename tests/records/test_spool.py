@@ -97,7 +97,7 @@ def test_the_same_decision_again_changes_nothing(spool: SqliteSpool) -> None:
     assert spool.verify().ok
 
 
-def test_the_same_decision_with_other_bytes_is_an_error_and_changes_nothing(spool: SqliteSpool) -> None:
+def test_same_decision_with_different_bytes_is_refused(spool: SqliteSpool) -> None:
     spool.append(sample_entry(1))
     with pytest.raises(SpoolConflict, match="written once"):
         spool.append(sample_entry(1, stage="1 %", event=True))
@@ -165,7 +165,7 @@ def _synchronous(spool: SqliteSpool) -> int:
     return int(spool._rows("PRAGMA synchronous")[0][0])
 
 
-def test_a_full_disk_is_one_error_and_the_log_goes_on_when_there_is_room(spool: SqliteSpool) -> None:
+def test_full_disk_is_one_error_and_appending_resumes(spool: SqliteSpool) -> None:
     fill(spool, 3)
     pages = spool._rows("PRAGMA page_count")[0][0]
     spool._rows(f"PRAGMA max_page_count = {pages}")
@@ -190,10 +190,10 @@ def test_unshipped_moves_on_with_what_is_marked(spool: SqliteSpool, path: Path) 
     shipper.close()
 
 
-@pytest.mark.parametrize("said", [b"", b"{", b'{"spool_id": "of another spool", "seq": 99}'])
-def test_a_lost_or_foreign_place_means_that_all_is_shipped_again(spool: SqliteSpool, path: Path, said: bytes) -> None:
+@pytest.mark.parametrize("position", [b"", b"{", b'{"spool_id": "of another spool", "seq": 99}'])
+def test_lost_or_foreign_position_ships_everything_again(spool: SqliteSpool, path: Path, position: bytes) -> None:
     fill(spool, 2)
-    path.with_name(path.name + ".shipping").write_bytes(said)
+    path.with_name(path.name + ".shipping").write_bytes(position)
     assert spool.unshipped(10).entries == 2
 
 
@@ -251,7 +251,7 @@ def test_verify_finds_what_was_removed_or_moved(spool: SqliteSpool, tampering: s
     assert why in broken.why
 
 
-def test_an_empty_file_and_a_half_made_one_are_made_a_spool(path: Path) -> None:
+def test_empty_or_incomplete_file_becomes_a_spool(path: Path) -> None:
     path.touch()
     path.with_name(path.name + ".new").write_bytes(b"half of a file")
     spool = SqliteSpool(path)
@@ -278,7 +278,7 @@ def test_a_damaged_file_is_one_error_and_keeps_every_byte(path: Path, harm: str)
     assert path.read_bytes() == body
 
 
-def test_a_log_without_its_file_is_kept_and_not_replayed_onto_a_new_one(path: Path) -> None:
+def test_orphaned_log_is_kept_and_not_replayed(path: Path) -> None:
     log = path.with_name(path.name + "-wal")
     log.write_bytes(b"acknowledged decisions")
     with pytest.raises(SpoolCorrupt, match=r"is missing, but its log `spool.sqlite-wal` is there"):
@@ -311,7 +311,7 @@ def test_a_folder_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
         fill(SqliteSpool(tmp_path / "file" / "spool.sqlite"), 1)
 
 
-def test_folding_the_log_from_outside_loses_nothing_and_waits_for_nobody(spool: SqliteSpool, path: Path) -> None:
+def test_external_checkpoint_loses_nothing_and_does_not_block(spool: SqliteSpool, path: Path) -> None:
     fill(spool, 1)
     assert not fold(path)
     fill(spool, 400, start=1)

@@ -22,7 +22,7 @@ def test_the_first_word_stands(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["STOP"]
 
 
-def test_a_latch_made_by_hand_stops_as_well(tmp_path: Path) -> None:
+def test_manually_created_latch_file_stops_the_candidate(tmp_path: Path) -> None:
     stop_path(tmp_path).touch()
     stop = read_stop(tmp_path)
     assert stop is not None

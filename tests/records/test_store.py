@@ -23,7 +23,7 @@ class TestPostgres(StoreContract):
     def database(self, migrated_postgres: Database) -> Database:
         return migrated_postgres
 
-    def test_a_server_that_dies_in_the_middle_of_a_copy_is_away_and_nothing_is_half_stored(
+    def test_server_lost_during_a_copy_stores_nothing(
         self, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         spool, store = self.spooled(tmp_path, database, [])
@@ -46,7 +46,7 @@ class TestPostgres(StoreContract):
         assert store.count() == 0
         assert store.ingest(batch).decisions == 200
 
-    def test_a_row_the_server_refuses_is_an_error_that_waiting_will_not_cure(
+    def test_row_refused_by_the_server_is_a_permanent_error(
         self, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         spool, store = self.spooled(tmp_path, database, [])

@@ -250,7 +250,7 @@ def test_a_good_candidate_walks_through_any_list_of_shares(shares: list[int]) ->
     assert [e.stage for e in effects if isinstance(e, StageEntered)] == [s.name for s in spec.stages]
 
 
-def test_stages_are_entered_at_the_end_of_a_block_and_of_a_scored_group() -> None:
+def test_stages_are_entered_at_block_and_scored_group_ends() -> None:
     rollout = _begin()
     for i in range(2000):
         before = rollout[0]
@@ -289,7 +289,7 @@ DRIVEN_CAUSES = ("breach", "hard_veto")
     ("cause", "paused"),
     [(cause, False) for cause in INSTANT_CAUSES] + [(c, True) for c in INSTANT_CAUSES if c not in DRIVEN_CAUSES],
 )
-def test_every_instant_cause_trips_in_its_own_tick_running_or_paused(cause: str, paused: bool) -> None:
+def test_instant_cause_trips_in_its_tick_running_or_paused(cause: str, paused: bool) -> None:
     (state, evidence, effects), i = _until(SPEC, 5)
     while assign(SPEC, state, i * PERIOD_US, KEY).who != "candidate" or evidence.last.in_control != "candidate":  # type: ignore[union-attr]
         state, evidence, effects = _run(range(i, i + 1), (state, evidence, effects))
@@ -322,7 +322,7 @@ def test_a_cause_nobody_declared_trips_critically() -> None:
     assert (state.trip.cause, state.trip.critical) == ("gremlins", True)
 
 
-def test_the_first_out_cause_is_named_and_the_others_are_kept() -> None:
+def test_first_out_cause_is_named_and_others_kept() -> None:
     state, _, _ = _run(range(1), _begin(), causes=("memory_over_limit", "audit_failure"), candidate_status="failed")
     assert state.trip is not None
     assert (state.trip.cause, state.trip.also) == ("audit_failure", ("memory_over_limit", "candidate_failed"))
@@ -350,7 +350,7 @@ def test_a_gate_goes_on_being_judged_while_approval_is_awaited() -> None:
     assert lapsed.status is RolloutStatus.TRIPPED
 
 
-def test_an_approval_promotes_at_the_end_of_the_block_and_only_while_the_gate_holds() -> None:
+def test_approval_promotes_at_block_end_while_the_gate_holds() -> None:
     spec = load_spec(TEXT.replace("approvals = 0", "approvals = 2"))
     state, evidence, effects = _run(range(101), _begin(spec), spec)
     now = 100 * PERIOD_US
@@ -371,7 +371,7 @@ def test_a_failed_gate_aborts_with_its_reason() -> None:
     assert "established above 0.3" in state.aborted_why
 
 
-def test_an_inconclusive_gate_waits_for_a_person_and_never_promotes_by_itself() -> None:
+def test_inconclusive_gate_waits_for_a_person() -> None:
     spec = load_spec(TEXT.replace("patience_days = 60", "patience_days = 3").replace("days = 2 ", "days = 4 "))
     state, evidence, effects = _run(range(80), _begin(spec), spec)
     assert isinstance(effects[-1], Held)
@@ -387,7 +387,7 @@ def test_an_inconclusive_gate_waits_for_a_person_and_never_promotes_by_itself() 
     assert state.stage == 1
 
 
-def test_a_gate_is_skipped_only_by_two_people_and_that_is_recorded() -> None:
+def test_skipping_a_gate_requires_two_people_and_is_recorded() -> None:
     state, evidence, effects = _run(range(10), _begin())
     state, notes = acts.promote(SPEC, state, evidence, 9 * PERIOD_US, "ada", "known elsewhere", skip_gate=True)
     assert state.promotion is None
@@ -412,7 +412,7 @@ def _tripped(**changes: Any) -> tuple[Rollout, int]:
     return rollout, 61
 
 
-def test_reset_waits_for_the_cool_down_and_for_the_cause_to_clear() -> None:
+def test_reset_waits_for_cool_down_and_cleared_cause() -> None:
     (state, evidence, effects), i = _tripped(causes=("memory_over_limit",))
     assert state.trip is not None
     with pytest.raises(ActRefusedError, match="cool-down"):
@@ -470,7 +470,7 @@ def test_re_entry_asks_for_settled_shadow_and_keeps_the_evidence() -> None:
     assert rollout[0].stage == 1
 
 
-def test_a_bad_group_detector_starts_anew_after_a_reset_but_the_verdict_remembers() -> None:
+def test_reset_restarts_the_bad_group_detector_but_keeps_the_verdict() -> None:
     rollout, i = _until(SPEC, 3)
     state, evidence, effects = _run(range(i, i + 60), rollout, saving_frac=-0.03)
     detector = evidence.detector("inferior")
@@ -485,7 +485,7 @@ def test_a_bad_group_detector_starts_anew_after_a_reset_but_the_verdict_remember
     assert evidence.benefit.cost.count >= count
 
 
-def test_taking_authority_away_is_one_persons_right_in_every_driving_state() -> None:
+def test_one_person_can_revoke_authority_in_every_driving_state() -> None:
     rollout, i = _until(SPEC, 4)
     now = i * PERIOD_US
     for status in DRIVING:
@@ -542,7 +542,7 @@ def test_checks_show_their_comparison() -> None:
     assert "lower end <=" in reasons["non_inferior"]
 
 
-def test_a_worse_candidate_is_failed_when_its_upper_end_is_below_the_margin() -> None:
+def test_candidate_fails_when_its_upper_bound_is_below_the_margin() -> None:
     (state, evidence, _), i = _until(SPEC, 3)
     cost = BettingSequence.of(0.05, 0.2)
     for _ in range(40):

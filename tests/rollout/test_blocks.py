@@ -60,7 +60,7 @@ def test_every_pair_of_positions_is_equally_likely() -> None:
 @pytest.mark.parametrize(
     "other", [(b"another", "r", "5 %", 1), (KEY, "s", "5 %", 1), (KEY, "r", "1 %", 1), (KEY, "r", "5 %", 2)]
 )
-def test_key_rollout_stage_and_entry_each_draw_anew(other: tuple[bytes, str, str, int]) -> None:
+def test_key_rollout_stage_and_entry_each_change_the_draw(other: tuple[bytes, str, str, int]) -> None:
     def draws(key: bytes, rollout: str, stage: str, entry: int) -> list[frozenset[int]]:
         return [candidate_positions(key, rollout, stage, entry, g, 20, 1) for g in range(30)]
 

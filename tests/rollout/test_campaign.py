@@ -6,7 +6,7 @@ from controller.rollout.state import RolloutStatus
 from tests.rollout.campaign import demo_spec, quick_spec, run
 
 
-def test_a_candidate_that_saves_eight_percent_reaches_25_percent_by_day_60_and_full_share_within_a_year() -> None:
+def test_candidate_saving_eight_percent_reaches_full_share_within_a_year() -> None:
     campaign = run(demo_spec(), 0.08, 130, seed=1)
     quarter, full = campaign.entered_day("25 %"), campaign.entered_day("100 %")
     assert quarter is not None
@@ -27,7 +27,7 @@ def test_a_candidate_that_does_nothing_is_not_promoted_beyond_half() -> None:
     assert promoted == [None] * 8
 
 
-def test_a_do_nothing_candidate_is_held_for_a_person_when_patience_ends() -> None:
+def test_ineffective_candidate_is_held_when_patience_ends() -> None:
     campaign = run(quick_spec(), 0.0, 260, seed=1)
     assert (campaign.state.stage, campaign.state.status) == (4, RolloutStatus.RUNNING)
     assert "cost benefit" in campaign.state.held

@@ -1,4 +1,4 @@
-"""`rollout.toml`: what is accepted, what is refused, and in which words."""
+"""`rollout.toml`: what is accepted, what is refused, and the keys and values that an error names."""
 
 import math
 
@@ -12,7 +12,7 @@ from shadow.statistics import BettingSequence, earliest_possible
 from tests.rollout.campaign import DEMO, demo_spec
 
 
-def test_the_demo_has_six_stages_with_groups_of_100_20_4_2_20_blocks() -> None:
+def test_demo_has_six_stages_with_their_group_sizes() -> None:
     spec = demo_spec()
     assert [stage.name for stage in spec.stages] == ["shadow", "1 %", "5 %", "25 %", "50 %", "100 %"]
     assert [spec.group_of(i) for i in range(6)] == [(0, 0), (100, 1), (20, 1), (4, 1), (2, 1), (20, 19)]
@@ -29,7 +29,7 @@ def test_the_digest_names_the_content_not_the_spelling() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("period_s = 300", "period_s = 300\nperiods = 3", "`periods`: unknown key"),
         ("period_s = 300", "", "`period_s`: missing"),
@@ -52,9 +52,9 @@ def test_the_digest_names_the_content_not_the_spelling() -> None:
         ("schema_version = 2", "schema_version 2", "is not TOML"),
     ],
 )
-def test_a_wrong_specification_gets_one_clear_message(old: str, new: str, said: str) -> None:
+def test_a_wrong_specification_gets_one_clear_message(old: str, new: str, message: str) -> None:
     assert old in DEMO
-    with pytest.raises(RolloutSpecError, match=said):
+    with pytest.raises(RolloutSpecError, match=message):
         load_spec(DEMO.replace(old, new, 1) if "bet" not in old else DEMO.replace(old, new))
 
 
@@ -66,7 +66,7 @@ def test_a_wrong_specification_gets_one_clear_message(old: str, new: str, said: 
         ("schema_version = 2", "schema_version = 1"),
     ],
 )
-def test_a_key_of_schema_1_gets_one_message_with_the_new_keys(new: str, old: str) -> None:
+def test_schema_1_key_gets_one_message_with_the_new_keys(new: str, old: str) -> None:
     assert new in DEMO
     with pytest.raises(RolloutSpecError) as refused:
         load_spec(DEMO.replace(new, old))
@@ -75,10 +75,10 @@ def test_a_key_of_schema_1_gets_one_message_with_the_new_keys(new: str, old: str
     assert ";" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("guards", "said"), [((), "`outcome.guard_clips.hot`"), (("hot", "damp"), "guard `damp`")])
-def test_clips_and_the_plants_guards_must_agree(guards: tuple[str, ...], said: str) -> None:
+@pytest.mark.parametrize(("guards", "message"), [((), "`outcome.guard_clips.hot`"), (("hot", "damp"), "guard `damp`")])
+def test_clips_and_the_plants_guards_must_agree(guards: tuple[str, ...], message: str) -> None:
     check_guards(demo_spec(), ["hot"])
-    with pytest.raises(RolloutSpecError, match=said):
+    with pytest.raises(RolloutSpecError, match=message):
         check_guards(demo_spec(), guards)
 
 
@@ -88,7 +88,7 @@ def test_a_stage_without_a_deciding_check_is_refused() -> None:
         load_spec(DEMO[:start] + DEMO[end:])
 
 
-def test_a_stage_nobody_approves_is_accepted_only_on_a_simulated_plant() -> None:
+def test_stage_without_approval_requires_a_simulated_plant() -> None:
     check_against(demo_spec(), site_is_simulated=True)
     with pytest.raises(RolloutSpecError, match="at least 1 person"):
         check_against(demo_spec(), site_is_simulated=False)

@@ -51,9 +51,7 @@ def test_breach_and_certify_wealth_equal_numerical_integration(trials: int, even
 
 
 @pytest.mark.parametrize(("events", "trials"), [(0, 323), (1, 653), (2, 906)])
-def test_one_percent_is_certified_after_323_clean_trials_and_each_event_costs_hundreds_more(
-    events: int, trials: int
-) -> None:
+def test_one_percent_is_certified_after_323_clean_trials(events: int, trials: int) -> None:
     assert earliest_possible(0.01, 0.05, events) == trials
     assert not CertifyTest.of(0.01).seen(trials - 1, events).certified(0.05)
     assert CertifyTest.of(0.01).seen(trials, events).certified(0.05)
@@ -74,7 +72,7 @@ def test_only_the_counts_matter_not_their_order(events: list[bool]) -> None:
 
 @FAST
 @given(st.integers(0, 2000), st.integers(0, 20))
-def test_an_event_raises_breach_evidence_and_a_clean_trial_raises_certainty(clean: int, events: int) -> None:
+def test_event_raises_breach_evidence_and_clean_trial_certainty(clean: int, events: int) -> None:
     breach, certify = (
         BreachTest.of(0.01).seen(clean + events, events),
         CertifyTest.of(0.01).seen(clean + events, events),
@@ -87,7 +85,7 @@ def test_an_underflowing_tail_claims_nothing() -> None:
     assert CertifyTest.of(1e-4).seen(1_000_000, 900_000).log_e() == -math.inf
 
 
-def test_rates_are_falsely_judged_less_often_than_alpha_when_read_at_every_step() -> None:
+def test_rate_error_stays_below_alpha_under_continuous_monitoring() -> None:
     """1500 runs of 1500 steps at exactly the limit; events come in spells (two-state chain of the same mean)."""
     rng = np.random.default_rng(11)
     p0, runs, steps, alpha = 0.02, 1500, 1500, 0.05
@@ -168,7 +166,7 @@ def test_the_betting_sequence_covers_at_every_look() -> None:
     assert _miscovered(BettingSequence.of(0.05, 0.2, points=100), values, 0.03) <= 0.05
 
 
-def test_the_betting_sequence_covers_when_the_noise_level_depends_on_the_past() -> None:
+def test_betting_sequence_covers_with_noise_that_depends_on_the_past() -> None:
     rng = np.random.default_rng(6)
     signs, values = rng.choice([-1.0, 1.0], (120, 120)), np.zeros((120, 120))
     for j in range(1, 120):
@@ -176,7 +174,7 @@ def test_the_betting_sequence_covers_when_the_noise_level_depends_on_the_past() 
     assert _miscovered(BettingSequence.of(0.05, 0.2, points=99), values, 0.0) <= 0.05
 
 
-def test_the_mean_sequence_covers_the_running_average_of_a_drifting_mean() -> None:
+def test_mean_sequence_covers_the_average_of_a_drifting_mean() -> None:
     rng, missed = np.random.default_rng(7), 0
     drift = np.linspace(0.1, -0.1, 200)
     average = np.cumsum(drift) / np.arange(1, 201)
@@ -199,7 +197,7 @@ def test_the_stitched_boundary_equals_its_published_constants() -> None:
     assert stitched_boundary(1.0, 1.0, 0.025, 1.0) == pytest.approx(by_hand, rel=1e-6)
 
 
-def test_three_vetoes_in_a_row_trip_a_detector_with_bet_50() -> None:
+def test_three_consecutive_vetoes_trip_a_detector_with_bet_50() -> None:
     """(1 + 50 x 0.99) = 50.5 each: 50.5, 51.5 x 50.5, ... passes 10^4 on the third."""
     run, readings = ChangeDetector.of(0.01, 50.0), []
     for _ in range(3):
@@ -209,7 +207,7 @@ def test_three_vetoes_in_a_row_trip_a_detector_with_bet_50() -> None:
     assert readings[1] < 1e4 <= readings[2]
 
 
-def test_a_detector_runs_at_least_its_threshold_to_a_false_trip() -> None:
+def test_detector_average_run_length_is_at_least_its_threshold() -> None:
     rng, threshold = np.random.default_rng(9), 100.0
     for shiryaev_roberts in (True, False):
         lengths = []
@@ -277,7 +275,7 @@ def test_every_statistic_survives_storage_exactly(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "said"),
+    ("act", "message"),
     [
         (lambda: BreachTest.of(0.0), "`p0`"),
         (lambda: CertifyTest.of(0.01).seen(3, 4), "`events`"),
@@ -289,6 +287,6 @@ def test_every_statistic_survives_storage_exactly(value: Any) -> None:
         (lambda: AllocationTest().update(True, 0.0), "`share`"),
     ],
 )
-def test_bad_input_is_refused_by_name(act: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_bad_input_is_refused_by_name(act: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         act()

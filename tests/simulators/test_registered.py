@@ -1,4 +1,4 @@
-"""A stranger who knows gymnasium finds both simulators by name."""
+"""Both simulators are found by name in gymnasium's registry."""
 
 import gymnasium
 import numpy as np

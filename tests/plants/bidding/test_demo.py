@@ -39,7 +39,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return report(state)
 
 
-def test_the_candidate_is_shadowed_for_two_days_and_then_gets_its_share(undisturbed: dict[str, Any]) -> None:
+def test_candidate_gets_a_share_after_two_shadow_days(undisturbed: dict[str, Any]) -> None:
     assert undisturbed["ticks"] == TICKS
     assert [stage["name"] for stage in undisturbed["stages"]] == ["shadow", "25 %"]
     assert undisturbed["status"] == "running"

@@ -75,7 +75,7 @@ def test_a_new_flight_forgets_the_last_one() -> None:
     assert after == {**port.fresh, "asked": [1.0]}
 
 
-def test_it_goes_on_from_what_somebody_else_applied() -> None:
+def test_incumbent_continues_from_a_command_of_another_source() -> None:
     tested = TestPacing()
     port, seen = Pacing(2), tested.observation(0)
     _, memory = port.propose(seen, port.fresh)
@@ -112,7 +112,7 @@ def test_the_graph_answers_as_the_law() -> None:
     assert idle > 0
 
 
-def test_the_shipped_bundle_is_signed_for_this_site_and_better_than_the_incumbent_on_unseen_days() -> None:
+def test_shipped_bundle_is_signed_and_beats_the_incumbent() -> None:
     site = load_site(SITE)
     bundle = load_bundle(SITE / site.settings.candidate.bundle, TrustStore.load(SITE / "trust"))
     envelope = load_envelope(SITE / "envelope.toml")

@@ -56,7 +56,7 @@ def value(seen: Observation, name: str) -> list[float]:
     return [seen.signals[f"{name}_c{i}"].value for i in range(6)]
 
 
-def test_a_day_is_a_flight_and_begins_with_the_whole_budget() -> None:
+def test_each_day_begins_with_the_whole_budget() -> None:
     plant = account()
     commanded(plant, 1.0, until_us=plant.start_us + DAY_US - TICK_US)
     late = plant.observe()
@@ -80,7 +80,7 @@ def test_seeds_are_other_days_of_the_same_campaigns() -> None:
     assert targets == value(account(seed=1).observe(), "target_cpa_micros")
 
 
-def test_nothing_is_bid_without_a_command_nor_after_it_has_run_out() -> None:
+def test_missing_or_expired_command_bids_nothing() -> None:
     plant = account()
     plant.advance(plant.start_us + 4 * TICK_US)
     assert value(plant.observe(), "wins") == [0.0] * 6
@@ -91,7 +91,7 @@ def test_nothing_is_bid_without_a_command_nor_after_it_has_run_out() -> None:
     assert value(plant.observe(), "wins") == [0.0] * 6
 
 
-def test_a_command_within_the_half_hour_waits_for_the_next_one() -> None:
+def test_command_within_the_half_hour_waits_for_the_next() -> None:
     plant = account()
     plant.advance(plant.start_us + 20 * TICK_US + TICK_US // 2)
     commanded(plant, 2.0, until_us=plant.start_us + 21 * TICK_US)
@@ -114,7 +114,7 @@ def test_a_days_score_is_that_of_the_simulators_own_evaluation() -> None:
     assert plant.lanes()["score"]["applied"] == pytest.approx(wanted.sum() / 1e6, rel=1e-9)
 
 
-def test_what_was_on_offer_is_no_less_than_what_was_scored() -> None:
+def test_offered_auctions_are_at_least_the_scored_ones() -> None:
     plant = account()
     commanded(plant, 2.5, until_us=plant.start_us + 2 * DAY_US)
     missed, score = plant.lanes()["cost"]["applied"], plant.lanes()["score"]["applied"]
@@ -160,7 +160,7 @@ def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], message: 
         account(**changes)
 
 
-def test_cut_off_it_refuses_commands_shows_old_reports_and_stops_bidding_when_the_last_one_expires() -> None:
+def test_disconnected_plant_refuses_commands_and_stops_bidding_at_expiry() -> None:
     plant = account(scenario="network-gap")  # from 12:00 to 14:00, and for half an hour at 07:00 and 18:00
     commanded(plant, 1.0, until_us=plant.start_us + 23 * TICK_US)
     plant.apply(Command(dict.fromkeys(NAMES, 1.0), Rung.INCUMBENT, 3 * TICK_US, 1), decision="d")

@@ -31,25 +31,25 @@ def familiar(hall: Hall) -> Hall:
     return replace(hall, envelope=replace(hall.envelope, state_rules=rules))
 
 
-def test_without_statistics_the_candidate_never_acts_and_that_is_told(site: Hall, tensors: Tensors) -> None:
+def test_candidate_without_novelty_statistics_never_acts_and_is_reported(site: Hall, tensors: Tensors) -> None:
     rows = evaluate(stuck(tensors), plain(tensors), tensors, site, 1, steps=2)  # type: ignore[arg-type]
     assert (rows["candidate"]["novelty_frac"], rows["candidate"]["removed_frac"]) == (1.0, 1.0)
     assert rows["candidate"]["energy_kwh"] == pytest.approx(rows["incumbent"]["energy_kwh"], rel=1e-6)
 
 
-def test_a_candidate_refused_on_every_tick_costs_what_the_incumbent_costs(site: Hall, tensors: Tensors) -> None:
+def test_always_refused_candidate_costs_as_much_as_the_incumbent(site: Hall, tensors: Tensors) -> None:
     rows = evaluate(reckless(tensors), plain(tensors), tensors, familiar(site), 1, steps=STEPS)  # type: ignore[arg-type]
     assert rows["candidate"]["veto_frac"] == 1.0
     assert rows["candidate"]["energy_kwh"] == pytest.approx(rows["incumbent"]["energy_kwh"], rel=1e-6)
 
 
-def test_waste_inside_the_envelope_is_accepted_and_shows_in_the_energy(site: Hall, tensors: Tensors) -> None:
+def test_wasteful_command_inside_the_envelope_raises_the_energy(site: Hall, tensors: Tensors) -> None:
     rows = evaluate(stuck(tensors), plain(tensors), tensors, familiar(site), 1, steps=STEPS)  # type: ignore[arg-type]
     assert rows["candidate"]["veto_frac"] == 0.0
     assert rows["candidate"]["saving_frac"] < -0.1
 
 
-def test_a_third_and_more_of_the_year_was_never_practised_on() -> None:
+def test_over_a_third_of_the_year_was_never_trained_on() -> None:
     assert held_out_weeks().shape == (WEEKS,)
     assert 0.3 < np.mean(held_out_weeks()) < 0.5
 

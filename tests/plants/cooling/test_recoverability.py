@@ -24,7 +24,7 @@ def with_rules(envelope: Envelope) -> Swept:
     return sweep(envelope, EDGE, with_rules=True)
 
 
-def test_two_periods_too_late_the_incumbent_still_keeps_the_hard_limit(with_rules: Swept) -> None:
+def test_incumbent_two_periods_late_still_keeps_the_hard_limit(with_rules: Swept) -> None:
     assert with_rules.counted.sum() > 20
     assert np.max(with_rules.worst_c[with_rules.counted]) <= HARD_C
 
@@ -38,7 +38,7 @@ def test_with_the_trips_alone_the_limit_would_be_broken(envelope: Envelope) -> N
     assert np.max(without.worst_c[without.counted]) > HARD_C + 1.0
 
 
-def test_the_rise_in_the_envelope_is_above_every_rise_past_the_limit_that_the_plant_can_make(
+def test_envelope_rise_exceeds_every_rise_of_the_plant(
     envelope: Envelope,
 ) -> None:
     it_kw, fan, now_c, _ = passing_rises(envelope, Starts(weather=(HOT,)), HARD_C).T

@@ -21,7 +21,7 @@ def cooling() -> CoolingSettings:
     return load_site(DEMO).plant_settings("cooling", CoolingSettings)
 
 
-def test_a_load_may_be_named_or_read_from_the_sites_folder(cooling: CoolingSettings, tmp_path: Path) -> None:
+def test_load_is_named_or_read_from_the_site_folder(cooling: CoolingSettings, tmp_path: Path) -> None:
     assert world_of(cooling.model_copy(update={"load": "hpc"}), tmp_path).load == HPC
     (tmp_path / "load.csv").write_text("time,load_kw\n2024-01-01T00:00,500\n2024-01-08T00:00,600\n")
     assert world_of(cooling.model_copy(update={"load": "load.csv"}), tmp_path).load == LoadFile(tmp_path / "load.csv")
@@ -39,6 +39,6 @@ def test_a_wrong_load_is_one_clear_error(cooling: CoolingSettings, tmp_path: Pat
     ("start", "day", "hour"),
     [(datetime(2023, 1, 1, 5, tzinfo=UTC), 0, 0), (datetime(2023, 7, 1, 5, tzinfo=UTC), 181, 0)],
 )
-def test_the_start_is_in_the_sites_standard_time_summer_and_winter(start: datetime, day: int, hour: int) -> None:
+def test_start_uses_standard_time_in_summer_and_winter(start: datetime, day: int, hour: int) -> None:
     node = start_node(start, "America/New_York")
     assert node % (365 * 288) == day * 288 + hour * 12

@@ -68,7 +68,7 @@ def test_first_price_pays_the_bid() -> None:
     assert fills.charge_micros[0].tolist() == [1200, 0, 0, 0, 0]
 
 
-def test_a_bid_equal_to_the_floor_wins_and_one_below_never_does() -> None:
+def test_bid_at_the_floor_wins_and_below_never() -> None:
     fills, _ = auction(traffic([700, 700], owners=[0, 1], lifts=[1.0, 0.99]), bid=700.0)
     assert fills.wins.tolist() == [1, 0]
     assert fills.charge_micros[0, 0] == 700
@@ -110,7 +110,7 @@ def test_a_win_that_is_never_shown_costs_and_brings_nothing() -> None:
     assert wins.conversion_chance.tolist() == [0.0]
 
 
-def test_a_bill_above_the_bid_is_charged_at_the_bid_and_the_rest_disputed() -> None:
+def test_bill_above_the_bid_is_charged_at_the_bid() -> None:
     fills, _ = auction(traffic([400], events=[EVENT_OVER_BID], uniforms=[0.5]), bid=600.0)
     assert fills.charge_micros[0, 0] == 600
     assert fills.disputed_micros[0] == 1 + int(600 * 0.176 * 0.5)
@@ -130,7 +130,7 @@ def test_three_slots_pay_the_rival_below() -> None:
         assert fills.charge_micros.sum() == paid
 
 
-def test_a_lower_slot_may_not_be_shown_and_then_costs_nothing() -> None:
+def test_lower_slot_that_is_not_shown_costs_nothing() -> None:
     hidden = traffic([400], spares=[0.5 + 0.7 / 4096])
     assert auction(hidden, bid=420.0, slots=3)[0].charge_micros.sum() == 0
     assert auction(hidden, bid=540.0, slots=3)[0].charge_micros.sum() == 533

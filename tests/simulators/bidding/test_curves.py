@@ -23,12 +23,12 @@ def test_a_day_has_48_shares_that_sum_to_one(name: str) -> None:
     assert shares.sum() == pytest.approx(1.0)
 
 
-def test_sharpening_gives_the_ratio_asked_for() -> None:
+def test_sharpening_gives_the_configured_ratio() -> None:
     shares = sharpen(day_curve("avito"), 16.6)
     assert shares.max() / shares.min() == pytest.approx(16.6)
 
 
-def test_clicks_are_twice_as_likely_in_the_evening_as_in_the_morning() -> None:
+def test_evening_clicks_are_twice_as_likely_as_morning_clicks() -> None:
     level = click_rate_level(2.0)
     assert level.max() / level.min() == pytest.approx(2.0, rel=0.01)
     assert 38 <= int(np.argmax(level)) <= 41
@@ -64,7 +64,7 @@ def test_the_reader_wants_every_hour_once(tmp_path: Path) -> None:
 def test_the_reader_refuses_other_columns(tmp_path: Path) -> None:
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="wanted"):
+    with pytest.raises(ValueError, match=r"`other\.csv`.*\['a', 'b'\]"):
         read_traffic_share(path)
 
 

@@ -34,7 +34,7 @@ def assert_same(left: State, right: State, lane: int | None = None) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
-def test_a_lane_has_the_same_bits_alone_and_in_a_batch(name: str) -> None:
+def test_lane_has_equal_bits_alone_and_in_a_batch(name: str) -> None:
     world = resized(scenario(name), 5000.0)
     whole = Noise(name, (3, 3, 8), (0, 1, 5))
     batch = fly(build(world, whole, 18), whole)
@@ -77,14 +77,14 @@ def test_market_prices_do_not_depend_on_what_we_bid(small_world: Callable[..., t
         assert (low_out.simulated == high_out.simulated).all()
 
 
-def test_a_saved_state_goes_on_as_if_nothing_had_happened(small_world: Callable[..., tuple]) -> None:
+def test_restored_state_continues_to_equal_bits(small_world: Callable[..., tuple]) -> None:
     params, noise = small_world("adaptive")
     half = fly(params, noise, 6)
     assert_same(fly(params, noise, 6, state=from_bytes(to_bytes(half))), fly(params, noise, 12))
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage", b"PK\x03\x04 broken"])
-def test_garbage_is_no_state(data: bytes) -> None:
+def test_malformed_state_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a saved bidding state"):
         from_bytes(data)
 

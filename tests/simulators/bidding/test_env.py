@@ -66,7 +66,7 @@ def test_one_environment_is_the_first_lane_of_a_batch() -> None:
     assert np.array_equal(a, b[0])
 
 
-def test_a_finished_batch_starts_the_next_flight_in_the_same_step() -> None:
+def test_finished_batch_starts_the_next_flight_in_that_step() -> None:
     env = BiddingVectorEnv(2, small())
     env.reset(seed=3)
     for _ in range(48):
@@ -108,14 +108,14 @@ def fly(reward: str, by_day: float, by_night: float) -> float:
     return float(total)
 
 
-def test_a_click_reward_is_hacked_by_buying_bait_and_a_conversion_reward_is_not() -> None:
-    # Buying the night gets more clicks for the same budget, and less of what is wanted.
+def test_bait_raises_a_click_reward_but_not_a_conversion_reward() -> None:
+    # Buying the night gets more clicks for the same budget, and less of the value that counts.
     assert fly("clicks", by_day=0.125, by_night=0.8) > 1.2 * fly("clicks", by_day=0.4, by_night=0.125)
     for wanted in ("score", "expected"):
         assert fly(wanted, by_day=0.125, by_night=0.8) < 0.7 * fly(wanted, by_day=0.4, by_night=0.125)
 
 
-def test_bait_clicks_5_6_times_as_often_hardly_converts_and_is_not_seen_by_the_model() -> None:
+def test_bait_clicks_often_rarely_converts_and_deceives_the_model() -> None:
     env = BiddingEnv(replace(scenario("clickbait"), bait_every=1))
     env.reset(seed=1)
     click, true, predicted = (x[0, 0] for x in (env.params.click_rate, env.params.conversions, env.params.predicted))

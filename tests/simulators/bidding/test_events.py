@@ -1,4 +1,4 @@
-"""What each kind of event does, and what the bidder is told meanwhile."""
+"""The effect of each kind of event, and the report that the bidder gets during it."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def offers(params: Params, noise: Noise, tick: int) -> Traffic:
     return impressions(next(iter(draw(noise, params, tick))), params, tick)
 
 
-def test_without_bills_nothing_is_charged_or_released_and_all_comes_at_once_after() -> None:
+def test_stopped_bills_all_arrive_when_billing_resumes() -> None:
     params, noise = world(Event("billing", 10, 20))
     calm, _ = world()
     out, quiet = fly(params, noise, 24), fly(calm, noise, 24)
@@ -110,13 +110,13 @@ def test_a_click_farm_is_there_for_its_hours_only() -> None:
     assert baited(26) == baited(44) == 0.0
 
 
-def test_cut_off_the_last_command_holds_until_it_expires_and_then_nothing_is_bid() -> None:
+def test_disconnected_bidder_holds_its_command_until_expiry() -> None:
     params, noise = world(Event("gap", 20, 24), command_ticks=2)
     state = initial(params)
     wins = []
     for tick in range(26):
-        told = np.full(params.shape, 5.0 if 20 <= tick < 24 else 1.0)
-        state, outputs = step(state, told, params, noise)
+        commanded = np.full(params.shape, 5.0 if 20 <= tick < 24 else 1.0)
+        state, outputs = step(state, commanded, params, noise)
         wins.append(int(outputs.wins.sum()))
     alike = fly(world()[0], noise, 21)
     assert wins[20] == int(alike[20][1].wins.sum())  # the command of tick 19 still holds, the new one never came
@@ -137,18 +137,18 @@ def test_cut_off_the_bidder_sees_what_he_saw_before() -> None:
 
 
 @pytest.mark.parametrize("delay", [0, 1, 2])
-def test_a_report_is_as_old_as_the_scenario_says_and_its_money_adds_up(delay: int) -> None:
+def test_report_has_the_configured_age_and_consistent_money(delay: int) -> None:
     params, noise = world(report_delay_ticks=delay)
     trail = [initial(params), *(state for state, _ in fly(params, noise, 10))]
     seen = account(trail[10], params)
-    told = account(trail[10 - delay], replace(params, report_lag=(0,) * (params.ticks + 1)))
+    reported = account(trail[10 - delay], replace(params, report_lag=(0,) * (params.ticks + 1)))
     for name in ("available_micros", "reserved_micros", "spent_micros", "cost_micros", "predicted", "total", "recent"):
-        assert np.array_equal(getattr(seen, name), getattr(told, name)), name
+        assert np.array_equal(getattr(seen, name), getattr(reported, name)), name
     assert (seen.available_micros + seen.reserved_micros + seen.spent_micros == seen.budget_micros).all()
     assert seen.tick == 10
 
 
-def test_reported_counts_are_off_by_the_noise_and_money_is_not() -> None:
+def test_report_noise_changes_counts_but_not_money() -> None:
     params, noise = world(ranges=replace(scenario("late-reports").ranges))
     exact = replace(params, report_level=np.ones_like(params.report_level))
     noisy, true = (fly(p, noise, 30)[-1][0] for p in (params, exact))

@@ -1,5 +1,7 @@
 """One account behind named signals and setpoints."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -59,11 +61,11 @@ def test_a_flight_ends_after_a_day() -> None:
 
 @pytest.mark.parametrize("given", [{}, {"multiplier_c0": 1.0, "other": 1.0}])
 def test_only_the_exact_setpoints_are_taken(given: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="wanted exactly"):
+    with pytest.raises(ValueError, match=re.escape(str(sorted(given)))):
         Exchange("mixed", 1, 1).advance(given)
 
 
 @pytest.mark.parametrize("data", [b"", b"{}\n", b'{"scenario": "mixed", "seed": 1, "campaigns": 1}\nrubbish'])
-def test_garbage_is_no_exchange(data: bytes) -> None:
+def test_malformed_exchange_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a saved"):
         Exchange.restore(data)

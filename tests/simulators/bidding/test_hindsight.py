@@ -100,7 +100,7 @@ def test_a_worked_case_of_the_bound() -> None:
 
 
 class Restless:
-    """Multipliers drawn anew every tick, from nearly nothing to the cap."""
+    """Multipliers drawn again every tick, from nearly nothing to the cap."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
@@ -188,7 +188,7 @@ def joint_linprog(worlds: list[tuple[np.ndarray, np.ndarray, float, float]], sha
     return -float(solved.fun) * scale
 
 
-def test_the_account_bound_is_the_linear_programmes_value_where_targets_do_not_bind() -> None:
+def test_account_bound_is_the_linear_optimum_without_binding_targets() -> None:
     worlds = [offers_of((seed, 3000, 0.5, 50.0)) for seed in range(4)]
     shared = 0.4 * sum(budget for _, _, budget, _ in worlds)
     prefixes = [prefix_scores(sorted_offers(v, c), b, k) for v, c, b, k in worlds]
@@ -196,7 +196,7 @@ def test_the_account_bound_is_the_linear_programmes_value_where_targets_do_not_b
     assert limit == pytest.approx(joint_linprog(worlds, shared), rel=2e-3)
 
 
-def test_without_a_shared_budget_the_account_bound_is_the_sum_of_its_campaigns() -> None:
+def test_account_bound_without_shared_budget_sums_the_campaigns() -> None:
     worlds = [offers_of((seed, 50, 0.5, 1.0)) for seed in range(3)]
     prefixes = [prefix_scores(sorted_offers(v, c), b, k) for v, c, b, k in worlds]
     alone = sum(k * score_bound(sorted_offers(v, c), b, k) for v, c, b, k in worlds)

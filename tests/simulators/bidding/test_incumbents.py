@@ -65,7 +65,7 @@ def test_bid_at_target_leaves_conversions_lying_when_the_target_binds() -> None:
 
 
 @pytest.mark.parametrize("name", ["pid", "dual", "horizon", "target"])
-def test_an_incumbent_is_pure_and_does_not_depend_on_the_batch(name: str) -> None:
+def test_incumbent_is_pure_and_independent_of_the_batch(name: str) -> None:
     world = resized(scenario("mixed"), 5000.0)
     noise = streams(2, 3, "mixed")
     params = build(world, noise, 2)
@@ -109,7 +109,7 @@ def test_the_greedy_walk_solves_the_linear_programme(seed: int, money: float, wo
         assert whole == pytest.approx(reachable[np.argmax((sums[1] - sums[0])[0, 0][reachable])], abs=1)
 
 
-def test_the_log_adds_up_to_what_a_multiplier_would_have_cost() -> None:
+def test_log_adds_up_to_the_cost_of_a_multiplier() -> None:
     world = resized(scenario("mixed"), 20_000.0)
     params, noise = yesterday(world, streams(4, 1, "mixed"), 2)
     log = survey(params, noise)
@@ -120,7 +120,7 @@ def test_the_log_adds_up_to_what_a_multiplier_would_have_cost() -> None:
     assert outputs.incurred_micros == pytest.approx(log.cost_micros[:, :, 0, edge], rel=0.03)
 
 
-def test_campaigns_of_a_binding_shared_budget_are_paced_alike_and_far_better_than_none() -> None:
+def test_shared_budget_pacing_is_equal_across_campaigns_and_beats_none() -> None:
     world = resized(scenario("shared"), PER_DAY)
     noise = streams(5, 3, "shared")
     params = build(world, noise, 6)
@@ -158,7 +158,7 @@ def test_the_common_multiplier_spends_the_shared_budget_and_no_more(seed: int, s
     assert spent == pytest.approx(np.minimum(share, 1.0) * at_own, rel=1e-6, abs=0.02)
 
 
-def test_a_pacer_that_is_behind_bids_no_higher_while_its_money_waits_for_bills() -> None:
+def test_pacer_with_unbilled_wins_does_not_raise_its_bid() -> None:
     world = resized(scenario("mixed"), PER_DAY)
     noise = streams(5, 1, "mixed")
     params = build(world, noise, 3)
@@ -170,14 +170,14 @@ def test_a_pacer_that_is_behind_bids_no_higher_while_its_money_waits_for_bills()
 
 
 @pytest.mark.parametrize("policy", [PidPacing(), DualGradient()], ids=["pid", "dual"])
-def test_without_a_new_report_a_pacer_holds_what_it_asked_for(policy: Incumbent) -> None:
+def test_pacer_holds_its_multiplier_without_a_new_report(policy: Incumbent) -> None:
     noise = streams(5, 1, "network-gap")
     params = build(resized(scenario("network-gap"), PER_DAY), noise, 3)
-    state, memory, asked = initial(params), policy.start(account(initial(params), params)), []
+    state, memory, multipliers = initial(params), policy.start(account(initial(params), params)), []
     for _ in range(30):
         memory, multiplier = policy.propose(memory, account(state, params))
-        asked.append(multiplier)
+        multipliers.append(multiplier)
         state, _ = step(state, multiplier, params, noise)
-    assert all(np.array_equal(asked[23], asked[tick]) for tick in range(24, 28))
-    assert not np.array_equal(asked[22], asked[23])
-    assert not np.array_equal(asked[27], asked[28])
+    assert all(np.array_equal(multipliers[23], multipliers[tick]) for tick in range(24, 28))
+    assert not np.array_equal(multipliers[22], multipliers[23])
+    assert not np.array_equal(multipliers[27], multipliers[28])

@@ -107,7 +107,7 @@ FAULTS = st.lists(
     st.floats(0.01, 1.0),
     st.lists(st.sampled_from([0.0, 0.3, 1.0, 8.0, 1e9]), min_size=6, max_size=6),
 )
-def test_no_budget_is_passed_whatever_is_late_doubled_disputed_or_never_billed(
+def test_no_billing_fault_can_exceed_a_budget(
     seed: int,
     faults: list[tuple[EventKind, tuple[int, int], float]],
     wrong: tuple[float, float, float, float, float],
@@ -137,7 +137,7 @@ def test_no_budget_is_passed_whatever_is_late_doubled_disputed_or_never_billed(
     st.integers(0, 10**14),
     st.booleans(),
 )
-def test_the_parts_of_a_shared_budget_never_add_up_to_more_than_it_has(
+def test_parts_of_a_shared_budget_never_exceed_it(
     campaigns: list[tuple[int, bool]], shared: int, is_open: bool
 ) -> None:
     available = np.asarray([[own for own, _ in campaigns]], dtype=np.int64)
@@ -168,7 +168,7 @@ def test_a_shared_budget_is_used_up_and_not_passed() -> None:
     assert (state.incurred_micros.sum(axis=1) < 0.9 * params.budget_micros.sum(axis=1)).all()
 
 
-def test_a_days_shared_budget_pays_for_what_is_won_that_day_even_when_it_is_billed_the_next() -> None:
+def test_wins_count_against_the_shared_budget_of_their_day() -> None:
     noise = streams(1, 1, "shared-week")
     params = build(resized(scenario("shared-week"), 8000.0), noise, 3)
     state = replace(initial(params), tick=47)
@@ -204,7 +204,7 @@ def test_every_reservation_is_released_within_five_ticks(small_world: Callable[.
 
 
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
-def test_a_multiplier_that_is_no_number_is_refused(bad: float, small_world: Callable[..., tuple]) -> None:
+def test_non_finite_multiplier_is_refused(bad: float, small_world: Callable[..., tuple]) -> None:
     params, noise = small_world()
     with pytest.raises(ValueError, match="finite and not negative"):
         step(initial(params), np.full(params.shape, bad), params, noise)

@@ -57,7 +57,7 @@ def test_prices_have_the_published_quantiles_mean_and_log_moments(template: int)
 
 
 @pytest.mark.parametrize("template", range(9), ids=[f.name for f in FACTS])
-def test_prices_are_as_far_from_a_gamma_as_the_real_histograms(template: int) -> None:
+def test_price_distance_from_a_gamma_matches_the_real_histograms(template: int) -> None:
     traffic, _ = sample(template)
     facts = FACTS[template]
     fen = np.sort(np.rint(traffic.price_micros / 10.0))
@@ -83,7 +83,7 @@ def test_win_share_at_the_cap_is_the_real_win_rate(template: int) -> None:
     assert win_share == pytest.approx(FACTS[template].win_frac, rel=0.01)
 
 
-def test_a_price_never_exceeds_the_cap_of_the_logs_in_the_plain_form() -> None:
+def test_plain_form_price_never_exceeds_the_log_cap() -> None:
     traffic, _ = sample(5)
     assert traffic.price_micros.min() >= 1
     assert traffic.price_micros.max() <= 3005

@@ -20,7 +20,7 @@ from simulators.bidding.physics.step import step
 
 
 def share(table: np.ndarray, mask: int) -> float:
-    """How often some bits are set."""
+    """The share of entries with any of some bits set."""
     return float(np.mean((table & mask) != 0))
 
 
@@ -43,7 +43,7 @@ def test_bills_are_as_late_as_an_exponential_delay_makes_them() -> None:
     assert got == pytest.approx(wanted, abs=0.003)
 
 
-def test_late_win_notices_reach_the_bidder_a_tick_later_and_none_is_lost(small_world: Callable[..., tuple]) -> None:
+def test_late_win_notices_arrive_one_tick_later_without_loss(small_world: Callable[..., tuple]) -> None:
     params, noise = small_world(per_day=30_000.0)
     params = replace(params, event_table=event_table(Notices(win_delay_s=900.0))[None])
     assert share(params.event_table, EVENT_LATE_NOTICE) == pytest.approx(0.432, abs=0.01)

@@ -65,7 +65,7 @@ def test_every_kind_stays_in_its_range_around_its_own_middle(kind: Kind) -> None
     assert np.median(drawn) == pytest.approx(2.0 if kind in LOGARITHMIC else 2.5, rel=0.03)
 
 
-def test_what_goes_wrong_is_drawn_from_a_few_sets_only_where_its_ranges_are_open() -> None:
+def test_events_are_drawn_only_where_their_ranges_are_open() -> None:
     rng = np.random.default_rng(0)
     assert {len(values) for values in notice_sets(Ranges(), rng).values()} == {1}
     slow = notice_sets(Ranges(bill_delay_s=Range(60.0, 1800.0)), rng)
@@ -73,7 +73,7 @@ def test_what_goes_wrong_is_drawn_from_a_few_sets_only_where_its_ranges_are_open
     assert len(set(slow["win_delay_s"])) == 1
 
 
-def test_a_range_grows_while_the_policy_copes_and_shrinks_when_it_does_not() -> None:
+def test_range_grows_with_success_and_shrinks_with_failure() -> None:
     assert grow(0.3, score_frac=0.9) == pytest.approx(0.4)
     assert grow(0.3, score_frac=0.5) == pytest.approx(0.25)
     assert grow(1.0, score_frac=0.9) == 1.0
@@ -99,7 +99,7 @@ def written(path: Path, text: str) -> Path:
     return path
 
 
-def test_a_training_file_replaces_the_ranges_it_names_and_no_others(tmp_path: Path) -> None:
+def test_training_file_replaces_only_the_ranges_it_names(tmp_path: Path) -> None:
     text = 'other = 1\n[randomisation.parameter.budget_frac]\nkind = "normal"\nmean = 0.3\nsd = 0.05\n'
     read = read_ranges(written(tmp_path / "training.toml", text))
     assert (read.budget_frac.low, read.budget_frac.high) == pytest.approx((0.15, 0.45))
@@ -122,12 +122,12 @@ def test_every_kind_can_be_written_down(table: str, low: float, high: float, tmp
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("[randomisation.parameter.speed]\nlow = 1\nhigh = 2", "unknown parameter `speed`"),
+        ("[randomisation.parameter.speed]\nlow = 1\nhigh = 2", "`speed`.*budget_frac"),
         ('[randomisation.parameter.budget_frac]\nkind = "uniform"\nlow = 1', "has keys"),
         ("[randomisation.parameter.budget_frac]\nlow = 1\nhigh = 2", "of kind `None`"),
         ('[randomisation.parameter.budget_frac]\nkind = "uniform"\nlow = "a"\nhigh = 2', "must be numbers"),
         ('[randomisation.parameter.budget_frac]\nlow = 1\nhigh = 2\nkind = "cauchy"', "of kind `cauchy`"),
-        ('[randomisation.parameter.budget_frac]\nkind = "uniform"\nlow = 3\nhigh = 2', "wanted finite"),
+        ('[randomisation.parameter.budget_frac]\nkind = "uniform"\nlow = 3\nhigh = 2', "3.*2"),
     ],
 )
 def test_a_wrong_training_file_is_one_clear_error(table: str, message: str, tmp_path: Path) -> None:

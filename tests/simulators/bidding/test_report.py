@@ -56,13 +56,13 @@ def test_where_there_is_no_bound_the_page_shows_a_dash() -> None:
     assert "| adaptive | PID pacing | - |" in page(rows, 2, 1)
 
 
-def test_the_plot_is_well_formed() -> None:
+def test_plot_is_valid_xml() -> None:
     root = ElementTree.fromstring(bars({"a & b": [(0.5, 0.1), (0.9, 0.01)]}, ("x", "y"), "t < u"))
     assert root.tag.endswith("svg")
     assert len([e for e in root.iter() if e.tag.endswith("rect")]) == 5
 
 
-def test_the_plot_has_seven_groups_to_a_row_and_all_of_them() -> None:
+def test_plot_has_all_groups_seven_per_row() -> None:
     drawn = bars({f"g{i}": [(0.5, 0.1)] for i in range(15)}, ("x",), "t")
     assert all(f">g{i}<" in drawn for i in range(15))
     assert f'viewBox="0 0 960 {30 + 3 * 250}"' in drawn

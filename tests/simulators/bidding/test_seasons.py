@@ -40,7 +40,7 @@ def test_a_seed_says_its_split() -> None:
     assert split_of(3_000_000) == "train"
 
 
-def test_the_year_is_dearest_before_its_end_and_swings_as_far_as_it_is_told() -> None:
+def test_prices_peak_late_in_the_year_with_the_configured_swing() -> None:
     weeks = np.arange(52)
     level = year_level(weeks, np.full(52, 0.1))
     assert int(np.argmax(level)) == 50

@@ -34,7 +34,7 @@ def _log(days: int = 6, sensors: Sensors | None = None) -> Log:
     return Log(4, np.array(signals), np.array(setpoints))
 
 
-def test_the_parameters_of_the_plant_that_wrote_the_log_are_found_again() -> None:
+def test_calibration_recovers_the_parameters_that_made_the_log() -> None:
     fit = calibrate(_log(sensors=Sensors()), tuple(TRUTH), iterations=4, windows=24)
     for name, true in TRUTH.items():
         assert fit.values[name] == pytest.approx(true, rel=0.06), name
@@ -43,7 +43,7 @@ def test_the_parameters_of_the_plant_that_wrote_the_log_are_found_again() -> Non
     assert fit.r2_after["chiller_power"] > 0.9
 
 
-def test_what_is_found_can_be_written_and_used_to_spread_plants(tmp_path: Path) -> None:
+def test_calibrated_parameters_can_be_saved_and_randomised(tmp_path: Path) -> None:
     fit = calibrate(_log(3), ("fan_rated_kw",), iterations=2, windows=8)
     path = tmp_path / "params.toml"
     path.write_text(fit.toml())

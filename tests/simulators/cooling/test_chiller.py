@@ -50,7 +50,7 @@ def test_colder_chilled_water_never_makes_cooling_cheaper(leaving_c: float, ente
 
 @settings(derandomize=True, max_examples=60, deadline=None)
 @given(leaving_c=st.floats(7.5, 12.75), entering_c=st.floats(14.0, 26.5))
-def test_cooling_is_as_dear_as_the_published_curves_say_at_its_part_load(leaving_c: float, entering_c: float) -> None:
+def test_chiller_power_matches_the_published_part_load_curves(leaving_c: float, entering_c: float) -> None:
     kw, load_kw = _run(leaving_c, entering_c)
     capacity_kw = 816.0 * _SCALE * _at(MCQUAY_WSC.capacity, leaving_c, entering_c)
     c0, c1, c2 = MCQUAY_WSC.part_load
@@ -86,7 +86,7 @@ def test_a_chiller_cannot_remove_more_than_its_capacity() -> None:
     assert outputs["chws_c"][-1, 0] > outputs["chws_c"][0, 0] > 10.0
 
 
-def test_below_the_least_part_load_a_chiller_cycles_at_constant_efficiency() -> None:
+def test_below_minimum_part_load_a_chiller_cycles_at_constant_efficiency() -> None:
     made = bench()
     tiny = [made.run(600.0, it_kw=it_kw, dry_bulb_c=30.0) for it_kw in (6.0, 3.0)]
     ratio = [o["chiller_kw"][-1, 0] / o["chiller_load_kw"][-1, 0] for o in tiny]

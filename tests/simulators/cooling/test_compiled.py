@@ -1,4 +1,4 @@
-"""Machine code gives the bits of the plain Python, is made anew when a source changes, and needs no cache."""
+"""Machine code gives the bits of the plain Python, is recompiled when a source changes, and needs no cache."""
 
 import errno
 import hashlib
@@ -121,7 +121,7 @@ def package(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_changed_source_that_is_called_is_compiled_anew(package: Path) -> None:
+def test_changed_callee_source_is_recompiled(package: Path) -> None:
     cache = str(package / "cache")
 
     def run() -> tuple[float, bool]:

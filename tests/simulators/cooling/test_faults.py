@@ -25,7 +25,7 @@ def _world(*faults: Fault, **changes: object) -> Scenario:
     return scenario("greensboro-year", faults=faults, **changes)
 
 
-def test_a_load_step_of_a_whole_plant_comes_within_one_sub_step() -> None:
+def test_load_step_of_a_plant_arrives_within_one_sub_step() -> None:
     row = with_plant_faults(
         weather_and_load(10), (Fault("load_step", 60.0, 120.0, 300.0),), np.arange(10) * 30.0 + 15.0
     )
@@ -48,7 +48,7 @@ def test_a_lost_fan_takes_its_zone_alone() -> None:
     assert row["fan_available"][0, 0].tolist() == [1.0, 0.5, 1.0, 1.0]
 
 
-def test_a_tripped_chiller_is_off_while_the_fault_lasts_and_seen_in_the_readback() -> None:
+def test_tripped_chiller_is_off_and_shown_in_the_readback() -> None:
     steps = _run(_world(Fault("chiller_trip", 300.0, 600.0, 2.0)), 4)
     assert [step.readback[0, -1] for step in steps] == [1.0, 0.0, 0.0, 1.0]
     assert steps[2].parts_kwh[0, 2] == pytest.approx(0.0, abs=0.01)
@@ -60,7 +60,7 @@ def test_a_stuck_valve_starves_its_zone() -> None:
     assert inlets[0] > inlets[1:].max() + 1.0
 
 
-def test_a_stuck_sensor_keeps_its_last_reading_and_the_plant_does_not_notice() -> None:
+def test_stuck_sensor_keeps_its_reading_while_the_plant_moves() -> None:
     name = "outdoor_dry_bulb_c"
     column = NAMES.index(name)
     broken, sound = _run(_world(Fault("sensor_stuck", 600.0, 1e6, signal=name)), 8), _run(_world(), 8)
@@ -78,7 +78,7 @@ def test_sensors_drift_vanish_and_change_units() -> None:
     assert read[0, 2] == 68.0
 
 
-def test_in_a_network_gap_the_plant_keeps_the_last_command_until_it_expires() -> None:
+def test_plant_keeps_its_command_until_expiry_during_network_loss() -> None:
     world = _world(Fault("network_gap", 300.0, 3000.0), actuators=Actuators(rates=(), expires_steps=3))
     command = start_setpoints(4, 1)
     command[0, 0] = 22.0
@@ -94,7 +94,7 @@ def test_a_command_arrives_late_and_no_faster_than_its_rate() -> None:
     assert [step.setpoints[0, 0] for step in _run(world, 4, command=command)] == pytest.approx([20.0, 21.0, 22.0, 23.0])
 
 
-def test_sensor_noise_is_a_lanes_own_and_rounded_to_the_sensors_step() -> None:
+def test_sensor_noise_is_per_lane_and_rounded_to_resolution() -> None:
     world = _world(sensors=Sensors())
     four, one = _run(world, 2, lanes=4), _run(world, 2, lanes=1)
     assert np.array_equal(four[-1].signals[:1], one[-1].signals)

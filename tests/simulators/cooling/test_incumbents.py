@@ -67,7 +67,7 @@ def test_the_tower_follows_the_wet_bulb() -> None:
     assert command[0, -2] == 22.0
 
 
-def test_a_second_chiller_starts_at_high_load_but_not_right_after_a_change() -> None:
+def test_second_chiller_start_waits_after_a_staging_change() -> None:
     busy = _signals(chw_flow_kg_s=25.0)
     command, memory = trim_and_respond(busy, trim_start(_memory(), CONFIG), CONFIG)
     assert command[0, -1] == 2.0
@@ -79,7 +79,7 @@ def test_a_second_chiller_starts_at_high_load_but_not_right_after_a_change() -> 
     assert units == [2.0] * 6 + [1.0] * 2
 
 
-def test_it_goes_on_from_the_command_that_somebody_else_left_in_force() -> None:
+def test_incumbent_continues_from_the_command_in_force() -> None:
     memory = trim_start(_memory(), CONFIG)
     for _ in range(5):
         memory = track(memory, _memory(supply=22.0))
@@ -122,7 +122,7 @@ def _run(controller: str, days: int = 1) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("controller", ["trim", "pid"])
-def test_a_reset_controller_uses_less_than_the_naive_command_within_the_limits(controller: str) -> None:
+def test_reset_controller_saves_energy_within_the_limits(controller: str) -> None:
     reset, naive = _run(controller), _run("naive")
     assert np.all(reset["cooling_kwh_per_day"] < 0.9 * naive["cooling_kwh_per_day"])
     assert np.all(reset["inlet_max_c"] < 27.0)

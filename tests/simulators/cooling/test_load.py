@@ -95,7 +95,7 @@ def test_batch_power_is_correlated_in_time_as_the_machines(machine: np.ndarray, 
 
 @pytest.mark.needs("shared")
 @pytest.mark.parametrize("seed", SEEDS)
-def test_batch_bursts_are_as_large_and_as_many_as_the_machines(machine: np.ndarray, seed: int) -> None:
+def test_batch_bursts_match_the_machines_in_size_and_number(machine: np.ndarray, seed: int) -> None:
     made, seen = np.diff(_days(seed)), np.diff(machine)
     assert np.quantile(np.abs(made), 0.99) == pytest.approx(np.quantile(np.abs(seen), 0.99), abs=0.1)
     for sign in (1.0, -1.0):
@@ -104,7 +104,7 @@ def test_batch_bursts_are_as_large_and_as_many_as_the_machines(machine: np.ndarr
             assert 0.7 < a_day / real < 1.3
 
 
-def test_a_start_shows_over_five_minutes_or_from_one_node_to_the_next() -> None:
+def test_job_start_rises_over_five_minutes_or_node_by_node() -> None:
     """What starts at any time mostly rises in two steps, so jumps are more; the largest are as large."""
     calm = replace(HPC.batch, ripple_frac=0.0)
     two, one = (
@@ -121,7 +121,7 @@ def test_any_part_of_a_batch_load_can_be_made_alone() -> None:
         assert np.array_equal(load_fracs(HPC, "x", 1, ZERO, np.array([first]), 50, 2), whole[first : first + 50])
 
 
-def test_zones_of_one_machine_run_the_same_jobs_and_those_of_many_their_own() -> None:
+def test_only_zones_of_one_machine_share_jobs() -> None:
     one = load_fracs(HPC, "x", 1, ZERO, ZERO, 288, 3)[:, 0]
     many = load_fracs(replace(HPC, batch_shared=False), "x", 1, ZERO, ZERO, 288, 3)[:, 0]
     assert np.array_equal(one[:, 0], one[:, 2])

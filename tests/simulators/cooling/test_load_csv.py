@@ -33,19 +33,19 @@ def test_every_unit_becomes_a_share_of_design_power(tmp_path: Path, header: str,
     assert np.unique(read_load(_file(tmp_path, text), 4, 250.0).fracs) == pytest.approx(share)
 
 
-def test_each_zone_may_have_a_column_in_any_order_beside_others(tmp_path: Path) -> None:
+def test_zone_columns_are_read_in_any_order(tmp_path: Path) -> None:
     text = "rack,z2_kw,time,z1_kw\na,100,2024-01-01T00:00,50\nb,100,2024-01-01T01:00,50\n"
     assert read_load(_file(tmp_path, text), 2, 200.0).fracs[0] == pytest.approx([0.25, 0.5])
 
 
-def test_an_empty_value_or_a_missing_stretch_is_bridged_and_told(tmp_path: Path) -> None:
+def test_missing_values_are_interpolated_and_reported(tmp_path: Path) -> None:
     text = "time,load_frac\n2024-01-01T00:00,0.2\n2024-01-01T01:00,\n2024-01-01T02:00,0.4\n2024-01-01T02:05,0.4\n"
     series = read_load(_file(tmp_path, text), 4, 250.0)
     assert series.fracs[12, 0] == pytest.approx(0.3)
     assert series.gaps == ((4, 7200.0),)
 
 
-def test_the_plant_lives_through_the_file_at_its_hour_and_weekday_and_again_after_its_end(tmp_path: Path) -> None:
+def test_load_file_is_aligned_by_weekday_and_hour_and_repeats(tmp_path: Path) -> None:
     rows = "".join(f"2023-01-02T{hour:02d}:00,{hour}\n" for hour in range(24)) + "2023-01-02T23:55,23.9\n"
     load = LoadFile(_file(tmp_path, "time,load_percent\n" + rows))
     world = scenario("greensboro-year", load=load)
@@ -61,7 +61,7 @@ def test_the_plant_lives_through_the_file_at_its_hour_and_weekday_and_again_afte
         ("time,load_mw\n", "line 1, column `load_mw`: its unit"),
         ("time,z1_kw\n", "one for each of 4 zones"),
         ("time,load_kw\n2024-01-01T00:00,5\n", "1 samples"),
-        ("time,load_kw\nyesterday,5\n", "line 2, column `time`: `yesterday` is not an ISO 8601 time"),
+        ("time,load_kw\nyesterday,5\n", "line 2, column `time`: `yesterday`"),
         ("time,load_kw\n2024-01-01T00:00,5\n2024-01-01T00:00,5\n", "line 3, column `time`: not later"),
         (
             "time,load_kw\n2024-01-01T00:00,5\n2024-01-01T01:00,five\n",
@@ -76,13 +76,13 @@ def test_the_plant_lives_through_the_file_at_its_hour_and_weekday_and_again_afte
         ("", "given nothing"),
     ],
 )
-def test_a_wrong_file_is_one_clear_error_with_line_and_column(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_file_is_one_error_with_line_and_column(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(LoadFileError) as caught:
         read_load(_file(tmp_path, text), 4, 250.0)
     assert message in str(caught.value)
 
 
-def test_a_missing_file_or_one_that_is_no_text_is_one_clear_error(tmp_path: Path) -> None:
+def test_missing_or_binary_file_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00")
     for name in ("nowhere.csv", "x.csv"):
         with pytest.raises(LoadFileError, match="cannot be read"):

@@ -67,7 +67,7 @@ WITH_ECONOMISERS = Randomisation().with_spreads(
 
 @settings(derandomize=True, max_examples=40, deadline=None)
 @given(plant=st.integers(0, 10_000), command=COMMANDS, it_kw=st.floats(20.0, 250.0), wet_bulb=st.floats(-15.0, 27.0))
-def test_no_plant_that_practice_may_draw_gets_energy_for_nothing(
+def test_randomised_plants_keep_the_energy_balance(
     plant: int, command: tuple[float, ...], it_kw: float, wet_bulb: float
 ) -> None:
     params = randomised(default_params(), WITH_ECONOMISERS, "range", plant, np.array([0]), 0)
@@ -85,7 +85,7 @@ def test_no_plant_that_practice_may_draw_gets_energy_for_nothing(
 
 
 @pytest.mark.parametrize("event", ["setpoints", "load", "fans", "chiller"])
-def test_half_minute_steps_stay_within_a_twentieth_of_a_kelvin_of_one_second_steps(event: str) -> None:
+def test_half_minute_steps_match_one_second_steps_within_50_mk(event: str) -> None:
     coarse, fine = _track(30.0, event), _track(1.0, event)
     for name in ("inlet_c", "hot_c", "rack_c", "chws_c", "cws_c"):
         assert np.max(np.abs(coarse[name] - fine[name])) < 0.05, name
@@ -112,7 +112,7 @@ def _track(dt_s: float, event: str) -> dict[str, np.ndarray]:
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def test_fan_loss_heats_the_hall_at_the_rate_of_its_thermal_mass(plant: Bench) -> None:
+def test_hall_without_fans_heats_by_its_thermal_mass(plant: Bench) -> None:
     inlet_c, before = plant.run(0.5)["inlet_c"][-1, 0, 0], plant.state
     o = plant.run(10.0, fan_available=0.0)
     capacity = 3600.0 + 10_000.0
@@ -148,7 +148,7 @@ def test_asking_for_less_cooling_saves_chiller_or_fan_energy(setpoint: str, valu
         assert cooling(warm.run(5.0)) < cooling(cold.run(5.0))
 
 
-def test_a_started_chiller_takes_its_start_time_to_load_and_a_stopped_one_none(plant: Bench) -> None:
+def test_chiller_takes_its_start_time_but_stops_at_once(plant: Bench) -> None:
     plant.setpoints[:, -1] = 2.0
     rising = plant.run(5.0)["chillers"][:, 0]
     assert rising[0] < 1.2
@@ -166,7 +166,7 @@ def test_with_all_chillers_tripped_water_and_halls_warm_up(plant: Bench) -> None
     assert o["inlet_c"][-1, 0, 0] > o["inlet_c"][0, 0, 0] + 2.0
 
 
-def test_it_power_grows_with_inlet_temperature_only_where_that_is_asked_for() -> None:
+def test_it_power_grows_with_inlet_temperature_only_when_configured() -> None:
     warm = {"supply_air_c": 26.0, "fan": 0.7}
     flat, steep = bench(**warm).run(5.0), bench(with_values(default_params(), it_power_slope_frac_per_k=0.01), **warm)
     inlet = flat["supply_c"][-1, 0, 0]
@@ -174,7 +174,7 @@ def test_it_power_grows_with_inlet_temperature_only_where_that_is_asked_for() ->
     assert 165.0 * (1 + 0.008 * (inlet - 25.0)) < steep.run(5.0)["it_kw"][-1, 0, 0] < 165.0 * 1.05
 
 
-def test_sub_steps_in_a_row_or_one_by_one_give_the_same_bits() -> None:
+def test_sub_steps_together_or_one_by_one_give_equal_bits() -> None:
     together, apart = bench(settle_minutes=10.0), bench(settle_minutes=10.0)
     together.run(5.0)
     for _ in range(10):

@@ -57,7 +57,7 @@ def test_plant_wide_parameters_grow_with_the_number_of_zones() -> None:
     assert set(plants["fan_rated_kw"].ravel()) == {10.0}
 
 
-def test_a_lanes_plant_is_its_own_and_changes_with_the_episode() -> None:
+def test_each_lane_draws_its_own_plant_each_episode() -> None:
     def fans(lanes: np.ndarray, episode: int) -> np.ndarray:
         return randomised(default_params(), Randomisation(), "x", 1, lanes, episode)["fan_rated_kw"]
 
@@ -84,7 +84,7 @@ def test_distributions_have_the_moments_they_are_given() -> None:
 
 @settings(derandomize=True, max_examples=50, deadline=None)
 @given(share=st.floats(0.0, 1.0), kind=st.sampled_from(["uniform", "loguniform", "normal", "lognormal"]))
-def test_the_middle_is_at_half_and_values_grow_with_their_share(share: float, kind: str) -> None:
+def test_draws_increase_with_their_quantile_and_half_is_the_middle(share: float, kind: str) -> None:
     spread = Spread(kind, 2.0, 1.5, 4.0)  # type: ignore[arg-type]
     below, middle, above = spread.at(np.array([share * 0.5, 0.5, 0.5 + share * 0.5]))
     assert below <= middle <= above
@@ -143,7 +143,7 @@ def test_the_same_seed_gives_the_same_ranges() -> None:
 
 @settings(derandomize=True, max_examples=60, deadline=None)
 @given(seed=st.integers(0, 99), coped=st.lists(st.booleans(), min_size=12, max_size=12))
-def test_an_edge_moves_one_step_at_a_time_and_stays_within_the_distribution(seed: int, coped: list[bool]) -> None:
+def test_range_edge_moves_by_one_step_within_the_distribution(seed: int, coped: list[bool]) -> None:
     how = Randomisation(automatic=Automatic(episodes=1, edge_frac=1.0))
     assert how.automatic is not None
     ranges = adr.start(how)

@@ -37,7 +37,7 @@ def test_a_reading_is_addressed_by_seed_lane_and_time_alone() -> None:
     assert not np.array_equal(redundancy(seed=2).readings(TRUE, 700), whole)
 
 
-def test_beside_the_signals_the_first_sensor_is_shown_and_the_rest_is_as_it_was() -> None:
+def test_first_redundant_sensor_is_shown_and_other_signals_are_unchanged() -> None:
     shown = redundancy().beside(TRUE, 5)
     plain = [NAMES.index(name) for name in tripled(ZONES)]
     np.testing.assert_array_equal(shown[:, plain], shown[:, len(NAMES) :: COPIES])

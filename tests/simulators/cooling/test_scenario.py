@@ -59,7 +59,7 @@ def test_episodes_stay_inside_weeks_of_their_split(name: str) -> None:
             assert set(node // WEEK_NODES % 5) <= set(SPLITS[world.split])
 
 
-def test_a_lanes_load_does_not_depend_on_the_batch_or_on_where_one_begins() -> None:
+def test_lane_load_is_independent_of_batch_and_start() -> None:
     def fracs(lanes: list[int], first: int, count: int) -> np.ndarray:
         return load_fracs(LoadProfile(), "x", 7, np.array(lanes), np.full(len(lanes), first), count, 4)
 
@@ -69,7 +69,7 @@ def test_a_lanes_load_does_not_depend_on_the_batch_or_on_where_one_begins() -> N
     assert not np.array_equal(many[:, 0], many[:, 1])
 
 
-def test_load_has_a_weekly_rhythm_stays_in_bounds_and_repeats_no_week() -> None:
+def test_load_is_weekly_and_bounded_and_repeats_no_week() -> None:
     week = 7 * 288
     begun = (load_fracs(LoadProfile(), "x", 1, LANES[:2], np.full(2, at * week), week, 4) for at in range(8))
     year = np.concatenate(list(begun))
@@ -89,13 +89,13 @@ def test_load_has_a_weekly_rhythm_stays_in_bounds_and_repeats_no_week() -> None:
         (datetime(2024, 12, 31, 23, 55, tzinfo=UTC), 364, 1),
     ],
 )
-def test_a_date_begins_in_its_hour_of_the_year_on_its_weekday(when: datetime, day: int, weekday: int) -> None:
+def test_date_starts_at_its_hour_of_year_and_weekday(when: datetime, day: int, weekday: int) -> None:
     node = calendar_node(when)
     assert node % (365 * 288) == day * 288 + when.hour * 12 + when.minute // 5
     assert node // 288 % 7 == weekday
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not() -> None:
+def test_only_the_same_seed_gives_equal_bits() -> None:
     def first_row(seed: int) -> bytes:
         return DisturbanceSource(scenario("greensboro-year"), seed, LANES, LANES * 288).row(5)["it_kw"].tobytes()
 

@@ -18,7 +18,7 @@ def _run(simulation: Simulation, sub_steps: int) -> np.ndarray:
     return simulation.observe()
 
 
-def test_a_resumed_run_gives_the_bits_of_one_that_was_never_stopped() -> None:
+def test_resumed_run_equals_an_uninterrupted_run_to_the_bit() -> None:
     first, second = _simulation(2), _simulation(2)
     first.inject(Fault("fan_lost", 600.0, 900.0, 0.5, zone=1))
     first.inject(Fault("sensor_stuck", 300.0, 1800.0, signal="inlet_z1_c"))
@@ -29,7 +29,7 @@ def test_a_resumed_run_gives_the_bits_of_one_that_was_never_stopped() -> None:
     assert second.elapsed_s == first.elapsed_s
 
 
-def test_a_lane_of_a_simulation_is_a_simulation_of_one_lane() -> None:
+def test_lane_equals_a_simulation_of_one_lane() -> None:
     assert np.array_equal(_run(_simulation(3), 25)[:1], _run(_simulation(1), 25))
 
 

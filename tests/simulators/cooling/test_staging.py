@@ -1,4 +1,4 @@
-"""The plant's own timers spare its chillers, whoever commands them."""
+"""The plant's own timers limit chiller starts under every source of commands."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -17,7 +17,7 @@ def _command(plant: Bench, chillers: float, minutes: float, **values: float) -> 
     return running
 
 
-def test_a_chiller_just_started_cannot_be_stopped_before_its_least_run(plant: Bench) -> None:
+def test_chiller_cannot_be_stopped_before_its_minimum_run_time(plant: Bench) -> None:
     assert _command(plant, 2.0, 5.0) == [2.0] * 10
     assert _command(plant, 1.0, 5.0) == [2.0] * 10
     assert _command(plant, 1.0, 0.5) == [1.0]
@@ -30,14 +30,14 @@ def test_a_chiller_just_stopped_rests_before_it_starts_again() -> None:
     assert _command(plant, 2.0, 0.5) == [2.0]
 
 
-def test_a_failed_chiller_stops_at_once_whatever_its_timer_says_and_comes_back_after_its_rest(plant: Bench) -> None:
+def test_failed_chiller_stops_at_once_and_returns_after_rest(plant: Bench) -> None:
     _command(plant, 2.0, 1.0)
     assert _command(plant, 2.0, 1.0, chillers_available=1.0) == [1.0, 1.0]
     assert _command(plant, 2.0, 4.0) == [1.0] * 8
     assert _command(plant, 2.0, 0.5) == [2.0]
 
 
-def test_a_start_loads_up_over_the_start_time_after_the_rest() -> None:
+def test_chiller_loads_over_its_start_time_after_rest() -> None:
     plant = bench(chillers_on=2.0)
     _command(plant, 1.0, 5.0)
     _command(plant, 2.0, 1.5)
@@ -53,7 +53,7 @@ def test_without_timers_the_plant_follows_every_command() -> None:
 
 @settings(derandomize=True, max_examples=60, deadline=None)
 @given(wanted=st.lists(st.tuples(st.sampled_from([1.0, 2.0]), st.sampled_from([1.0, 2.0])), min_size=20, max_size=60))
-def test_starts_and_stops_keep_their_distance_under_any_commands_and_failures(
+def test_starts_and_stops_keep_minimum_times_under_any_commands(
     wanted: list[tuple[float, float]],
 ) -> None:
     plant = bench(settle_minutes=0.0)

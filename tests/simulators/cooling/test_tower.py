@@ -37,7 +37,7 @@ def test_fan_power_is_nearly_the_cube_of_air_flow() -> None:
     assert tower.fan_power_frac(0.05) == 0.0
 
 
-def test_the_tower_holds_its_setpoint_and_the_fan_works_harder_for_colder_water() -> None:
+def test_tower_holds_its_setpoint_with_more_fan_for_colder() -> None:
     warm, cold = bench(tower_c=24.0).run(5.0), bench(tower_c=21.0).run(5.0)
     assert warm["cws_c"][-1, 0] == pytest.approx(24.0, abs=0.01)
     assert cold["cws_c"][-1, 0] == pytest.approx(21.0, abs=0.01)

@@ -46,15 +46,15 @@ curl -X POST http://127.0.0.1:8800/v1/plants/plant-a/rollout/pause \\
 PUSH = f"""\
 ## Push mode
 
-A plant that keeps its own loop posts to `/v1/plants/{{plant}}/decide` what it sees and what its own controller wants, and
-applies what comes back. `status` says what came of it:
+A plant that keeps its own loop posts to `/v1/plants/{{plant}}/decide` its observation and its own controller's command, and
+applies the command of the answer. `status` is the outcome:
 
 | status | meaning | what the plant does |
 |---|---|---|
 | `decided` | a command, judged by the envelope | applies `setpoints`, at most for `valid_for_us`; if empty, its own command |
-| `late` | no decision within `deadline_ms` (default {DEADLINE_MS}) | goes on with its own command |
-| `unavailable` | the control process is away, or the decision failed | goes on with its own command |
-| `refused` | this plant, or this `taken_at`, is not decided for | goes on with its own command |
+| `late` | no decision within `deadline_ms` (default {DEADLINE_MS}) | continues with its own command |
+| `unavailable` | the control process is not reachable, or the decision failed | continues with its own command |
+| `refused` | this plant, or this `taken_at`, is not decided for | continues with its own command |
 
 A late answer may have been decided and recorded all the same. What the plant did is what it says next time in `applied` and
 `readback`, and that is what the next decision starts from. A question with the same `taken_at` gets the same answer again.

@@ -95,7 +95,7 @@ def test_the_spool_answers_while_the_store_is_away(spool: SqliteSpool, spooled: 
     assert len(backend.decisions("hall-a", limit=20)) == 10
     assert backend.decision(spooled.history[0].id) is not None
     for older in ({"subject": "plant"}, {"before": spooled.history[0].id}):
-        with pytest.raises(BackendAwayError, match="the store is away"):
+        with pytest.raises(BackendAwayError, match="the database does not answer"):
             backend.decisions("hall-a", limit=5, **older)
     backend.close()
 

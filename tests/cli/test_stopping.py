@@ -27,7 +27,7 @@ def stopped(site: Path) -> Path:
     stop = read_stop(folder)
     assert stop is not None
     assert stop.reason == "smoke"
-    assert said.output == f"STOP is set in {folder}: the incumbent has the plant. {CLEARS}.\n"
+    assert said.output == f"STOP is set in {folder}: the incumbent is in control. {CLEARS}.\n"
     return folder
 
 

@@ -48,7 +48,7 @@ def test_the_page_works_and_says_so_while_the_store_is_away(browser: Browser, si
     site.store_away = True
     answer = browser("viewer").get("/")
     assert answer.status_code == 200
-    assert "the store is away" in answer.text
+    assert "the store is not reachable" in answer.text
 
 
 def test_without_a_control_process_the_page_says_so_and_keeps_stop(browser: Browser, site: FakeSite) -> None:

@@ -37,7 +37,7 @@ def test_old_news_is_an_alarm_before_everything_else() -> None:
         ({"policy": {"state": "down"}}, "the candidate's process is down: the incumbent acts"),
         (
             {"store": {"away": True, "lag": 412, "last_ok_wall_us": WALL_US - 600_000_000}},
-            "the store is away for 10 min: control goes on, 412 rows wait here and will be sent",
+            "the store is not reachable for 10 min: control continues, 412 rows wait in the spool",
         ),
         (
             {"override": {"reject": True, "until_us": 1_767_229_200_000_000, "actor": "ann", "reason": "test"}},

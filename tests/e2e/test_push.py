@@ -103,6 +103,6 @@ def test_without_control_the_plants_own_command_stands_and_a_new_one_remembers(
     eventually(lambda: not Path(f"/proc/{killed}").exists(), "control gone")
     told = ask(plant, 5)
     assert (told["status"], told["rung"], told["setpoints"]) == ("unavailable", "relinquish", {})
-    assert "control process is away" in told["why"]
+    assert "control process is not reachable" in told["why"]
     assert first(pushing, plant, 4) == before
     assert first(pushing, plant, 5)["status"] == "decided"

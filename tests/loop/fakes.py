@@ -425,7 +425,7 @@ class FakeSite:
     async def decide(self, plant: str, request: DecideRequest) -> DecideResponse:
         """Decide at once, as the control process would behind its socket."""
         if self.control_down:
-            return DecideResponse("unavailable", "the control process is away: your own command stands")
+            return DecideResponse("unavailable", "the control process is not reachable: your own command stands")
         wanted = {Source.INCUMBENT: proposal(request)}
         made, _ = self._decide(observation(plant, request), wanted)
         return answer(replace(made, assignment=Assignment(Source.INCUMBENT, "no candidate is loaded")))

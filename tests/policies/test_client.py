@@ -51,8 +51,8 @@ def ask(candidate: ChildCandidate, tick: int = 0) -> Proposal:
 @pytest.mark.parametrize(
     ("how", "status", "detail"),
     [
-        ("crash", Status.FAILED, "the other side is gone"),
-        ("leave", Status.FAILED, "the other side is gone"),
+        ("crash", Status.FAILED, "the peer closed"),
+        ("leave", Status.FAILED, "the peer closed"),
         ("fault", Status.FAILED, "RuntimeError: the graph raised"),
         ("nan", Status.NOT_FINITE, "nan"),
         ("infinite", Status.NOT_FINITE, "inf"),

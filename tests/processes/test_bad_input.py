@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from controller import bootstrap
 from controller.cli import app
-from controller.cli.plan import Asked, plan_run
+from controller.cli.plan import RunOptions, plan_run
 from controller.policies.bundle import write_bundle
 from controller.policies.manifest import read_manifest
 from controller.policies.trust import write_public
@@ -30,7 +30,7 @@ Breaks = Callable[[Path], None]
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state directory of a finished run of the demo, ten minutes long."""
     folder = tmp_path_factory.mktemp("lived") / "state"
-    plan = plan_run(Asked(DEMO, "10m", "", 1, "", True, folder), bootstrap.load(DEMO))
+    plan = plan_run(RunOptions(DEMO, "10m", "", 1, "", True, folder), bootstrap.load(DEMO))
     plan.prepare()
     upgrade(plan.store_url)
     with hall(folder, driving=False) as running:
@@ -114,7 +114,7 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
     "site.toml is not text": (write("site.toml", b"name = '\xff'"), ("not UTF-8", "save it as UTF-8")),
     "unknown key in site.toml": (
         edit("site.toml", 'kind = "cooling"', 'kind = "cooling"\ncolour = "red"'),
-        ("`plant.colour` is no known key", "remove it or mend its spelling"),
+        ("`plant.colour`", "remove it"),
     ),
     "a time without an offset": (
         edit("site.toml", "00:00:00Z", "00:00:00"),
@@ -124,7 +124,7 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
         edit("site.toml", "start = 2023-01-01T00:00:00Z", ""),
         ("`plant.start` is missing",),
     ),
-    "an unknown time zone": (edit("site.toml", "America/New_York", "Mars/Base"), ("`Mars/Base`", "as `Europe/Berlin`")),
+    "an unknown time zone": (edit("site.toml", "America/New_York", "Mars/Base"), ("`Mars/Base`", "`Europe/Berlin`")),
     "hard limits reversed": (
         edit("site.toml", "hard_high_c = 32.0", "hard_high_c = 12.0"),
         ("`hard_low_c` < `soft_high_c` <= `hard_high_c`", "given 15, 27, 12", "put them in order"),
@@ -152,7 +152,7 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
         edit("site.toml", 'weather = "greensboro"', f'weather = "{DEMO / "site.toml"}"'),
         ("ends in `.toml`", "known are .epw"),
     ),
-    "a deadband of nothing": (edit("site.toml", "tower_c = 1.0", "towr_c = 1.0"), ("`deadbands.towr_c`", "mend")),
+    "a deadband of nothing": (edit("site.toml", "tower_c = 1.0", "towr_c = 1.0"), ("`deadbands.towr_c`", "tower_c")),
     "a static baseline that forgets a setpoint": (
         edit("site.toml", "\nchws_c = 12.84", ""),
         ("best_static", "chws_c"),
@@ -175,7 +175,7 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
         edit("envelope.toml", 'setpoint = "tower_c"', 'setpoint = "chws_c"', count=9),
         ("tower_c",),
     ),
-    "an envelope for another plant": (edit("envelope.toml", '"hall"', '"barn"'), ("plant `barn`", "mend one")),
+    "an envelope for another plant": (edit("envelope.toml", '"hall"', '"barn"'), ("plant `barn`", "`hall`")),
     "an envelope nobody proved": (remove("envelope.certificate"), ("certificate", "understudy envelope prove")),
     "an envelope edited after its proof": (
         edit("envelope.toml", "hold_max_s = 600", "hold_max_s = 900"),
@@ -212,7 +212,7 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
         edit("rollout.toml", 'cause = "breach"', 'cause = "breech"'),
         ("breakers are missing for the causes ['breach']", "add them"),
     ),
-    "another period": (edit("rollout.toml", "period_s = 300", "period_s = 600"), ("period of 600 s", "mend one")),
+    "another period": (edit("rollout.toml", "period_s = 300", "period_s = 600"), ("period of 600 s", "of 300 s")),
     "nobody approves on a real plant": (
         edit("site.toml", "simulated = true", "simulated = false"),
         ("`approvals = 0`", "not declared simulated", "at least 1 person"),
@@ -284,15 +284,15 @@ def test_a_bundle_for_another_plant_is_refused_though_it_is_well_signed(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--for", "soon"), ("`--for soon` is no duration", "as in 40d")),
-        (("--for", "0d"), ("`--for 0d` is no duration",)),
-        (("--for", "-1d"), ("`--for -1d` is no duration",)),
-        (("--for", "1.5h"), ("`--for 1.5h` is no duration",)),
-        (("--speed", "fast"), ("`--speed fast` is no speed", "or `max`")),
-        (("--speed", "0"), ("`--speed 0` is no speed",)),
-        (("--speed", "-3"), ("`--speed -3` is no speed",)),
-        (("--speed", "nan"), ("`--speed nan` is no speed",)),
-        (("--speed", "inf"), ("`--speed inf` is no speed",)),
+        (("--for", "soon"), ("`--for soon`", "40d")),
+        (("--for", "0d"), ("`--for 0d`", "above 0")),
+        (("--for", "-1d"), ("`--for -1d`", "40d")),
+        (("--for", "1.5h"), ("`--for 1.5h`", "40d")),
+        (("--speed", "fast"), ("`--speed fast`", "`max`")),
+        (("--speed", "0"), ("`--speed 0`", "above 0")),
+        (("--speed", "-3"), ("`--speed -3`", "above 0")),
+        (("--speed", "nan"), ("`--speed nan`", "finite")),
+        (("--speed", "inf"), ("`--speed inf`", "finite")),
         (("--seed", "-1"), ("seed",)),
         (("--candidate", "nobody"), ("`nobody` is not in site.toml", "reckless, slow-drift, stuck")),
         (("--report", "no/such/folder/out.json"), ("there is no folder `no/such/folder`", "make it")),
@@ -348,7 +348,7 @@ class TestStateDirectory:
         shutil.copytree(lived, copy)
         for name in ("STOP", "access.sqlite", "notes.txt"):
             (copy / name).write_text("mine")
-        plan_run(Asked(DEMO, "10m", "", 1, "", True, copy), bootstrap.load(DEMO)).prepare()
+        plan_run(RunOptions(DEMO, "10m", "", 1, "", True, copy), bootstrap.load(DEMO)).prepare()
         assert sorted(path.name for path in copy.iterdir()) == ["STOP", "access.sqlite", "notes.txt", "run.json"]
 
     @pytest.mark.parametrize(
@@ -394,7 +394,7 @@ class TestCode:
         (tmp_path / "safety").mkdir()
         (tmp_path / "safety" / "__init__.py").write_text('__version__ = "3.0"\n')
         said = told_by_a_process(f"{tmp_path}{os.pathsep}{tree}", tmp_path)
-        assert "package `safety` is a stranger's" in said
+        assert "package `safety` comes from" in said
         assert str(tmp_path / "safety") in said
         assert "install understudy into an environment of its own" in said
 

@@ -66,11 +66,11 @@ def test_another_process_sees_what_was_submitted(queue: OperatorQueue) -> None:
 
 def test_what_is_not_known_is_refused(queue: OperatorQueue) -> None:
     assert queue.get("i-1") is None
-    with pytest.raises(IntentError, match="`kind` is `explode`, want one of pause"):
+    with pytest.raises(IntentError, match="`kind` `explode`; valid: pause, "):
         queue.submit(replace(PROMOTE, kind="explode"))  # type: ignore[arg-type]
     with pytest.raises(IntentError, match="no intent `i-1` is stored"):
         queue.resolve("i-1", "applied", "", 1)
-    with pytest.raises(IntentError, match="`outcome` is `done`"):
+    with pytest.raises(IntentError, match="`outcome` `done`; valid: applied, "):
         queue.resolve("i-1", "done", "", 1)  # type: ignore[arg-type]
     with pytest.raises(IntentError, match="cannot be kept"):
         queue.submit(replace(PROMOTE, payload={"reason": "\ud800"}))

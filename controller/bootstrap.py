@@ -90,7 +90,7 @@ def load(folder: Path, candidate: str = "") -> Loaded:
     # Last, so that whatever is plainly wrong with the envelope is said instead of that it is not the proved one.
     files = loaded.site.settings.files
     at = loaded.site.folder
-    prover = certificates.insist(loaded.envelope, loaded.kernel_digest, at / files.certificate, at / files.trust)
+    prover = certificates.require(loaded.envelope, loaded.kernel_digest, at / files.certificate, at / files.trust)
     return replace(loaded, prover=prover)
 
 
@@ -104,15 +104,16 @@ def read(folder: Path, candidate: str = "") -> Loaded:
     bundle = load_bundle(_bundle_folder(site, candidate), TrustStore.load(site.folder / site.settings.files.trust))
     if envelope.plant != site.settings.plant.name:
         raise SettingsError(
-            f"`envelope.toml` is for plant `{envelope.plant}`, `site.toml` for `{site.settings.plant.name}`: mend one"
+            f"`envelope.toml` is for plant `{envelope.plant}`, `site.toml` for `{site.settings.plant.name}`: fix one of them"
         )
     _check_bundle(bundle, envelope)
     if spec.period_s * 1_000_000 != envelope.period_us:
         raise SettingsError(
-            f"`rollout.toml` has a period of {spec.period_s} s, `envelope.toml` of {envelope.period_us // 1_000_000} s: mend one"
+            f"`rollout.toml` has a period of {spec.period_s} s, "
+            f"`envelope.toml` of {envelope.period_us // 1_000_000} s: fix one of them"
         )
     if strange := sorted(site.settings.deadbands.keys() - envelope.names):
-        raise SettingsError(f"`deadbands.{strange[0]}` is no setpoint of the envelope: remove it or mend its spelling")
+        raise SettingsError(f"unknown setpoint `deadbands.{strange[0]}`; valid: {', '.join(sorted(envelope.names))}")
     return Loaded(site, envelope, spec, bundle, kernel_digest)
 
 
@@ -261,7 +262,7 @@ class ControlSystem:
         self._keep_artefacts()
 
     def report(self) -> dict[str, Any]:
-        """What the run did, but for the wall clock's part."""
+        """Return the report of the run, without the figures that depend on the wall clock."""
         start_us, now_us = self.loaded.site.start_us, self.plant.observe().taken_at
         return report_of(
             self.loop.state, self.loaded.spec, self.plant.outcome_spec, start_us, now_us, self.built.lanes()
@@ -355,7 +356,7 @@ def ship_the_rest(state: Path, url: str) -> None:
 
 
 def count_stored(url: str) -> int:
-    """How many decisions the store holds."""
+    """Return the number of decisions in the store. Raises StoreError."""
     store = Store(url)
     try:
         return store.count()

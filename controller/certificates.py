@@ -26,7 +26,7 @@ def signed(content: bytes, key: Ed25519PrivateKey) -> bytes:
     return content + b"\n" + sign(key, _CONTEXT + content).encode()
 
 
-def insist(envelope: Envelope, kernel_digest: str, path: Path, trust: Path) -> str:
+def require(envelope: Envelope, kernel_digest: str, path: Path, trust: Path) -> str:
     """The trusted prover who signed that all of this envelope is proved. Raises CertificateError or BundleError if none did.
 
     Proved of this very envelope and kernel: of another kernel's meaning it would say nothing.
@@ -43,7 +43,9 @@ def insist(envelope: Envelope, kernel_digest: str, path: Path, trust: Path) -> s
     try:
         text = signature.decode("ascii")
     except UnicodeDecodeError as error:
-        raise CertificateError(f"certificate `{path}` has no signature on its second line: prove it anew") from error
+        raise CertificateError(
+            f"certificate `{path}` has no signature on its second line: prove the envelope again"
+        ) from error
     return TrustStore.load(trust / PROVERS).signer(text, _CONTEXT + content, path, what="certificate")
 
 
@@ -52,7 +54,7 @@ def renew(sites: Sequence[Path]) -> list[str]:
     from safety.loading.spec import load_envelope
     from safety.proof.prove import prove_envelope
 
-    said = []
+    lines = []
     with TemporaryDirectory() as folder:
         key = read_or_make_key(Path(folder) / "prover.pem")
         for site in sites:
@@ -63,8 +65,8 @@ def renew(sites: Sequence[Path]) -> list[str]:
             provers = site / "trust" / PROVERS
             provers.mkdir(parents=True, exist_ok=True)
             write_public(provers / "release.pub", key.public_key())
-            said.append(f"{site}: {len(proof.obligations)} obligations")
-    return said
+            lines.append(f"{site}: {len(proof.obligations)} obligations")
+    return lines
 
 
 def main(arguments: Sequence[str]) -> int:

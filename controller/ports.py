@@ -23,11 +23,11 @@ class Plant(Protocol):
 
     @property
     def outcome_spec(self) -> "OutcomeSpec":
-        """What each `outcome` measures, with units; constant during a run."""
+        """The quantities that each `outcome` measures, with units; constant during a run."""
         ...
 
     def observe(self) -> Observation:
-        """What is known now. Never raises for a bad sensor: that is a signal of bad quality."""
+        """Return the signals as known now. Never raises for a bad sensor: its signal has the quality BAD."""
         ...
 
     def apply(self, command: Command, *, decision: str) -> Receipt:
@@ -39,7 +39,7 @@ class Plant(Protocol):
         ...
 
     def outcome(self) -> "Outcome":
-        """What the plant did since `outcome` was last asked, in the quantities of `outcome_spec`."""
+        """Return the outcome of the time since the last call of `outcome`, in the quantities of `outcome_spec`."""
         ...
 
 
@@ -102,7 +102,7 @@ class Incumbent(Protocol):
     def propose(self, observation: Observation, memory: Mapping[str, Any]) -> tuple[Proposal, Mapping[str, Any]]: ...
 
     def track(self, memory: Mapping[str, Any], applied: Setpoints) -> Mapping[str, Any]:
-        """The memory after somebody's command was applied, so that taking over is bumpless."""
+        """Return the memory after a command of any source was applied, for a bumpless transfer."""
         ...
 
 
@@ -126,7 +126,7 @@ Meter = Callable[[Observation, Proposal], Mapping[str, Signal]]
 
 
 class Companions:
-    """Further lanes run beside the plant with the same candidate, such as a simulation's twins. By default there are none."""
+    """Further lanes run beside the plant with the same candidate, such as a simulation's twins. By default no lane."""
 
     def observations(self) -> list[Observation]:
         """What their candidates are to be asked, in the same round trip as the plant's."""

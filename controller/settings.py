@@ -109,7 +109,7 @@ class SiteSettings(StrictModel):
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"`{value}` is no IANA time zone, as `Europe/Berlin` is one") from error
+            raise ValueError(f"unknown time zone `{value}`: give an IANA name, such as `Europe/Berlin`") from error
         return value
 
 
@@ -189,11 +189,11 @@ def first_error(error: ValidationError, table: str = "") -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in (*filter(None, [table]), *first["loc"]))
     if first["type"] == "extra_forbidden":
-        return f"`{where}` is no known key: remove it or mend its spelling"
+        return f"unknown key `{where}`: remove it or fix its spelling"
     given = f", given `{first['input']}`" if isinstance(first.get("input"), str | int | float) else ""
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    said = str(first["msg"]).removeprefix("Value error, ")
-    return f"`{where}`: {said[0].lower()}{said[1:]}{given}{more}"
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"`{where}`: {message[0].lower()}{message[1:]}{given}{more}"
 
 
 def _digest(folder: Path, files: FilesSettings) -> str:

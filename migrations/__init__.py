@@ -41,12 +41,12 @@ def current(url: str) -> str | None:
 
 
 def head() -> str | None:
-    """The revision this build wants."""
+    """The revision that this build requires."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def differences(url: str) -> list[Any]:
-    """How the database of a URL differs from the models, in Alembic's words; empty when migrations are complete."""
+    """Return Alembic's differences between the database of a URL and the models; empty when migrations are complete."""
     options = {"compare_type": True}
     return _with(url, lambda db: list(compare_metadata(MigrationContext.configure(db, opts=options), TARGET)))
 

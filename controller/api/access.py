@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS secret (
 
 
 def hashed(secret: str) -> bytes:
-    """What is stored of a secret."""
+    """Return the SHA-256 of a secret, the only form in which it is stored."""
     return hashlib.sha256(secret.encode()).digest()
 
 
@@ -69,11 +69,11 @@ class AccessBook:
         return self._create("session", actor, role, SESSION_VALID_S), Principal(actor, role, "session")
 
     def token(self, secret: str) -> Principal | None:
-        """Who a token stands for, or None."""
+        """Return the principal of a token, or None if it is unknown or has expired."""
         return self._known("token", secret)
 
     def session(self, secret: str) -> Principal | None:
-        """Who a console session belongs to, or None."""
+        """Return the principal of a console session, or None if it is unknown or has expired."""
         return self._known("session", secret)
 
     def revoke(self, secret: str) -> bool:

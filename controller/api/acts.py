@@ -11,7 +11,7 @@ from controller.api.backend import PENDING, REFUSED, STALE, BackendAwayError
 from controller.api.guards import principal
 from controller.api.problems import Problem
 from controller.api.roles import Principal
-from controller.api.services import Services, asked, services, status_of
+from controller.api.services import Services, in_thread, services, status_of
 from controller.records.operator_queue import Intent, IntentState, Kind
 
 POLL_S = 0.02
@@ -79,12 +79,12 @@ async def submit(
     if version is None and kind in GIVES_AUTHORITY:
         raise Problem(428, "version-required", f"`{kind}` gives authority: send `If-Match` with the version you saw")
     act = _act(found, who, plant, kind, payload, key, version)
-    before = await asked(lambda: found.backend.act(act.id))
+    before = await in_thread(lambda: found.backend.act(act.id))
     if before is None:
         if version is not None and version != live.version:
             found.metrics.changed(kind, STALE)
             raise _stale(live.version, version)
-        stored = await asked(lambda: found.backend.submit(act))
+        stored = await in_thread(lambda: found.backend.submit(act))
     else:
         stored = before.intent  # sent again: the first one counts, whatever version it is now
     _same(stored, act)
@@ -113,9 +113,9 @@ def _act(
 
 async def _stop(found: Services, who: Principal, plant: str, payload: Mapping[str, Any], key: str) -> IntentState:
     """The latch first: it works with the control process, the intents and the store down. The act is for the record."""
-    if plant not in await asked(found.backend.plants):
+    if plant not in await in_thread(found.backend.plants):
         raise Problem(404, "not-found", f"plant `{plant}` is not of this site")
-    await asked(lambda: found.backend.stop(plant, actor=who.actor, reason=str(payload.get("reason", ""))))
+    await in_thread(lambda: found.backend.stop(plant, actor=who.actor, reason=str(payload.get("reason", ""))))
     act = _act(found, who, plant, "stop", payload, key, None)
     try:
         stored = await asyncio.to_thread(lambda: found.backend.submit(act))
@@ -128,7 +128,7 @@ async def _settled(found: Services, act: Intent) -> IntentState:
     """The act's state once the control process has resolved it, or as it is after `settle_s`."""
     until = asyncio.get_running_loop().time() + found.settle_s
     while True:
-        state = await asked(lambda: found.backend.act(act.id)) or IntentState(act, PENDING, "", None)
+        state = await in_thread(lambda: found.backend.act(act.id)) or IntentState(act, PENDING, "", None)
         if state.outcome != PENDING or asyncio.get_running_loop().time() >= until:
             return state
         await asyncio.sleep(POLL_S)

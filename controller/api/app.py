@@ -16,7 +16,7 @@ from controller.api.backend import Backend
 from controller.api.guards import guarded
 from controller.api.roles import Role
 from controller.api.routes import breakers, decisions, events, health, overrides, plants, rollout
-from controller.api.services import Services, asked
+from controller.api.services import Services, in_thread
 from controller.metrics.web import Measure
 
 VERSION = "1"
@@ -87,5 +87,5 @@ def _serve_metrics(app: FastAPI) -> None:
     @app.get("/metrics", include_in_schema=False, dependencies=guarded(Role.VIEWER)["dependencies"])
     async def metrics() -> Response:
         found: Services = app.state.services
-        body = await asked(lambda: generate_latest(found.metrics.registry))
+        body = await in_thread(lambda: generate_latest(found.metrics.registry))
         return Response(body, media_type=CONTENT_TYPE_LATEST)

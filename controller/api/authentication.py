@@ -51,7 +51,7 @@ class Authentication:
         await (refusal or self._app)(scope, receive, _with_headers(send))
 
     def identify(self, headers: Headers) -> Principal | None:
-        """Who is asking: a bearer token if one came, else the session of the cookie. A wrong token is nobody."""
+        """Return the principal of the bearer token if there is one, else of the session cookie. None for an unknown token."""
         authorization = headers.get("authorization")
         if authorization is not None:
             scheme, _, token = authorization.partition(" ")
@@ -85,7 +85,7 @@ def session_cookie(headers: Headers) -> str | None:
 
 
 def same_origin(headers: Headers) -> bool:
-    """Whether the page that sent this post is ours: its origin names the host that was asked."""
+    """Whether this console's own page sent the post: its `Origin` names the host of the request."""
     origin = urlsplit(headers.get("origin", ""))
     return origin.scheme in ("http", "https") and origin.netloc == headers.get("host", "")
 

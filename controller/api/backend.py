@@ -52,7 +52,7 @@ class Backend(Protocol):
         ...
 
     def last_event(self, plant: str) -> int:
-        """The number of the newest event, 0 if there is none."""
+        """The number of the newest event, 0 if no event is recorded."""
         ...
 
     def submit(self, act: Intent) -> Intent:

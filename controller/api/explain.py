@@ -80,7 +80,7 @@ def _explained(judgement: Judgement, envelope: Envelope) -> ExplainedProposal:
 
 
 def _margin(name: str, margin: float, rule: Rule | None) -> MarginView:
-    if rule is None:  # the kernel's own T0 checks are no rules of the envelope
+    if rule is None:  # the kernel's own T0 checks are not among the envelope's rules
         return MarginView(rule=name, tier="T0", margin=number(margin), unit="", hazard="", basis="")
     return MarginView(
         rule=name, tier=rule.tier.name, margin=number(margin), unit=rule.unit, hazard=rule.hazard, basis=rule.basis

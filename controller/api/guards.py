@@ -10,7 +10,7 @@ from controller.api.roles import Principal, Role
 
 
 def principal(request: Request) -> Principal:
-    """Who is asking. The gate has put them there; a route that needs nobody does not ask."""
+    """Return the principal that the gate put into the request. Raises the 401 problem if the gate found none."""
     found = request.scope.get("principal")
     if not isinstance(found, Principal):
         raise Problem(401, "unauthenticated", "send a token in the `Authorization: Bearer` header")

@@ -201,7 +201,7 @@ class EventView(_Answer):
 
 
 class IntentView(_Answer):
-    """A change and what became of it. `pending`: the control process has not looked at it yet."""
+    """A change and its outcome. `pending`: the control process has not read it yet."""
 
     id: str
     plant: str

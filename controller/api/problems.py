@@ -30,7 +30,7 @@ _BY_STATUS = {400: "bad-request", 401: "unauthenticated", 403: "forbidden", 404:
 
 
 class Problem(Exception):  # noqa: N818 — a problem detail, as the RFC names it
-    """An error to be told to the client. `kind` is one of KINDS; `extra` are further members of the problem."""
+    """An error that the response reports. `kind` is one of KINDS; `extra` are further members of the problem."""
 
     def __init__(self, status: int, kind: str, detail: str, **extra: Any) -> None:
         super().__init__(detail)
@@ -52,7 +52,7 @@ def response(problem: Problem, headers: dict[str, str] | None = None) -> Respons
     return Response(msgspec.json.encode(body), problem.status, sent, MEDIA_TYPE)
 
 
-async def _told(request: Request, error: Exception) -> Response:
+async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return response(error)
 
@@ -76,7 +76,7 @@ async def _fault(request: Request, error: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     """Make every error of the app a problem detail."""
-    app.add_exception_handler(Problem, _told)
+    app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _fault)

@@ -26,18 +26,18 @@ async def decide(request: Request) -> Response:
     """One push-mode decision."""
     try:
         check(principal(request), ROLE)
-        asked = _decoder.decode(await request.body())
+        body = _decoder.decode(await request.body())
     except Problem as problem:
         return response(problem)
     except msgspec.ValidationError as error:
         return response(Problem(422, "invalid", str(error).lower()))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return response(Problem(400, "bad-request", f"the body is no JSON: {error}"))
+        return response(Problem(400, "bad-request", f"the body is not JSON: {error}"))
     found: Services = request.app.state.services
     plant = request.path_params["plant"]
     if plant not in found.push_plants:
         return response(Problem(404, "not-found", f"plant `{plant}` is not served in push mode here"))
-    answer = await found.backend.decide(plant, asked)
+    answer = await found.backend.decide(plant, body)
     found.metrics.pushed(answer.status)
     return Response(_encoder.encode(answer), 200, media_type="application/json")
 
@@ -47,7 +47,7 @@ route = Route(PATH, decide, methods=["POST"])
 
 def operation() -> tuple[dict[str, Any], dict[str, Any]]:
     """The OpenAPI path item of this route, and the schemas it refers to."""
-    (asked, told), schemas = msgspec.json.schema_components(
+    (request_schema, response_schema), schemas = msgspec.json.schema_components(
         [DecideRequest, DecideResponse], ref_template="#/components/schemas/{name}"
     )
     item = {
@@ -60,12 +60,12 @@ def operation() -> tuple[dict[str, Any], dict[str, Any]]:
         "parameters": [{"name": "plant", "in": "path", "required": True, "schema": {"type": "string"}}],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": asked, "example": REQUEST_EXAMPLE}},
+            "content": {"application/json": {"schema": request_schema, "example": REQUEST_EXAMPLE}},
         },
         "responses": {
             "200": {
-                "description": "the command to apply, or that there is none",
-                "content": {"application/json": {"schema": told, "example": RESPONSE_EXAMPLE}},
+                "description": "the command to apply, or why no command was decided",
+                "content": {"application/json": {"schema": response_schema, "example": RESPONSE_EXAMPLE}},
             }
         },
     }

@@ -46,15 +46,15 @@ curl -X POST http://127.0.0.1:8800/v1/plants/plant-a/rollout/pause \\
 PUSH = f"""\
 ## Push mode
 
-A plant that keeps its own loop posts its signals and its own controller's command to `/v1/plants/{{plant}}/decide`, and
-applies the answer. `status` is the result:
+A plant that keeps its own loop posts to `/v1/plants/{{plant}}/decide` its observation and its own controller's command, and
+applies the command of the answer. `status` is the outcome:
 
 | status | meaning | what the plant does |
 |---|---|---|
 | `decided` | a command, judged by the envelope | applies `setpoints`, at most for `valid_for_us`; if empty, its own command |
-| `late` | no decision within `deadline_ms` (default {DEADLINE_MS}) | keeps its own command |
-| `unavailable` | the control process is down, or the decision failed | keeps its own command |
-| `refused` | no decision for this plant or this `taken_at` | keeps its own command |
+| `late` | no decision within `deadline_ms` (default {DEADLINE_MS}) | continues with its own command |
+| `unavailable` | the control process is not reachable, or the decision failed | continues with its own command |
+| `refused` | this plant, or this `taken_at`, is not decided for | continues with its own command |
 
 A decision may still have been made and recorded after a late answer. The next request's `applied` and `readback` say what the
 plant did, and the next decision starts from them. A request with the same `taken_at` gets the same answer again.

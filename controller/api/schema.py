@@ -25,7 +25,7 @@ _PROBLEMS = {
     "413": "too large",
     "422": "not acceptable, or refused by the control process",
     "428": "the version it was made for is missing",
-    "503": "a part of the system is away",
+    "503": "a part of the system is not reachable",
 }
 
 

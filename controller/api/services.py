@@ -39,8 +39,8 @@ def services(request: Request) -> Services:
     return found
 
 
-async def asked(call: Callable[[], T]) -> T:
-    """Make a blocking call of the backend in a thread. Raises the 503 problem if that part is away."""
+async def in_thread(call: Callable[[], T]) -> T:
+    """Make a blocking call of the backend in a thread. Raises the 503 problem if that part is not reachable."""
     try:
         return await asyncio.to_thread(call)
     except BackendAwayError as error:
@@ -49,9 +49,9 @@ async def asked(call: Callable[[], T]) -> T:
 
 async def status_of(found: Services, plant: str) -> PlantStatus:
     """The live status of a plant. Raises the 404 problem for an unknown one, 503 for one that never reported."""
-    if plant not in await asked(found.backend.plants):
+    if plant not in await in_thread(found.backend.plants):
         raise Problem(404, "not-found", f"plant `{plant}` is not of this site")
-    live = await asked(lambda: found.backend.live(plant))
+    live = await in_thread(lambda: found.backend.live(plant))
     if live is None:
         raise Problem(503, "control-away", f"the control process has written no status of `{plant}` yet")
     return live

@@ -50,7 +50,7 @@ class SiteBackend:
     ) -> list[Decision]:
         """From the spool; from the store what is filtered by subject, or older than the spool.
 
-        The first page never waits for the store: what is newest must show while it is away.
+        The first page never waits for the store: the newest decisions must show while the store is not reachable.
         """
         if subject is not None:
             return self._stored(DecisionFilter(plant=plant, subject=subject), limit, before)
@@ -118,7 +118,7 @@ class SiteBackend:
             return [stored.decode() for stored in self._opened().decisions(wanted, limit, before)]
 
     def _opened(self) -> Store:
-        """The store, opened when first needed: the page must come up while it is away."""
+        """The store, opened when first needed: the page must load while the store is not reachable."""
         if self._store is None:
             self._store = self._open_store()
         return self._store
@@ -132,7 +132,9 @@ def _away() -> Iterator[None]:
     except SpoolError as error:
         raise BackendAwayError(f"the spool cannot be read ({error}): is the control process running?") from error
     except StoreError as error:
-        raise BackendAwayError(f"the store is away ({error}); what the spool still holds can be read") from error
+        raise BackendAwayError(
+            f"the store is not reachable ({error}); records still in the spool can be read"
+        ) from error
     except IntentError as error:
         raise BackendAwayError(f"the operator queue cannot be used ({error}); STOP still works") from error
     except (RecordsError, ValueError) as error:

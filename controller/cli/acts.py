@@ -56,7 +56,7 @@ def override(
         console.print(submit(folder, plant, "override_clear", {"reason": reason}))
         return
     if not reason:
-        raise SettingsError("an override needs --reason: the audit will be read by somebody else")
+        raise SettingsError("an override needs --reason: say why, for the audit")
     scope = "standing" if for_s else "next"
     payload: dict[str, Any] = {"scope": scope, "for_s": for_s, "reason": reason}
     payload |= {"reject": True} if reject else {"setpoints": dict(_pair(text) for text in values or [])}

@@ -29,7 +29,7 @@ def list_(site: SiteOption = DEMO, state: StateOption = None) -> None:
 
 @app.command()
 def trip(reason: ReasonOption, site: SiteOption = DEMO, state: StateOption = None) -> None:
-    """Open the latch by hand: the incumbent has the plant until somebody resets it."""
+    """Open the latch by hand: the incumbent runs the plant until an approver resets it."""
     found, folder = running_state(site, state)
     console.print(submit(folder, found.settings.plant.name, "trip", {"reason": reason}))
 

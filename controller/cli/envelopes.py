@@ -30,9 +30,9 @@ def check(envelope: File) -> None:
 def prove(
     envelope: File,
     out: Annotated[Path | None, typer.Option(help="Where to write it; beside the envelope if not given.")] = None,
-    key: Annotated[Path, typer.Option(help="Private key to sign with; made if there is none.")] = PROVER_KEY,
+    key: Annotated[Path, typer.Option(help="Private key to sign with; made if the file does not exist.")] = PROVER_KEY,
 ) -> None:
-    """Prove every obligation with z3 (the `prove` extra) and write the signed certificate that the service insists on.
+    """Prove every obligation with z3 (the `prove` extra) and write the signed certificate that the service requires.
 
     What does not hold is shown by a counterexample in engineering units. Exit code 1 if anything fails: then nothing is written.
     """
@@ -41,20 +41,20 @@ def prove(
     from controller.policies.trust import read_or_make_key
 
     _needs_z3("prove")
-    said = actions.prove(envelope)
-    for line in said.lines:
+    result = actions.prove(envelope)
+    for line in result.lines:
         typer.echo(line)
-    if not said.well:
+    if not result.well:
         raise typer.Exit(1)
     to = out or envelope.with_name(CERTIFICATE)
-    to.write_bytes(signed(said.made, read_or_make_key(key)))
+    to.write_bytes(signed(result.made, read_or_make_key(key)))
     typer.echo(f"certificate: {to}")
     typer.echo(f"a site runs on it once {key.with_suffix('.pub')} lies in its folder trust/{PROVERS}/")
 
 
 @app.command()
 def diff(old: File, new: File) -> None:
-    """Which states and commands are judged otherwise, with examples, and so who must approve."""
+    """Show the states and commands that the two envelopes judge differently, with examples, and who must approve."""
     _needs_z3("diff")
     _say(actions.diff(old, new))
 
@@ -66,13 +66,13 @@ def golden(
     ] = CASES,
     sites: SitesOption = Path("deploy/sites"),
 ) -> None:
-    """Judge every golden decision anew. Exit code 1 on any difference."""
+    """Judge every golden decision again. Exit code 1 on any difference."""
     _say(actions.test(cases, sites))
 
 
 @app.command()
 def commission(envelope: File, log: Annotated[Path, typer.Option(help="CSV of the incumbent's own history.")]) -> None:
-    """How often the incumbent of a real log would have been vetoed, and by what. Exit code 1 below 99.9 % accepted."""
+    """Count the commands of a real log that the envelope vetoes, by rule. Exit code 1 below 99.9 % accepted."""
     _say(actions.commission_log(envelope, log))
 
 
@@ -85,11 +85,11 @@ def page(
 ) -> None:
     """Write its page: hazard, rule, proof, test and last result."""
     _needs_z3("page")
-    said = actions.make_page(envelope, cases, sites)
-    if said.made:
-        out.write_bytes(said.made)
+    result = actions.make_page(envelope, cases, sites)
+    if result.made:
+        out.write_bytes(result.made)
         typer.echo(f"page: {out}")
-    _say(said)
+    _say(result)
 
 
 @app.command()
@@ -124,7 +124,7 @@ def _needs_z3(command: str) -> None:
         )
 
 
-def _say(said: actions.Said) -> None:
-    for line in said.lines:
+def _say(result: actions.Said) -> None:
+    for line in result.lines:
         typer.echo(line)
-    raise typer.Exit(0 if said.well else 1)
+    raise typer.Exit(0 if result.well else 1)

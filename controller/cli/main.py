@@ -61,12 +61,12 @@ class _OneLineErrors(LazyGroup):
         try:
             return super().invoke(ctx)
         except REFUSALS as error:
-            told, cause = " ".join(str(error).split()), error
+            message, cause = " ".join(str(error).split()), error
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            told, cause = f"`{error.filename}`: {error.strerror}: check the path, its rights and the disk", error
-        print(f"understudy: {told}", file=sys.stderr)  # noqa: T201
+            message, cause = f"`{error.filename}`: {error.strerror}: check the path, its rights and the disk", error
+        print(f"understudy: {message}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(2) from cause
 
 

@@ -8,7 +8,7 @@ from controller.settings import Site, load_site
 
 
 def state_dir(site: Site, state: Path | None) -> Path:
-    """Where a site's run keeps its state."""
+    """Return the state directory of a site's run: `state`, or the site's own."""
     return state if state is not None else STATES / site.settings.name
 
 

@@ -27,7 +27,7 @@ RECORDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RunOptions:
     """The options of `understudy run`, as typed."""
 
     site: Path
@@ -43,7 +43,7 @@ class Asked:
 class RunPlan:
     """One run: where its state is, until when, how fast, and what its identity is.
 
-    A run that was cut short goes on where it was; one of stated length that is finished begins anew.
+    An interrupted run continues from its checkpoint; a finished run of stated length starts again from the beginning.
     """
 
     site: Path
@@ -60,18 +60,18 @@ class RunPlan:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must not change if a run is to go on. A run without an end is a site in service: its files may be edited."""
+        """The values that a run must keep in order to resume. A run without an end is in service: its site may be edited."""
         lasting = {"name": self.name, "candidate": self.candidate, "seed": self.seed, "until_us": self.until_us}
         return lasting if self.until_us is None else lasting | {"site": self.site_digest}
 
     def prepare(self) -> None:
-        """Make the state directory ready: resume, begin anew, or refuse one that belongs to another run."""
+        """Make the state directory ready: resume, start again, or raise StateError if it belongs to another run."""
         path = self.folder / RUN_FILE
         if path.exists():
             was = _read(path)
             done = was.pop("done", False)
             if done and was == self.identity:
-                _begin_anew(self.folder)
+                _remove_finished_run(self.folder)
             elif was != self.identity:
                 different = ", ".join(
                     sorted(k for k in was.keys() | self.identity.keys() if was.get(k) != self.identity.get(k))
@@ -90,7 +90,7 @@ class RunPlan:
         _write(self.folder / RUN_FILE, self.identity | {"done": True})
 
     def children(self) -> list[Child]:
-        """What the supervisor is to keep running."""
+        """Return the processes that the supervisor keeps running."""
         python = [sys.executable, "-m"]
         control = [*python, "controller.processes.control", str(self.site), str(self.folder), "--seed", str(self.seed)]
         if self.until_us is not None:
@@ -109,31 +109,31 @@ class RunPlan:
         return children
 
 
-def plan_run(asked: Asked, loaded: bootstrap.Loaded) -> RunPlan:
+def plan_run(options: RunOptions, loaded: bootstrap.Loaded) -> RunPlan:
     """The plan of a run. Raises SettingsError for options that cannot be."""
     settings = loaded.site.settings
-    until_us = None if not asked.for_ else loaded.site.start_us + seconds(asked.for_) * 1_000_000
-    if asked.speed == "max" or (not asked.speed and asked.headless):
+    until_us = None if not options.for_ else loaded.site.start_us + seconds(options.for_) * 1_000_000
+    if options.speed == "max" or (not options.speed and options.headless):
         plant_speed = None
     else:
-        plant_speed = _speed(asked.speed) if asked.speed else settings.demo_speed
+        plant_speed = _speed(options.speed) if options.speed else settings.demo_speed
     if plant_speed is None and not settings.plant.simulated:
         raise SettingsError("`--speed max` is for simulated plants: a real one has its own time")
     connect(settings.store.url).dispose()  # opens nothing; raises StoreError for a URL that cannot be
-    own = "" if not asked.candidate else f"-{asked.candidate}"
+    own = "" if not options.candidate else f"-{options.candidate}"
     name = f"{settings.name}{own}"
-    if asked.for_:
-        name = f"runs/{name}-seed{asked.seed}-{asked.for_}"
-    folder = asked.state if asked.state is not None else state_dir(loaded.site, None).parent / name
+    if options.for_:
+        name = f"runs/{name}-seed{options.seed}-{options.for_}"
+    folder = options.state if options.state is not None else state_dir(loaded.site, None).parent / name
     return RunPlan(
-        site=asked.site,
+        site=options.site,
         name=settings.name,
         folder=folder,
         until_us=until_us,
         speed=plant_speed,
-        seed=asked.seed,
-        candidate=asked.candidate,
-        headless=asked.headless,
+        seed=options.seed,
+        candidate=options.candidate,
+        headless=options.headless,
         store_url=lookup.store_url(settings.store.url, folder),
         web=settings.web,
         site_digest=loaded.site.digest,
@@ -145,7 +145,7 @@ def _read(path: Path) -> dict[str, Any]:
         was = json.loads(path.read_bytes())
         if isinstance(was, dict):
             return was
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     except ValueError as error:
         raise StateError(
             f"`{path}` cannot be read ({error}): nobody knows which run this is; remove it to go on, or name another with --state"
@@ -159,8 +159,8 @@ def _write(path: Path, identity: dict[str, Any]) -> None:
     fresh.replace(path)
 
 
-def _begin_anew(folder: Path) -> None:
-    """Forget a finished run. What is not a run's stays: STOP, who may log in, and whatever else somebody put there."""
+def _remove_finished_run(folder: Path) -> None:
+    """Remove the files of a finished run. All others stay: STOP, the login secrets, and files of other origin."""
     for path in folder.iterdir():
         if path.name in RUN or path.name.startswith(RECORDS):
             path.unlink()
@@ -170,7 +170,9 @@ def seconds(text: str) -> int:
     """A duration as `90m`, `12h` or `40d`, in seconds."""
     match = re.fullmatch(r"(\d+)([smhd])", text)
     if match is None or int(match[1]) == 0:
-        raise SettingsError(f"`--for {text}` is no duration: give a number and one of s, m, h, d, as in 40d")
+        raise SettingsError(
+            f"`--for {text}` is not a duration: give a whole number above 0 and one of s, m, h, d, as in 40d"
+        )
     return int(match[1]) * UNITS[match[2]]
 
 
@@ -180,5 +182,7 @@ def _speed(text: str) -> float:
     except ValueError:
         speed = 0.0
     if not 0 < speed < float("inf"):
-        raise SettingsError(f"`--speed {text}` is no speed: give plant seconds per wall second, as 3000, or `max`")
+        raise SettingsError(
+            f"`--speed {text}` is not a speed: give plant seconds per wall second, above 0 and finite, as 3000, or `max`"
+        )
     return speed

@@ -38,7 +38,7 @@ def replay(
     differences = [f"record: {changed}"] if changed else []
     differences += result.differences
     if reinfer_:
-        differences += _asked_again(found, decision, envelope)
+        differences += _reinferred(found, decision, envelope)
     chosen = result.ruling.chosen
     console.print(f"{decision.id}: {decision.command.rung.value}, assigned to {decision.assignment.source.value}")
     for judgement in result.ruling.judgements:
@@ -61,8 +61,8 @@ def replay(
     raise typer.Exit(1 if differences else 0)
 
 
-def _asked_again(site: Site, decision: Decision, envelope: Envelope) -> Sequence[str]:
-    """How the policy, asked again, differs from what it proposed then."""
+def _reinferred(site: Site, decision: Decision, envelope: Envelope) -> Sequence[str]:
+    """Run the policy again on the decision's observation; return the differences from its recorded proposal."""
     from controller import bootstrap  # only to serve a policy: judging again does not wait for the whole system
 
     with bootstrap.serving(bootstrap.load_for(site, decision.digests.policy)) as candidate:

@@ -14,7 +14,7 @@ from rich.console import Console
 from controller import bootstrap
 from controller.api.access import create_login_url
 from controller.cli.options import DEMO, SiteOption, StateOption
-from controller.cli.plan import Asked, RunPlan, plan_run
+from controller.cli.plan import RunOptions, RunPlan, plan_run
 from controller.cli.view import TerminalView
 from controller.errors import SettingsError
 from controller.processes.parent_watchdog import STORE_URL
@@ -41,7 +41,7 @@ def run(
     if report is not None and not report.parent.is_dir():
         raise SettingsError(f"`--report {report}`: there is no folder `{report.parent}`: make it, or name another")
     loaded = bootstrap.load(site, candidate)
-    plan = plan_run(Asked(site, for_, speed, seed, candidate, headless, state), loaded)
+    plan = plan_run(RunOptions(site, for_, speed, seed, candidate, headless, state), loaded)
     bootstrap.rehearse(loaded, seed)
     plan.prepare()
     migrate(plan.store_url)
@@ -55,7 +55,7 @@ def run(
 
 
 def migrate(url: str) -> None:
-    """Bring the store up to date. One that is away is told of, and no reason to leave the plant alone: shipping waits."""
+    """Migrate the store. If it is not reachable, print why and return: control starts, and shipping waits for the store."""
     try:
         upgrade(url)
     except StoreAway as error:
@@ -70,25 +70,25 @@ def announce(plan: RunPlan) -> None:
 
 
 def _supervise(plan: RunPlan, start_us: int) -> int:
-    """Run until control has ended or somebody asks to stop (then 128 + the signal); let the shipper finish."""
+    """Run until control has ended or a signal arrives (then 128 + its number); let the shipper finish."""
     supervisor = Supervisor(plan.children(), {**os.environ, STORE_URL: plan.store_url})
-    asked: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
-    signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
+    signals: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
+    signal.signal(signal.SIGINT, lambda number, _: signals.append(number))
     spool = SpoolReader(plan.folder / "spool.sqlite")
     code: int | None = None
     supervisor.start()
     with TerminalView(start_us, plan.until_us, live=not plan.headless) as view:
-        while code is None and not asked:
+        while code is None and not signals:
             time.sleep(0.1 if plan.headless else 0.2)
-            if asked:  # Ctrl-C reaches the children too: their end is no death to mend
+            if signals:  # Ctrl-C reaches the children too: the supervisor must not start them again
                 break
             code = supervisor.poll()
             if spool.path.exists():
                 view.show(read_status(spool, plan.folder))
     supervisor.stop()
-    if asked:
-        return 128 + asked[0]
+    if signals:
+        return 128 + signals[0]
     if code == 0:
         bootstrap.ship_the_rest(plan.folder, plan.store_url)
         plan.finished()

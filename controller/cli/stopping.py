@@ -18,7 +18,7 @@ def stop(reason: ReasonOption = "operator's STOP", site: SiteOption = DEMO, stat
     folder.mkdir(parents=True, exist_ok=True)
     write_stop(folder, operator(), reason)
     clears = '`understudy start --reason "..."` clears it'
-    typer.echo(f"STOP is set in {os.path.relpath(folder)}: the incumbent has the plant. {clears}.")
+    typer.echo(f"STOP is set in {os.path.relpath(folder)}: the incumbent is in control. {clears}.")
 
 
 def _name(site: Path) -> str:

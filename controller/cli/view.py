@@ -86,11 +86,11 @@ def _control(seen: PlantStatus) -> Text:
 
 
 def _since(seen: PlantStatus) -> str:
-    """Who did it and why, where somebody did."""
+    """The operator behind the mode and the reason; empty for a mode that no operator set."""
     override = seen.override
     if seen.mode == "override" and override:
         return f" by {override.actor}: {override.reason}"
-    return ": the incumbent has the plant" if seen.mode == "stopped" else ""
+    return ": the incumbent is in control" if seen.mode == "stopped" else ""
 
 
 def _open_checks(seen: PlantStatus) -> list[str]:
@@ -108,7 +108,7 @@ def _stages(seen: PlantStatus) -> Text:
 
 
 def _cost(cost: MeasuredStatus) -> Text:
-    """What the incumbent alone would have cost, and every other lane against it; without twins, the plant's own cost."""
+    """The cost of the incumbent alone, and of each other lane relative to it; without twins, the plant's own cost."""
     lanes, what = cost.lanes, f"{cost.unit} {cost.name.replace('_', ' ')}".strip()
     base = lanes.get("incumbent") or 0.0
     if not base:

@@ -35,7 +35,7 @@ WORDS = {
     "abort": ("Abort the rollout", "It ends for good. The incumbent runs the plant."),
     "trip": ("Trip the breaker", "The incumbent runs the plant until an approver resets the trip."),
     "override": ("Override", "Your command, or your refusal of the candidate. The envelope judges it like any other."),
-    "override_clear": ("End the override", "Whoever is assigned takes over at the next tick."),
+    "override_clear": ("End the override", "The block's assigned source takes over at the next tick."),
     "resume": ("Resume the rollout", "The candidate may act again in the blocks assigned to it."),
     "promote": ("Promote to the next stage", "You approve the next stage: the candidate gets a larger share."),
     "approve": ("Approve", "You approve the next stage as another person. It is the same act as Promote."),

@@ -9,7 +9,7 @@ from controller.api.access import SESSION_VALID_S
 from controller.api.authentication import COOKIE, session_cookie
 from controller.api.guards import guarded
 from controller.api.roles import Role
-from controller.api.services import asked, services
+from controller.api.services import in_thread, services
 from controller.console.pages import page
 
 router = APIRouter(include_in_schema=False)
@@ -26,7 +26,7 @@ async def login(request: Request, token: Annotated[str, Query(max_length=200)] =
     if not token:
         return page(request, "login.html", failed=False)
     found = services(request)
-    redeemed = await asked(lambda: found.access.redeem_link(token))
+    redeemed = await in_thread(lambda: found.access.redeem_link(token))
     found.metrics.signed_in(redeemed is not None)
     if redeemed is None:
         return page(request, "login.html", status=403, failed=True)
@@ -48,7 +48,7 @@ async def logout(request: Request) -> Response:
     """End the session, here and in the book."""
     session = session_cookie(request.headers)
     if session is not None:
-        await asked(lambda: services(request).access.revoke(session))
+        await in_thread(lambda: services(request).access.revoke(session))
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
     return answer

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from controller.api.models import DecisionLine
-from controller.api.services import Services, asked
+from controller.api.services import Services, in_thread
 from controller.api.views import line
 from controller.console import present
 from controller.protocol.status import PlantStatus
@@ -52,10 +52,10 @@ class PageView:
 
 async def view_of(found: Services, plant: str) -> PageView | None:
     """The view of a plant, or None if the control process never wrote a status of it. Raises the 503 problem."""
-    live = await asked(lambda: found.backend.live(plant))
+    live = await in_thread(lambda: found.backend.live(plant))
     if live is None:
         return None
-    decisions = await asked(lambda: found.backend.decisions(plant, limit=LINES))
+    decisions = await in_thread(lambda: found.backend.decisions(plant, limit=LINES))
     lines = [(line(d), present.moved(d.memory_before.last, d.command.setpoints)) for d in decisions]
     reason = lines[0][0].reason if lines and lines[0][0].id == live.last_decision else ""
     return PageView(live, present.banner(live, found.now_us(), reason), lines)

@@ -85,7 +85,9 @@ def _of_control(live: PlantStatus, now_us: int) -> Iterator[Flag]:
     if age_s > STALE_S:
         yield Flag(ALARM, f"no word from the control process for {span(age_s)}: what follows is old")
     if live.stop.active:
-        yield Flag(ALARM, f"STOP by {live.stop.actor or 'somebody'}: {live.stop.reason or 'no reason given'}")
+        yield Flag(
+            ALARM, f"STOP by {live.stop.actor or 'an unknown operator'}: {live.stop.reason or 'no reason given'}"
+        )
     for trip in live.trips:
         yield Flag(ALARM, f"tripped: {trip.first_out or trip.cause}")
     if live.escapes:
@@ -106,8 +108,8 @@ def _of_plant(live: PlantStatus) -> Iterator[Flag]:
     outside = [name for name, signal in live.signals.items() if limit_state(signal) == ALARM]
     if outside:
         yield Flag(ALARM, f"outside limits: {first_few(outside, 4)}")
-    unwell = Counter(signal.quality for signal in live.signals.values() if signal.quality != "good")
-    for quality, count in sorted(unwell.items()):
+    degraded = Counter(signal.quality for signal in live.signals.values() if signal.quality != "good")
+    for quality, count in sorted(degraded.items()):
         names = [name for name, signal in live.signals.items() if signal.quality == quality]
         yield Flag(WARNING, f"{count} {'signal is' if count == 1 else 'signals are'} {quality}: {first_few(names, 4)}")
 
@@ -117,7 +119,8 @@ def _of_service(live: PlantStatus, now_us: int) -> Iterator[Flag]:
         since = live.store.last_ok_wall_us
         how_long = f" for {span((now_us - since) / US_PER_S)}" if since else ""
         yield Flag(
-            WARNING, f"the store is away{how_long}: control goes on, {live.store.lag} rows wait here and will be sent"
+            WARNING,
+            f"the store is not reachable{how_long}: control continues, {live.store.lag} rows wait in the spool until it returns",
         )
     if live.policy.state != "up":
         yield Flag(WARNING, f"the candidate's process is {live.policy.state}: the incumbent acts")
@@ -138,7 +141,7 @@ def check(one: CheckStatus) -> tuple[str, str, str]:
 
 
 def trip_words(trip: TripStatus) -> str:
-    """What an operator may do about a trip."""
+    """Say whether an operator may reset a trip, and how many people that takes."""
     if trip.active:
         return "its cause is still there: it cannot be reset yet"
     return "critical: the reset takes two people" if trip.critical else "the cause is gone: it may be reset"
@@ -177,7 +180,7 @@ def amount(value: float | None) -> str:
 
 
 def place(value: float | None, low: float | None, high: float | None, width: float = 100.0) -> float | None:
-    """Where a value lies on a bar of `width` that shows its band in the middle three fifths; None if there is no band."""
+    """Return the position of a value on a bar of `width` whose middle three fifths are its band; None without a band."""
     if value is None or low is None or high is None or high <= low:
         return None
     at = 0.2 + 0.6 * (value - low) / (high - low)
@@ -185,7 +188,7 @@ def place(value: float | None, low: float | None, high: float | None, width: flo
 
 
 def moved(before: Mapping[str, float] | None, setpoints: Mapping[str, float]) -> str:
-    """What a command changed, in a line: only what an operator can see move."""
+    """Return one line with the setpoints that a command changed, as far as their displayed digits differ."""
     if not setpoints:
         return "nothing: left to the local system"
     changes = [

@@ -27,7 +27,7 @@ def trends(live: PlantStatus, decisions: Sequence[Decision]) -> dict[str, Any]:
 def charted(live: PlantStatus) -> list[str]:
     """The signals worth a line: the largest group that shares unit and limits, so that one band is true of all of them.
 
-    At most MOST_LINES; groups without any limit count only if there is none with one.
+    At most MOST_LINES; groups without a limit count only if no group has one.
     """
     groups = Counter((s.unit, s.low, s.high) for s in live.signals.values())
     limited = Counter({group: count for group, count in groups.items() if group[1:] != (None, None)}) or groups
@@ -38,7 +38,7 @@ def charted(live: PlantStatus) -> list[str]:
 
 
 def heading(live: PlantStatus) -> str:
-    """What the trend of signals shows, with its unit if it has one."""
+    """Return the heading of the trend of signals, with the unit if it has one."""
     shown = [live.signals[name] for name in charted(live)]
     if not shown:
         return "Signals"

@@ -12,7 +12,7 @@ from controller.api.explain import explain
 from controller.api.guards import guarded
 from controller.api.problems import Problem
 from controller.api.roles import Role
-from controller.api.services import Services, asked, services, status_of
+from controller.api.services import Services, in_thread, services, status_of
 from controller.api.streams import stream
 from controller.console.pages import fragments, page, view_of
 from controller.console.trends import POINTS, heading, trends
@@ -25,13 +25,13 @@ PlantName = Annotated[str, Query(max_length=128)]
 async def index(
     request: Request, plant: PlantName = "", done: Annotated[str, Query(max_length=100)] = ""
 ) -> HTMLResponse:
-    """The one page of a plant. `done` names the change just made, so that its result is told without script."""
+    """The one page of a plant. `done` names the change just made, so that the page shows its result without script."""
     found = services(request)
     try:
-        plants = await asked(found.backend.plants)
+        plants = await in_thread(found.backend.plants)
         chosen = plant if plant in plants else plants[0] if plants else ""
         view = await view_of(found, chosen) if chosen else None
-        act = await asked(lambda: found.backend.act(done)) if done else None
+        act = await in_thread(lambda: found.backend.act(done)) if done else None
     except Problem as problem:
         return page(request, "waiting.html", status=503, why=problem.detail, plant=plant)
     if view is None:
@@ -53,7 +53,7 @@ async def trend_columns(request: Request, plant: PlantName) -> Response:
     """The columns of the trends."""
     found = services(request)
     live = await status_of(found, plant)
-    decisions = await asked(lambda: found.backend.decisions(plant, limit=POINTS))
+    decisions = await in_thread(lambda: found.backend.decisions(plant, limit=POINTS))
     return Response(msgspec.json.encode(trends(live, decisions)), media_type="application/json")
 
 
@@ -61,12 +61,14 @@ async def trend_columns(request: Request, plant: PlantName) -> Response:
 async def decision_page(request: Request, decision_id: str) -> HTMLResponse:
     """One decision: the story, what each source wanted, and every rule's margin."""
     found = services(request)
-    decision = await asked(lambda: found.backend.decision(decision_id))
+    decision = await in_thread(lambda: found.backend.decision(decision_id))
     if decision is None:
         return page(request, "problem.html", status=404, title="No such decision", detail=decision_id, plant="")
-    envelope = await asked(lambda: found.backend.envelope(decision.digests.envelope))
-    told = await asked(lambda: explain(decision, envelope))
-    return page(request, "decision.html", told=told, decision=told.decision, plant=told.decision.plant)
+    envelope = await in_thread(lambda: found.backend.envelope(decision.digests.envelope))
+    explained = await in_thread(lambda: explain(decision, envelope))
+    return page(
+        request, "decision.html", explained=explained, decision=explained.decision, plant=explained.decision.plant
+    )
 
 
 async def _changes(found: Services, plant: str) -> AsyncIterator[bytes]:

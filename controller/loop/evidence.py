@@ -47,8 +47,11 @@ def evidence_of(observed: Observed, decision: Decision, ruling: Ruling) -> TickE
 
 
 def _causes(before: LoopState, ruling: Ruling, proposal: Proposal) -> tuple[str, ...]:
-    """Causes from outside the proposal's verdict: those found since the last tick, an envelope's latch as long as it is set,
-    and the status that has a breaker of its own beside `candidate_failed`: a child killed for its memory."""
+    """Return the causes from outside the proposal's verdict.
+
+    They are those found since the last tick, an envelope's latch while it is set, and `memory_over_limit` for a child killed
+    for its memory, which has a breaker of its own beside `candidate_failed`.
+    """
     found = [cause for cause in before.causes if cause != HARD_VETO]
     if ruling.memory.latches:
         found.append(ENVELOPE_TRIP)

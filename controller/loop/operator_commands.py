@@ -163,8 +163,8 @@ class Operators:
             return state, (Event(intent.id, seen.taken_at, "intent", intent.actor, f"{intent.kind} refused: {error}"),)
         text = f"{intent.kind}: {intent.payload.get('reason', '')}"
         self._outcomes.append((intent.id, "applied", text, after.rollout.version))
-        told = (Event(intent.id, seen.taken_at, _kind(intent, state, after), intent.actor, text, _detail(intent)),)
-        return after, (*told, *events_of(effects, state, after, seen.taken_at))
+        act = (Event(intent.id, seen.taken_at, _kind(intent, state, after), intent.actor, text, _detail(intent)),)
+        return after, (*act, *events_of(effects, state, after, seen.taken_at))
 
     def _act(
         self, intent: Intent, state: LoopState, envelope: Envelope, spec: RolloutSpec, seen: Observation
@@ -224,7 +224,7 @@ def _unlatched(
 
 
 def _kind(intent: Intent, before: LoopState, after: LoopState) -> str:
-    """What the audit calls an act: a reset only once the latch is really lifted, for it may take two people."""
+    """Return the event kind of an act: `reset` only once the latch is lifted, which may take two people."""
     lifted = before.rollout.trip is not None and after.rollout.trip is None
     unlatched = before.memory.latches != after.memory.latches
     if intent.kind == "reset":
@@ -299,7 +299,7 @@ def unexpired(override: Override | None, at_us: int) -> Override | None:
 
 
 def remaining_override(override: Override | None, at_us: int) -> Override | None:
-    """What is left of an override after a tick: a standing one lasts until it expires."""
+    """Return the override that remains after a tick: a standing one until it expires, else None."""
     return override if override is not None and override.standing and at_us < override.until_us else None
 
 

@@ -63,9 +63,9 @@ class Watcher:
 class Observed:
     """The plant at the start of a decision.
 
-    `reported` is what the plant said, which the record keeps, `managed` the same as proposers see it; `before` is the state
-    the decision starts from; `drawn` the block's own assignment, `assignment` that of an override if there is one; `outcome`
-    what the interval before cost.
+    `reported` is the plant's own observation, which the record keeps; `managed` is the same with its inputs managed, as
+    proposers see it. `before` is the state that the decision starts from. `drawn` is the block's own assignment, `assignment`
+    the override's if there is one. `outcome` is that of the interval before.
     """
 
     reported: Observation
@@ -95,7 +95,7 @@ class Proposed:
 
     @property
     def measured(self) -> Mapping[str, Signal]:
-        """What was measured of the candidate's proposal for the plant."""
+        """The measures of the candidate's proposal for the plant."""
         return self.answers.measured[0]
 
 

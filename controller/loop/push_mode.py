@@ -27,7 +27,7 @@ class Answering:
         self.last: Decision | None = loop.parts.spool.last_decision() if pushed is not None else None
 
     def answer(self, plant: str, request: DecideRequest) -> DecideResponse:
-        """The command for the plant to apply, or why there is none: then its own command stands."""
+        """Return the command for the plant to apply, or the reason for none; then the plant's own command stands."""
         ours = self.loop.parts.plant.name
         if plant != ours:
             return DecideResponse("refused", f"no plant `{plant}` here, this is `{ours}`")

@@ -46,7 +46,7 @@ def start_of(parts: Parts, fresh: LoopState) -> LoopStart:
 class Catchup:
     """Commands of the record for a simulated plant that is behind it after a restart.
 
-    Each is sent again at its time, and nothing is decided anew until the plant has caught up.
+    Each is sent again at its time; the loop decides nothing until the plant has caught up.
     """
 
     def __init__(self, recorded: tuple[Decision, ...]) -> None:

@@ -88,7 +88,7 @@ class PlantLoop:
         return tick.decision
 
     def _observe(self, seen: Observation) -> Observed:
-        """What the decision starts from: the state as of now, the block's assignment, and the inputs as managed."""
+        """Return the start of a decision: the present state, the block's assignment, and the managed inputs."""
         parts, state, at_us = self.parts, self.state, seen.taken_at
         before = replace(
             state,
@@ -193,7 +193,7 @@ class PlantLoop:
         return (Event(f"{seen.plant}.{seen.taken_at}.saved-again", seen.taken_at, "alarm", "system", text),)
 
     def _cannot_save(self, seen: Observation) -> Event:
-        text = f"the record cannot be saved, the candidate has lost the plant: {self.ledger.why}"
+        text = f"the record cannot be saved, control reverted to the incumbent: {self.ledger.why}"
         return Event(f"{seen.plant}.{seen.taken_at}.cannot-save", seen.taken_at, "alarm", "system", text)
 
     def _notify(self, events: tuple[Event, ...]) -> None:
@@ -208,7 +208,7 @@ class PlantLoop:
 
 
 def _assignment(drawn: blocks.BlockAssignment, override: Override | None) -> Assignment:
-    """Who has the tick: the source drawn for the block, unless an operator overrides it."""
+    """Return the assignment of a tick: the source drawn for the block, unless an operator overrides it."""
     if override is None:
         return Assignment(Source(drawn.who), drawn.why, drawn.stage, drawn.block, drawn.share)
     source = Source.INCUMBENT if override.setpoints is None else Source.OPERATOR

@@ -1,8 +1,8 @@
 """Every metric, once: name, kind, unit, help, labels. Factories, dashboards, rules, tests and the reference page read this.
 
 Base units, or the plant's own under the label `unit`; `_total` on counters. A label's values are known when the process
-starts (LABELS, or the site's own names), so that every series exists at zero and their number is bounded; nothing an operator
-or a decision brings becomes a label.
+starts (LABELS, or the site's own names). So every series exists at zero and their number is bounded. No value that an operator
+or a decision supplies becomes a label.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ LABELS: Mapping[str, tuple[str, ...]] = {
     "source": tuple(source.value for source in Source),
     "status": tuple(status.value for status in Status),
     "quality": (Quality.BAD.value, Quality.STALE.value),
-    "klass": tuple(klass.value for klass in Klass),
+    "comparison_class": tuple(each.value for each in Klass),
     "mode": ("shadow", "rollout", "override", "stopped", "tripped", "paused", "aborted", "completed"),
     "outcome": ("pending", "passed", "failed", "inconclusive", "errored"),
     "arm": ("applied", "incumbent", "candidate", "best_static"),
@@ -109,7 +109,7 @@ CONTROL = (
         COUNTER,
         "1",
         "Candidate against incumbent after the envelope, by kind of disagreement.",
-        ("plant", "klass"),
+        ("plant", "comparison_class"),
     ),
     Metric(
         "understudy_events_total",
@@ -243,7 +243,14 @@ CONTROL = (
         ("plant", "setpoint", "who"),
         read=True,
     ),
-    Metric("understudy_signals_unwell", GAUGE, "1", "Signals that are bad or stale.", ("plant", "quality"), read=True),
+    Metric(
+        "understudy_signals_degraded",
+        GAUGE,
+        "1",
+        "Signals whose quality is bad or stale.",
+        ("plant", "quality"),
+        read=True,
+    ),
     Metric("understudy_oldest_signal_seconds", GAUGE, "seconds", "Age of the oldest signal.", read=True),
     Metric("understudy_policy_up", GAUGE, "bool", "1 while the candidate's process answers.", read=True),
     Metric("understudy_policy_resident_bytes", GAUGE, "bytes", "Memory of the candidate's process.", read=True),
@@ -281,7 +288,7 @@ WEB = (
         "understudy_changes_total",
         COUNTER,
         "1",
-        "Requested changes, by act and by result within a second.",
+        "Changes requested, by act and by their result within a second.",
         ("act", "result"),
     ),
     Metric("understudy_streams", GAUGE, "1", "Event streams open now.", (), read=True),
@@ -292,7 +299,7 @@ WEB = (
         "Age of the control process's last status, seen from here.",
         read=True,
     ),
-    Metric("understudy_store_away", GAUGE, "bool", "1 while the store does not take records.", read=True),
+    Metric("understudy_store_unreachable", GAUGE, "bool", "1 while the store does not take records.", read=True),
     Metric(
         "understudy_spool_lag_entries", GAUGE, "1", "Entries in the spool that the store does not have yet.", read=True
     ),

@@ -85,7 +85,13 @@ SHADOW = (
             TRIPS,
             ESCAPES,
             Panel("Candidate's process", ((f"understudy_policy_up{{{PLANT}}}", "up"),), kind="stat", width=4),
-            Panel("Store away", ((f"understudy_store_away{{{PLANT}}}", "away"),), kind="stat", width=4, red_from=1),
+            Panel(
+                "Store not reachable",
+                ((f"understudy_store_unreachable{{{PLANT}}}", "not reachable"),),
+                kind="stat",
+                width=4,
+                red_from=1,
+            ),
         ),
     ),
     Row(
@@ -124,7 +130,7 @@ SHADOW = (
         (
             Panel(
                 "Kinds of disagreement",
-                ((_share("understudy_comparisons_total", "klass"), "{{klass}}"),),
+                ((_share("understudy_comparisons_total", "comparison_class"), "{{comparison_class}}"),),
                 "percentunit",
             ),
             Panel(
@@ -186,7 +192,7 @@ SHADOW = (
     Row(
         "Health of the data",
         (
-            Panel("Signals that are bad or stale", ((f"understudy_signals_unwell{{{PLANT}}}", "{{quality}}"),)),
+            Panel("Signals that are bad or stale", ((f"understudy_signals_degraded{{{PLANT}}}", "{{quality}}"),)),
             Panel("Oldest signal", ((f"understudy_oldest_signal_seconds{{{PLANT}}}", "age"),), "s"),
             Panel("Entries the store does not have yet", ((f"understudy_spool_lag_entries{{{PLANT}}}", "entries"),)),
         ),

@@ -12,7 +12,7 @@ Sample = tuple[str, tuple[str, ...], float]
 
 
 class LiveCollector(Collector):
-    """Turns the last status into samples. `status` returns it, or None while there is none; it must not raise."""
+    """Turns the last status into samples. `status` returns it, or None before the first one; it must not raise."""
 
     def __init__(self, status: Callable[[], PlantStatus | None], names: Names) -> None:
         self._status, self._names = status, names
@@ -90,7 +90,7 @@ def _arms(by_arm: dict[str, float | None]) -> Iterator[tuple[str, float]]:
 def _signals(live: PlantStatus) -> Iterator[Sample]:
     for quality in LABELS["quality"]:
         count = sum(signal.quality == quality for signal in live.signals.values())
-        yield "understudy_signals_unwell", (live.plant, quality), count
+        yield "understudy_signals_degraded", (live.plant, quality), count
     for name, signal in live.signals.items():
         margin = _margin(signal)
         if margin is not None:

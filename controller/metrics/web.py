@@ -69,7 +69,7 @@ class WebMetrics:
         self._push.add(answer)
 
     def changed(self, act: str, result: str) -> None:
-        """Count a change and what became of it."""
+        """Count a change by act and result."""
         self._changes.add(act, result)
 
 
@@ -130,7 +130,7 @@ class _Seen(Collector):
         for live in lives:
             plant, store = (live.plant,), live.store
             samples.append(("understudy_live_age_seconds", plant, (self._now_us() - live.wall_us) / 1e6))
-            samples.append(("understudy_store_away", plant, float(store.away)))
+            samples.append(("understudy_store_unreachable", plant, float(store.away)))
             samples.append(("understudy_spool_lag_entries", plant, store.lag))
             if store.last_ok_wall_us is not None:
                 samples.append(("understudy_store_ok_timestamp_seconds", plant, store.last_ok_wall_us / 1e6))

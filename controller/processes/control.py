@@ -2,8 +2,8 @@
 
     python -m controller.processes.control SITE STATE [--until-us T] [--speed X] [--seed N] [--candidate NAME]
 
-Ends with 0 when plant time `--until-us` is reached (its report is then in STATE/report.json), with 2 when it refuses to
-start, and with 75 when it was told to end early; the supervisor starts it again in every other case.
+Exit codes: 0 when plant time `--until-us` is reached (the report is then in STATE/report.json), 2 when it refuses to start,
+75 when a signal or the end of its parent stopped it early. The supervisor starts it again in every other case.
 """
 
 import argparse
@@ -33,7 +33,7 @@ log = logging.getLogger("understudy.control")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the control process until its time is up or it is told to end."""
+    """Run the control process until its time is up, or until SIGTERM, SIGINT or the end of its parent. Returns the exit code."""
     options = _options(argv)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     ending = threading.Event()

@@ -1,6 +1,7 @@
-"""Where our packages come from, asked before any of them is imported: the package index has another `safety`.
+"""Checks that the packages of this service come from its own installation, before any of them is imported.
 
-Standard library only, and nothing of ours: what is imported here may be the stranger.
+The package index has another package named `safety`. This module imports only the standard library, so that the check itself
+cannot import the wrong package.
 """
 
 import sys
@@ -11,27 +12,29 @@ PACKAGES = ("safety", "shadow", "simulators", "migrations")
 KERNEL = "kernel.py"
 
 
-def stranger() -> str:
-    """What is wrong with where our packages come from, in one sentence that says what to do; empty if nothing is."""
-    ours = Path(__file__).resolve().parents[2]
+def foreign_package() -> str:
+    """Return one sentence that names a missing or foreign package and says what to do; empty if all packages are right."""
+    own = Path(__file__).resolve().parents[2]
     for name in PACKAGES:
         spec = find_spec(name)
         if spec is None or spec.origin is None:
-            return f"package `{name}` is not installed: install understudy anew"
+            return f"package `{name}` is not installed: install understudy again"
         folder = Path(spec.origin).resolve().parent
-        if folder.parent != ours:
+        if folder.parent != own:
             return (
-                f"package `{name}` is a stranger's, from {folder}, and not ours from {ours / name}: a package index has another "
+                f"package `{name}` comes from {folder}, expected {own / name}: a package index has another "
                 "`safety`; install understudy into an environment of its own"
             )
-    if not (ours / "safety" / KERNEL).is_file():
-        absent = ours / "safety" / KERNEL
-        return f"`{absent}` is absent, another package named `safety` may have replaced it: install understudy anew"
+    if not (own / "safety" / KERNEL).is_file():
+        absent = own / "safety" / KERNEL
+        return (
+            f"`{absent}` does not exist; another package named `safety` may have replaced it: install understudy again"
+        )
     return ""
 
 
-def refuse_stranger() -> None:
-    """End the process with one line and exit code 2 if a package is not ours."""
-    if told := stranger():
-        sys.stderr.write(f"understudy: {told}\n")
+def refuse_foreign_packages() -> None:
+    """End the process with one line and exit code 2 if a package is missing or foreign."""
+    if message := foreign_package():
+        sys.stderr.write(f"understudy: {message}\n")
         raise SystemExit(2)

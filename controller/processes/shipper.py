@@ -1,4 +1,4 @@
-"""The shipper process: takes one spool to the store until it is told to end.
+"""The shipper process: ships one spool to the store until it receives SIGTERM.
 
     python -m controller.processes.shipper SPOOL
 

@@ -36,7 +36,7 @@ class Child:
 
 
 class Supervisor:
-    """Keeps its children running until an essential one ends cleanly, or it is told to stop."""
+    """Keeps its children running until an essential one ends cleanly, or `stop` is called."""
 
     def __init__(self, children: Sequence[Child], environment: Mapping[str, str]) -> None:
         self.children = list(children)
@@ -64,7 +64,7 @@ class Supervisor:
         return None
 
     def stop(self, patience_s: float = 10.0) -> None:
-        """Ask the children to end, last started first; insist after `patience_s`."""
+        """Send SIGTERM to the children, last started first, and SIGKILL after `patience_s`."""
         self.stopping = True
         for child in reversed(self.children):
             self._end(child, patience_s)

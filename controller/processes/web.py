@@ -1,5 +1,5 @@
-"""The web process: operator API, console and its own metrics. It reads what control publishes and hands in intents; when
-it dies control does not notice.
+"""The web process: operator API, console and its own metrics. It reads what control publishes and submits intents;
+control does not depend on it.
 
     python -m controller.processes.web SITE STATE
 """
@@ -25,7 +25,7 @@ from controller.settings import Site, load_site
 from safety.loading.spec import load_envelope
 
 BEHIND_CONTROL = 5
-"""How far this process stands back where both want a core: a full API must not hold up a tick."""
+"""The niceness of this process, so that control gets the core first: a busy API must not delay a tick."""
 
 
 def build(site: Site, state: Path) -> FastAPI:

@@ -14,7 +14,7 @@ class FrameError(ValueError):
 
 
 def frame(body: bytes, max_bytes: int) -> bytes:
-    """The frame of a body. Raises FrameError if the body is longer than `max_bytes`, which the other end refuses."""
+    """The frame of a body. Raises FrameError if the body is longer than `max_bytes`, which the peer refuses."""
     if len(body) > max_bytes:
         raise FrameError(f"a body of {len(body)} bytes is over the limit of {max_bytes}")
     return _HEAD.pack(len(body)) + body
@@ -29,7 +29,7 @@ class FrameBuffer:
 
     @property
     def pending(self) -> int:
-        """How many bytes of an unfinished frame are held."""
+        """The number of bytes held of an unfinished frame."""
         return len(self._bytes)
 
     @property

@@ -20,11 +20,11 @@ _T = TypeVar("_T")
 
 
 class WireError(ConnectionError):
-    """The connection is closed, or the other side sent what is not a message."""
+    """The connection is closed, or the peer sent what is not a message."""
 
 
 class WireTimeoutError(WireError):
-    """The other side sent nothing in time."""
+    """The peer sent nothing in time."""
 
 
 class Load(msgspec.Struct, array_like=True, frozen=True, tag="load"):
@@ -90,7 +90,7 @@ def limit(sock: socket.socket, within_s: float) -> None:
 
 
 def send(sock: socket.socket, message: ToChild | ToParent) -> None:
-    """Send one message whole. Raises WireError, or WireTimeoutError if the other side does not take it in time."""
+    """Send one message whole. Raises WireError, or WireTimeoutError if the peer does not take it in time."""
     try:
         framed = frame(_ENCODER.encode(message), MAX_BYTES)
     except FrameError as error:
@@ -98,9 +98,9 @@ def send(sock: socket.socket, message: ToChild | ToParent) -> None:
     try:
         sock.sendall(framed)
     except (BlockingIOError, TimeoutError) as error:
-        raise WireTimeoutError("the other side does not read") from error
+        raise WireTimeoutError("the peer does not read") from error
     except OSError as error:
-        raise WireError(f"the other side is gone ({error.strerror})") from error
+        raise WireError(f"the peer closed the connection ({error.strerror})") from error
 
 
 def receive_ask(sock: socket.socket) -> ToChild:
@@ -109,7 +109,7 @@ def receive_ask(sock: socket.socket) -> ToChild:
 
 
 def receive_answer(sock: socket.socket, *, within_s: float) -> ToParent:
-    """The child's next message. Raises WireTimeoutError after `within_s`, WireError on anything that is no message."""
+    """The child's next message. Raises WireTimeoutError after `within_s`, WireError for anything else than a message."""
     return _decoded(_TO_PARENT, _body(sock, within_s))
 
 
@@ -119,11 +119,11 @@ def _body(sock: socket.socket, within_s: float) -> bytes:
     try:
         while not (bodies := frames.feed(_receive(sock, max(frames.missing, _CHUNK_BYTES)))):
             if time.monotonic() > until_s:
-                raise WireTimeoutError("the other side sent no whole message in time")
+                raise WireTimeoutError("the peer sent an incomplete message within the time limit")
     except FrameError as error:
         raise WireError(str(error)) from error
     if len(bodies) > 1 or frames.pending:
-        raise WireError("the other side sent more than one message at a time")
+        raise WireError("the peer sent more than one message at a time")
     return bodies[0]
 
 
@@ -131,11 +131,11 @@ def _receive(sock: socket.socket, size: int) -> bytes:
     try:
         part = sock.recv(size)
     except (BlockingIOError, TimeoutError) as error:
-        raise WireTimeoutError("the other side sent nothing in time") from error
+        raise WireTimeoutError("the peer sent nothing within the time limit") from error
     except OSError as error:
-        raise WireError(f"the other side is gone ({error.strerror})") from error
+        raise WireError(f"the peer closed the connection ({error.strerror})") from error
     if not part:
-        raise WireError("the other side is gone")
+        raise WireError("the peer closed the connection")
     return part
 
 
@@ -143,4 +143,4 @@ def _decoded(decoder: "msgspec.msgpack.Decoder[_T]", body: bytes) -> _T:
     try:
         return decoder.decode(body)
     except ValueError as error:  # msgspec's errors, and text that is not UTF-8
-        raise WireError(f"the other side sent what is not a message ({error})") from error
+        raise WireError(f"the peer sent what is not a message ({error})") from error

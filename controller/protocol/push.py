@@ -101,7 +101,7 @@ def encode(message: Message) -> bytes:
 
 
 def decode(body: bytes) -> Message:
-    """The message of a frame's body. Raises FrameError if it is none."""
+    """The message of a frame's body. Raises FrameError if the body is not a message."""
     try:
         return _decoder.decode(body)
     except ValueError as error:  # msgspec's errors, and text that is not UTF-8

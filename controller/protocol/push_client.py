@@ -21,7 +21,7 @@ from controller.protocol.push import (
 )
 
 RETRY_S = 0.25
-AWAY = "the control process is away"
+AWAY = "the control process is not reachable"
 
 
 def notify(path: Path) -> None:
@@ -76,7 +76,7 @@ class PushClient:
         self._not_before_s = 0.0
 
     async def decide(self, plant: str, request: DecideRequest) -> DecideResponse:
-        """One decision, or the answer that says why there is none. Never raises."""
+        """Return one decision, or an answer with the reason for none. Never raises."""
         loop = asyncio.get_running_loop()
         if self._wire is None or self._wire.transport is None:
             await self._connected(loop, request.deadline_ms / 1000)
@@ -117,7 +117,7 @@ class PushClient:
             self._connecting = None
 
     def close(self) -> None:
-        """Let go of the connection; those who wait are told."""
+        """Close the connection; waiting requests are answered `unavailable`."""
         if self._wire is not None and self._wire.transport is not None:
             self._wire.transport.close()
 

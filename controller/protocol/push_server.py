@@ -105,7 +105,7 @@ class PushServer:
     def _read(self, peer: _Peer) -> None:
         data = peer.sock.recv(_CHUNK)
         if not data:
-            raise ConnectionResetError("closed by the other side")
+            raise ConnectionResetError("closed by the peer")
         arrived_us = self._monotonic_us()
         for body in peer.frames.feed(data):
             self._answer(peer, decode(body), arrived_us)
@@ -131,7 +131,7 @@ class PushServer:
             sent = peer.sock.send(peer.out)
             del peer.out[:sent]
         if len(peer.out) > _OUT_LIMIT:
-            raise ConnectionResetError("the other side does not read its answers")
+            raise ConnectionResetError("the peer does not read its answers")
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.out else 0)
         if self._selector.get_key(peer.sock).events != wanted:
             self._selector.modify(peer.sock, wanted, peer)

@@ -211,7 +211,7 @@ def ruling_digest(ruling: Ruling) -> str:
 
 
 def ruled_values(decision: Decision) -> dict[str, Any]:
-    """What a decision records of its ruling, by name, as plain ids and values without any wording.
+    """Return what a decision records of its ruling, by name: ids and values, no wording.
 
     The digest is one of them from version 2 on; that of version 1 covers wording, and is left out.
     """

@@ -90,7 +90,7 @@ class Decision:
         return decision_id(self.observation.plant, self.observation.subject, self.observation.taken_at)
 
     def judged_by(self, rung: Rung) -> Judged | None:
-        """What was kept of the judgement on one rung, if that source proposed."""
+        """Return the recorded judgement of one rung, or None if that source did not propose."""
         return next((judged for judged in self.judged if judged.rung is rung), None)
 
 

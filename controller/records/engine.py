@@ -46,7 +46,7 @@ def _patience(wait_s: float) -> dict[str, int]:
 
 
 def make_folder(engine: Engine) -> None:
-    """Make the folder of a SQLite file. Only migrating does: elsewhere a missing folder is a store that is away."""
+    """Make the folder of a SQLite file. Only a migration does: elsewhere a missing folder means that the store is not reachable."""
     if engine.dialect.name == "sqlite" and engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
 
@@ -71,14 +71,16 @@ def store_errors(engine: Engine) -> Iterator[None]:
         yield
     except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:  # COPY speaks to the driver itself
         where = engine.url.render_as_string(hide_password=True)
-        told = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         if _is_outdated(error):
             raise StoreOutdated(
-                f"store `{where}` lacks tables of this build ({told}): run `understudy db upgrade`"
+                f"store `{where}` lacks tables of this build ({reason}): run `understudy db upgrade`"
             ) from error
         if _is_away(error):
-            raise StoreAway(f"store `{where}` does not answer ({told}): what it misses is kept in the spool") from error
-        raise StoreError(f"store `{where}` refused: {told}") from error
+            raise StoreAway(
+                f"store `{where}` does not answer ({reason}): undelivered records stay in the spool until it returns"
+            ) from error
+        raise StoreError(f"store `{where}` refused: {reason}") from error
 
 
 def _is_outdated(error: Exception) -> bool:

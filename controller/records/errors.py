@@ -1,14 +1,14 @@
-"""What can go wrong with records.
+"""The errors of records.
 
-RecordsError
-├── SpoolError            the local log cannot be used: an audit failure, the loop must know
-│   ├── SpoolCorrupt      its file is damaged; nothing was changed
-│   ├── SpoolBusy         another process is its writer
-│   └── SpoolConflict     a decision was written twice with different bytes
-├── StoreError            the SQL store cannot be used: an alarm, the loop goes on
-│   ├── StoreAway         it does not answer; try again later
-│   └── StoreOutdated     its tables are not those of this build: migrate
-└── IntentError           an operator's act that cannot be booked as asked
+- RecordsError
+    - SpoolError: the local log cannot be used. This is an audit failure, which the loop must handle.
+        - SpoolCorrupt: its file is damaged; nothing was changed.
+        - SpoolBusy: another process is its writer.
+        - SpoolConflict: a decision was written twice with different bytes.
+    - StoreError: the SQL store cannot be used. This raises an alarm; the loop continues.
+        - StoreAway: it does not answer; try again later.
+        - StoreOutdated: its tables are not those of this build; migrate it.
+    - IntentError: an operator's act that cannot be queued.
 """
 
 
@@ -21,7 +21,7 @@ class SpoolError(RecordsError):
 
 
 class SpoolCorrupt(SpoolError):  # noqa: N818 - reads as the state it reports
-    """The spool's file is damaged or no spool."""
+    """The spool's file is damaged, or is not a spool."""
 
 
 class SpoolBusy(SpoolError):  # noqa: N818
@@ -45,4 +45,4 @@ class StoreOutdated(StoreError):  # noqa: N818
 
 
 class IntentError(RecordsError):
-    """An operator's act that cannot be booked as asked."""
+    """An operator's act that cannot be queued."""

@@ -15,7 +15,7 @@ class Key(NamedTuple):
 
 
 def keys_of(decision_id: str) -> tuple[Key, ...]:
-    """Every key whose id this is: usually one, more where names contain dots, none where it is no id."""
+    """Return every key whose id this is: usually one, more if names contain dots, none if the text is not an id."""
     *names, taken_at = decision_id.split(".")
     if len(names) < 2 or not taken_at.removeprefix("-").isdecimal():
         return ()

@@ -108,10 +108,10 @@ def _conflicts(connection: Connection, rows: Sequence[Row]) -> tuple[str, ...]:
     """The ids whose stored hash is not that of the row: after a power cut a spool may have made a decision again."""
     wanted = {(row["plant"], row["subject"], row["taken_at"]): row for row in rows}
     key = tuple_(DECISION.c.plant, DECISION.c.subject, DECISION.c.taken_at)
-    asked, found = list(wanted), []
-    for start in range(0, len(asked), LOOKUP):
+    keys, found = list(wanted), []
+    for start in range(0, len(keys), LOOKUP):
         stored = select(DECISION.c.plant, DECISION.c.subject, DECISION.c.taken_at, DECISION.c.hash)
-        for *identity, hash_ in connection.execute(stored.where(key.in_(asked[start : start + LOOKUP]))):
+        for *identity, hash_ in connection.execute(stored.where(key.in_(keys[start : start + LOOKUP]))):
             row = wanted[tuple(identity)]
             if bytes(hash_) != row["hash"]:
                 found.append(key_of(row))

@@ -66,7 +66,7 @@ def envelope_of(site: Site, digest: str, state: Path) -> Envelope:
 
 
 def _artefact(digest: str, state: Path, url: str) -> bytes | None:
-    """An artefact of spool or store. A store that is away has none."""
+    """Return an artefact of the spool or the store; None if neither has it or the store is not reachable."""
     with closing(_spool(state)) as spool:
         if (body := spool.artefact(digest)) is not None:
             return body

@@ -79,7 +79,7 @@ class OperatorQueue:
     def submit(self, intent: Intent) -> Intent:
         """Submit an intent. Returns the intent stored under its key: this one, or an earlier one."""
         if intent.kind not in get_args(Kind):
-            raise IntentError(f"`kind` is `{intent.kind}`, want one of {', '.join(get_args(Kind))}")
+            raise IntentError(f"unknown `kind` `{intent.kind}`; valid: {', '.join(get_args(Kind))}")
         row = (
             intent.id,
             intent.key,
@@ -113,7 +113,7 @@ class OperatorQueue:
     def resolve(self, intent_id: str, outcome: Resolution, detail: str, version: int | None) -> None:
         """Store the outcome of an intent, with the rollout's version after it. The first outcome stands."""
         if outcome not in get_args(Resolution):
-            raise IntentError(f"`outcome` is `{outcome}`, want one of {', '.join(get_args(Resolution))}")
+            raise IntentError(f"unknown `outcome` `{outcome}`; valid: {', '.join(get_args(Resolution))}")
         with self._opened("resolve an intent in") as db:
             changed = db.execute(
                 "UPDATE intent SET outcome = ?, detail = ?, version = ? WHERE id = ? AND outcome = 'pending'",

@@ -14,7 +14,7 @@ from controller.records.models import DECISION
 
 @dataclass(frozen=True, slots=True)
 class DecisionFilter:
-    """Which decisions are wanted; None means any. Times are plant time [us], `until_us` not included."""
+    """Selects decisions; None means any value. Times are plant time [us], `until_us` not included."""
 
     plant: str | None = None
     subject: str | None = None
@@ -148,8 +148,8 @@ def decision_of(row: Mapping[str, Any]) -> StoredDecision:
 
 def matching(wanted: DecisionFilter) -> ColumnElement[bool]:
     """The condition of a filter."""
-    asked = ((name, getattr(wanted, name)) for name in EQUAL)
-    conditions = [DECISION.c[name] == value for name, value in asked if value is not None]
+    given = ((name, getattr(wanted, name)) for name in EQUAL)
+    conditions = [DECISION.c[name] == value for name, value in given if value is not None]
     if wanted.since_us is not None:
         conditions.append(DECISION.c.taken_at >= wanted.since_us)
     if wanted.until_us is not None:

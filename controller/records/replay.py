@@ -14,7 +14,7 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What came of judging a decision again. `differences` is empty when everything agrees; `notes` say how far that goes."""
+    """The outcome of judging a decision again. `differences` is empty when everything agrees; `notes` say how far that goes."""
 
     decision: Decision
     ruling: Ruling

@@ -53,8 +53,8 @@ def receipt_rows(batch: Batch) -> list[Row]:
     rows = []
     for _, body in batch.receipts:
         receipt = decode_receipt(body)
-        told = {"decision": receipt.decision, "at": receipt.at, "month": month_of(receipt.at)}
-        rows.append(told | {"accepted": receipt.accepted, "detail": _text(receipt.detail), "body": body})
+        row = {"decision": receipt.decision, "at": receipt.at, "month": month_of(receipt.at)}
+        rows.append(row | {"accepted": receipt.accepted, "detail": _text(receipt.detail), "body": body})
     return rows
 
 
@@ -63,13 +63,14 @@ def comparison_rows(batch: Batch) -> tuple[list[Row], list[Row]]:
     ticks: list[Row] = []
     channels: list[Row] = []
     for _, body in batch.comparisons:
-        said = decode_mapping(body)
-        if not said.keys() >= COMPARED:  # a comparison may be dropped, what waits behind it may not
+        comparison = decode_mapping(body)
+        if not comparison.keys() >= COMPARED:  # a comparison may be dropped, what waits behind it may not
             continue
-        key = {name: said[name] for name in ("plant", "subject", "taken_at")} | {"month": month_of(said["taken_at"])}
-        told = {"klass": said["klass"], "in_control": said["in_control"], "version": said.get("version", 1)}
-        ticks.append(key | told)
-        channels.extend(key | channel for channel in _channels(said))
+        key = {name: comparison[name] for name in ("plant", "subject", "taken_at")}
+        key |= {"month": month_of(comparison["taken_at"])}
+        values = {name: comparison[name] for name in ("klass", "in_control")}
+        ticks.append(key | values | {"version": comparison.get("version", 1)})
+        channels.extend(key | channel for channel in _channels(comparison))
     return ticks, channels
 
 
@@ -131,7 +132,10 @@ def trip_row(event: Event, plant: str) -> Row:
 
 
 def reset_row(event: Event, plant: str) -> Row:
-    """What a `reset` event changes in `trip`; its detail names the `trip`, or the `latch` that was lifted, and the `reason`."""
+    """Return the columns of `trip` that a `reset` event changes.
+
+    The event's detail names the `trip`, or the `latch` that was lifted, and the `reason`.
+    """
     return {
         "of_plant": plant,
         "until": event.at,
@@ -188,9 +192,9 @@ def _first_out(judged: Judged | None) -> str:
     return "" if judged is None else _text(judged.first_out)
 
 
-def _channels(said: Mapping[str, Any]) -> Iterator[Row]:
+def _channels(comparison: Mapping[str, Any]) -> Iterator[Row]:
     """One row per setpoint; not-a-number is unknown in both databases alike."""
-    flips, differences = set(said["flips"]), said["channels"]
+    flips, differences = set(comparison["flips"]), comparison["channels"]
     for setpoint in sorted(flips | differences.keys()):
         difference = differences.get(setpoint)
         known = None if difference is None or math.isnan(difference) else float(difference)

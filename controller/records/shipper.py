@@ -1,7 +1,7 @@
 """Takes what the spool has to the store, in a process of its own, so that a database driver can hold up nobody.
 
 Exactly once: a batch is one transaction, ingesting it again changes nothing, and the place is moved only after it. While the
-store is away entries wait in the spool; `SpoolReader.shipping` says so to everybody.
+store is not reachable entries wait in the spool; `SpoolReader.shipping` reports it to every reader.
 """
 
 import threading
@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from controller.records.errors import RecordsError, StoreError
-from controller.records.spool_file import fold
+from controller.records.spool_file import checkpoint_log
 from controller.records.spool_reader import SpoolReader
 from controller.records.store import Store
 
@@ -27,7 +27,7 @@ class Shipper:
         self._spool = spool
         self._store = store
         self._batch = batch
-        self._asked_s = float("-inf")
+        self._answered_s = float("-inf")
 
     def ship_batch(self) -> int:
         """Ship the oldest entries that wait. Returns how many; raises StoreError, having shipped none or all of them."""
@@ -46,11 +46,11 @@ class Shipper:
         return shipped
 
     def run(self, stopping: threading.Event) -> None:
-        """Ship until told to stop; where the store is away, try again after ever longer waits."""
+        """Ship until `stopping` is set; while the store is not reachable, try again after ever longer waits."""
         waits = _waits()
         while not stopping.is_set():
             try:
-                fold(self._spool.path)
+                checkpoint_log(self._spool.path)
                 self._ship_or_ask(stopping)
                 waits = _waits()
                 stopping.wait(POLL_S)
@@ -61,19 +61,19 @@ class Shipper:
     def _ship_or_ask(self, stopping: threading.Event) -> None:
         """Ship what waits; where nothing does, ask the store now and then whether it is still there."""
         while not stopping.is_set() and self.ship_batch():
-            self._asked_s = time.monotonic()
-        if time.monotonic() - self._asked_s > PING_S:
+            self._answered_s = time.monotonic()
+        if time.monotonic() - self._answered_s > PING_S:
             self._store.ping()
             self._spool.mark_shipped(self._spool.shipping().seq)
-            self._asked_s = time.monotonic()
+            self._answered_s = time.monotonic()
 
     def _tell(self, error: RecordsError) -> None:
-        self._asked_s = float("-inf")
+        self._answered_s = float("-inf")
         if isinstance(error, StoreError):
             try:
                 self._spool.mark_away(str(error))
             except RecordsError:
-                return  # without a spool there is nobody to tell
+                return  # without a spool there is no file to report it in
 
 
 def _waits() -> Iterator[float]:

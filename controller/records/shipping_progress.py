@@ -25,25 +25,25 @@ class Shipping(msgspec.Struct, frozen=True):
 
 
 def shipping_path(spool: Path) -> Path:
-    """Where the shipper of a spool keeps its place."""
+    """Return the path of the file in which the shipper of a spool keeps its place."""
     return spool.with_name(spool.name + ".shipping")
 
 
 def read_shipping(spool: Path, spool_id: str) -> Shipping:
-    """The shipper's last word on this spool, or that nothing was shipped."""
+    """Return the shipper's progress on this spool; an empty progress if the file is lost or of another spool."""
     try:
-        said = msgspec.json.decode(shipping_path(spool).read_bytes(), type=Shipping)
+        shipping = msgspec.json.decode(shipping_path(spool).read_bytes(), type=Shipping)
     except (OSError, msgspec.MsgspecError):
         return Shipping(spool_id)
-    return said if said.spool_id == spool_id else Shipping(spool_id)
+    return shipping if shipping.spool_id == spool_id else Shipping(spool_id)
 
 
-def write_shipping(spool: Path, said: Shipping) -> None:
-    """Replace the file as a whole, so that a reader sees the old word or the new one."""
+def write_shipping(spool: Path, shipping: Shipping) -> None:
+    """Replace the file as a whole, so that a reader sees the old progress or the new one."""
     path = shipping_path(spool)
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        fresh.write_bytes(msgspec.json.encode(said))
+        fresh.write_bytes(msgspec.json.encode(shipping))
         fresh.replace(path)
     except OSError as error:
         raise SpoolError(

@@ -169,10 +169,10 @@ class SqliteSpool(SpoolReader):
                 db.execute("ROLLBACK")
             self._find_head()
         except (sqlite3.Error, SpoolError):
-            super().close()  # the next call opens and checks the file anew
+            super().close()  # the next call opens and checks the file again
 
     def _find_head(self) -> None:
-        """Where the chain goes on. A number once shipped is never used again, though a power cut took its entry."""
+        """Read the head of the chain. A number once shipped is never used again, even if a power cut took its entry."""
         self._seq = max(self.last_seq(), self.shipping().seq)
         last = self._rows("SELECT hash FROM entry WHERE record NOTNULL ORDER BY seq DESC LIMIT 1")
         self._head = last[0][0] if last else self._anchor()

@@ -67,5 +67,5 @@ def _without_decision(entry: TickEntry, error: SpoolConflict) -> TickEntry:
     text = f"{error}; what was done instead is the command of `{made.command.rung}`"
     command = made.command
     detail = EventDetail(decision=made.id, rung=command.rung.value, setpoints=dict(command.setpoints))
-    told = Event(f"{made.id}.conflict", made.observation.taken_at, "alarm", "system", text, detail)
-    return replace(entry, decision=None, events=(*entry.events, told))
+    conflict = Event(f"{made.id}.conflict", made.observation.taken_at, "alarm", "system", text, detail)
+    return replace(entry, decision=None, events=(*entry.events, conflict))

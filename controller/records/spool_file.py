@@ -16,9 +16,9 @@ APPLICATION_ID = 0x554E4453  # "UNDS": a file that is another program's database
 FORMAT = 1
 GENESIS = bytes(32)
 BUSY_MS = 2000
-# Folding the write-ahead log into the file takes milliseconds of disk time. The shipper does it well before the writer must.
-FOLD_BY_SHIPPER = 1000  # pages
-FOLD_BY_WRITER = 4000
+# A checkpoint of the write-ahead log takes milliseconds of disk time. The shipper makes it long before the writer must.
+CHECKPOINT_BY_SHIPPER = 1000  # pages
+CHECKPOINT_BY_WRITER = 4000
 PAGE = 4096
 
 # One row per tick, all of it in one place: every further table costs a page of write-ahead log on each commit.
@@ -71,7 +71,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
         try:
             db.execute("PRAGMA synchronous = NORMAL")
-            db.execute(f"PRAGMA wal_autocheckpoint = {FOLD_BY_WRITER}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_BY_WRITER}")
         except BaseException:
             db.close()
             raise
@@ -92,15 +92,15 @@ def open_reader(path: Path) -> sqlite3.Connection:
         )
 
 
-def fold(path: Path) -> bool:
-    """Fold a grown write-ahead log into the file, without holding up writer or readers. Says whether it was time to."""
+def checkpoint_log(path: Path) -> bool:
+    """Checkpoint a grown write-ahead log without delaying writer or readers. Returns whether the log was large enough."""
     log = path.with_name(path.name + "-wal")
     try:
-        if log.stat().st_size < FOLD_BY_SHIPPER * PAGE:
+        if log.stat().st_size < CHECKPOINT_BY_SHIPPER * PAGE:
             return False
     except FileNotFoundError:
         return False
-    with spool_errors(path, "fold the log of"):
+    with spool_errors(path, "checkpoint the log of"):
         name = f"{path.resolve().as_uri()}?mode=rw"
         with closing(sqlite3.connect(name, uri=True, isolation_level=None, timeout=0)) as db:
             db.execute("PRAGMA synchronous = NORMAL")

@@ -27,7 +27,7 @@ EVENTS_EACH = 256  # numbers an entry's events may take; an entry has a handful
 
 
 class SpoolReader:
-    """A spool seen from outside. Raises SpoolError where there is none, SpoolCorrupt where it is damaged."""
+    """A spool read by another process. Raises SpoolError if the file does not exist, SpoolCorrupt if it is damaged."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -64,7 +64,7 @@ class SpoolReader:
         return rows[0] if rows else None
 
     def artefact(self, digest: str) -> bytes | None:
-        """What was kept under that SHA-256 (hex)."""
+        """Return the artefact with that SHA-256 (hex), or None."""
         rows = self._rows("SELECT body FROM artefact WHERE digest = ?", digest)
         return bytes(rows[0][0]) if rows else None
 
@@ -98,7 +98,7 @@ class SpoolReader:
         return [(place, event) for place, event in numbered if place > number][:limit]
 
     def last_event(self) -> int:
-        """The number that `events_after` gives the newest event, 0 if there is none."""
+        """The number that `events_after` gives the newest event, 0 if no event is recorded."""
         rows = self._rows("SELECT seq, events FROM entry WHERE seq = (SELECT max(seq) FROM event)")
         return next((seq * EVENTS_EACH + len(decode_events(body)) - 1 for seq, body in rows), 0)
 
@@ -113,21 +113,21 @@ class SpoolReader:
         return rows[0][0] if rows else None
 
     def count(self) -> int:
-        """How many decisions are here; those pruned are not counted."""
+        """Return the number of decisions in the spool; pruned ones are not counted."""
         return int(self._rows("SELECT count(*) FROM entry WHERE record NOTNULL")[0][0])
 
     def last_seq(self) -> int:
-        """The number of the last entry, 0 where there is none."""
+        """The number of the last entry, 0 in an empty spool."""
         return int(self._rows("SELECT coalesce(max(seq), 0) FROM entry")[0][0])
 
     def shipping(self) -> Shipping:
-        """The shipper's last word: how far it is, and whether the store is away."""
+        """The shipper's progress, and whether the store is reachable."""
         if not self._spool_id:
             self._spool_id = self._rows("SELECT spool_id FROM spool")[0][0]
         return read_shipping(self.path, self._spool_id)
 
     def lag(self) -> int:
-        """How many entries wait to be shipped."""
+        """Return the number of entries that wait to be shipped."""
         return max(self.last_seq() - self.shipping().seq, 0)
 
     def unshipped(self, limit: int, after: int | None = None) -> Batch:
@@ -152,16 +152,18 @@ class SpoolReader:
 
     def mark_shipped(self, up_to: int, *, conflicts: int = 0) -> None:
         """Everything up to that number is in the store. Only the shipper says so; written beside the spool, never in it."""
-        said = self.shipping()
+        shipping = self.shipping()
         waiting = max(self.last_seq() - up_to, 0)
-        fresh = Shipping(said.spool_id, up_to, waiting, False, wall_us(), "", said.conflicts + conflicts)
+        fresh = Shipping(shipping.spool_id, up_to, waiting, False, wall_us(), "", shipping.conflicts + conflicts)
         write_shipping(self.path, fresh)
 
     def mark_away(self, error: str) -> None:
         """The store does not take entries now, and why; also only for the shipper."""
-        said = self.shipping()
-        waiting = max(self.last_seq() - said.seq, 0)
-        away = Shipping(said.spool_id, said.seq, waiting, True, said.last_ok_wall_us, error, said.conflicts)
+        shipping = self.shipping()
+        waiting = max(self.last_seq() - shipping.seq, 0)
+        away = Shipping(
+            shipping.spool_id, shipping.seq, waiting, True, shipping.last_ok_wall_us, error, shipping.conflicts
+        )
         write_shipping(self.path, away)
 
     def verify(self) -> ChainReport:

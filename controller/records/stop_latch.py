@@ -27,12 +27,12 @@ class Stop:
 
 
 def stop_path(state_dir: Path | str) -> Path:
-    """Where the latch of a site is."""
+    """Return the path of a site's latch file."""
     return Path(state_dir) / "STOP"
 
 
 def write_stop(state_dir: Path | str, actor: str, reason: str, *, at: int | None = None) -> Stop:
-    """Latch STOP, synced to disk; if it is latched already, the first word stands. Returns the latch in force."""
+    """Latch STOP, synced to disk; if it is latched already, the first actor and reason stand. Returns the latch in force."""
     stop = _Wire(actor, reason, time.time_ns() // 1000 if at is None else at)
     path = stop_path(state_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def write_stop(state_dir: Path | str, actor: str, reason: str, *, at: int | None
 
 
 def read_stop(state_dir: Path | str) -> Stop | None:
-    """The latch in force, None where there is none. A latch that cannot be read is in force all the same."""
+    """The latch in force, or None. A latch that cannot be read is in force all the same."""
     path = stop_path(state_dir)
     try:
         wire = msgspec.json.decode(path.read_bytes(), type=_Wire)

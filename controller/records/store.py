@@ -79,12 +79,12 @@ class Store:
         return [decision_of(row) for row in self._rows(query)]
 
     def count(self, wanted: DecisionFilter | None = None) -> int:
-        """How many decisions match."""
+        """Return the number of decisions that match."""
         query = select(func.count().label("count")).select_from(DECISION).where(matching(wanted or DecisionFilter()))
         return int(self._rows(query)[0]["count"])
 
     def vetoes(self, wanted: DecisionFilter | None = None, source: Source = Source.CANDIDATE) -> dict[str, int]:
-        """How often each rule was the first to refuse the proposals of `source` (candidate or incumbent)."""
+        """Count the proposals of `source` (candidate or incumbent) that each rule refused first, by rule id."""
         rule = FIRST_OUT[source]
         query = select(rule.label("rule"), func.count().label("n")).where(
             matching(wanted or DecisionFilter()), rule != ""
@@ -92,12 +92,12 @@ class Store:
         return {row["rule"]: row["n"] for row in self._rows(query.group_by(rule).order_by(rule))}
 
     def disagreements(self, stretch: Stretch) -> Review:
-        """What the comparisons of a stretch say."""
+        """Return the review of the comparisons of a stretch."""
         with self._reading() as db:
             return review(db, stretch)
 
     def receipts(self, decision_id: str) -> list[Receipt]:
-        """What the plant did with a decision's command, oldest first."""
+        """Return the plant's receipts for a decision's command, oldest first."""
         query = select(RECEIPT.c.body).where(RECEIPT.c.decision == decision_id).order_by(RECEIPT.c.at)
         return [decode_receipt(bytes(row["body"])) for row in self._rows(query)]
 

@@ -152,7 +152,7 @@ def test_margin_is_one_mid_range_and_absent_without_value(
     labels = {"plant": "hall-a", "signal": ZONES[0]}
     assert registry.get_sample_value("understudy_signal_margin_ratio", labels) == pytest.approx((27 - zone) / 6)
     assert registry.get_sample_value("understudy_signal_margin_ratio", {**labels, "signal": ZONES[3]}) is None
-    assert registry.get_sample_value("understudy_signals_unwell", {"plant": "hall-a", "quality": "bad"}) == 1
+    assert registry.get_sample_value("understudy_signals_degraded", {"plant": "hall-a", "quality": "bad"}) == 1
 
 
 @pytest.mark.parametrize("text", [None, "", "{", '{"plant": 3}'])

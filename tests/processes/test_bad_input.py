@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from controller import bootstrap
 from controller.cli import app
-from controller.cli.plan import Asked, plan_run
+from controller.cli.plan import RunOptions, plan_run
 from controller.policies.bundle import write_bundle
 from controller.policies.manifest import read_manifest
 from controller.policies.trust import write_public
@@ -31,7 +31,7 @@ Breaks = Callable[[Path], None]
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state directory of a finished run of the demo, ten minutes long."""
     folder = tmp_path_factory.mktemp("lived") / "state"
-    plan = plan_run(Asked(DEMO, "10m", "", 1, "", True, folder), bootstrap.load(DEMO))
+    plan = plan_run(RunOptions(DEMO, "10m", "", 1, "", True, folder), bootstrap.load(DEMO))
     plan.prepare()
     upgrade(plan.store_url)
     with hall(folder, driving=False) as running:
@@ -398,7 +398,7 @@ class TestStateDirectory:
         shutil.copytree(lived, copy)
         for name in ("STOP", "access.sqlite", "notes.txt"):
             (copy / name).write_text("mine")
-        plan_run(Asked(DEMO, "10m", "", 1, "", True, copy), bootstrap.load(DEMO)).prepare()
+        plan_run(RunOptions(DEMO, "10m", "", 1, "", True, copy), bootstrap.load(DEMO)).prepare()
         assert sorted(path.name for path in copy.iterdir()) == ["STOP", "access.sqlite", "notes.txt", "run.json"]
 
     @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from controller.ports import Event, EventDetail
 from controller.records.entry import decode_events, encode_events
 from controller.records.errors import SpoolBusy, SpoolConflict, SpoolCorrupt, SpoolError
 from controller.records.spool import SqliteSpool
-from controller.records.spool_file import fold
+from controller.records.spool_file import checkpoint_log
 from controller.records.spool_reader import SpoolReader
 from controller.records.tick_entry import Spool, TickEntry
 from controller.testing.samples import sample_decision, sample_entry, sample_event
@@ -313,12 +313,12 @@ def test_a_folder_that_cannot_be_written_is_one_error(tmp_path: Path) -> None:
 
 def test_external_checkpoint_loses_nothing_and_does_not_block(spool: SqliteSpool, path: Path) -> None:
     fill(spool, 1)
-    assert not fold(path)
+    assert not checkpoint_log(path)
     fill(spool, 400, start=1)
     log = path.with_name(path.name + "-wal")
     grown = log.stat().st_size
     spool._rows("BEGIN IMMEDIATE")
-    assert fold(path)
+    assert checkpoint_log(path)
     spool._rows("ROLLBACK")
     fill(spool, 100, start=401)
     assert log.stat().st_size == grown

@@ -21,7 +21,7 @@ async def get_breakers(request: Request, plant: str) -> BreakersView:
 
 @router.post("/breakers/trip", status_code=202, **guarded(Role.OPERATOR))
 async def trip(submitter: Submitter, plant: str, body: TripBody) -> IntentView:
-    """Open the breaker by hand: the incumbent runs the plant until a person resets it."""
+    """Open the breaker by hand: the incumbent runs the plant until an approver resets it."""
     return intent(await submitter.submit(plant, "trip", {"reason": body.reason}, body.expected_version))
 
 

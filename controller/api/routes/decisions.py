@@ -9,7 +9,7 @@ from controller.api.guards import guarded
 from controller.api.models import DecisionPage, DecisionView, Explanation
 from controller.api.problems import Problem
 from controller.api.roles import Role
-from controller.api.services import Services, asked, services, status_of
+from controller.api.services import Services, in_thread, services, status_of
 from controller.api.views import line, whole
 from controller.records.decision import Decision
 
@@ -28,7 +28,9 @@ async def list_decisions(
     """Decisions, newest first, each with the first reason if something was refused."""
     found = services(request)
     await status_of(found, plant)
-    decisions = await asked(lambda: found.backend.decisions(plant, limit=limit, before=before, subject=subject or None))
+    decisions = await in_thread(
+        lambda: found.backend.decisions(plant, limit=limit, before=before, subject=subject or None)
+    )
     more = decisions[-1].id if decisions else None
     return DecisionPage(decisions=[line(decision) for decision in decisions], next_before=more)
 
@@ -44,12 +46,12 @@ async def explain_decision(request: Request, decision_id: DecisionId) -> Explana
     """The ladder in plain words and every rule's margin, computed again from the stored inputs and compared with the record."""
     found = services(request)
     decision = await _found(found, decision_id)
-    envelope = await asked(lambda: found.backend.envelope(decision.digests.envelope))
-    return await asked(lambda: explain(decision, envelope))
+    envelope = await in_thread(lambda: found.backend.envelope(decision.digests.envelope))
+    return await in_thread(lambda: explain(decision, envelope))
 
 
 async def _found(found: Services, decision_id: str) -> Decision:
-    decision = await asked(lambda: found.backend.decision(decision_id))
+    decision = await in_thread(lambda: found.backend.decision(decision_id))
     if decision is None:
         raise Problem(404, "not-found", f"decision `{decision_id}` is not known here")
     return decision

@@ -12,7 +12,7 @@ from controller.api.guards import guarded
 from controller.api.models import EventView, IntentView
 from controller.api.problems import Problem
 from controller.api.roles import Role
-from controller.api.services import Services, asked, services, status_of
+from controller.api.services import Services, in_thread, services, status_of
 from controller.api.streams import stream
 from controller.api.views import event, intent, line
 
@@ -30,7 +30,7 @@ async def list_events(
     """Events numbered above `after`, oldest first."""
     found = services(request)
     await status_of(found, plant)
-    happened = await asked(lambda: found.backend.events(plant, after=after, limit=limit))
+    happened = await in_thread(lambda: found.backend.events(plant, after=after, limit=limit))
     return [event(place, one) for place, one in happened]
 
 
@@ -52,7 +52,7 @@ async def stream_events(
     """
     found = services(request)
     await status_of(found, plant)
-    after = int(last_event_id) if last_event_id else await asked(lambda: found.backend.last_event(plant))
+    after = int(last_event_id) if last_event_id else await in_thread(lambda: found.backend.last_event(plant))
     return stream(found, _happenings(found, plant, after))
 
 
@@ -60,7 +60,7 @@ async def stream_events(
 async def get_intent(request: Request, intent_id: Annotated[str, Path(max_length=100)]) -> IntentView:
     """A requested change, and its outcome."""
     found = services(request)
-    state = await asked(lambda: found.backend.act(intent_id))
+    state = await in_thread(lambda: found.backend.act(intent_id))
     if state is None:
         raise Problem(404, "not-found", f"intent `{intent_id}` is not known here")
     return intent(state)
@@ -73,28 +73,28 @@ async def list_intents(
     """Requested changes, newest first."""
     found = services(request)
     await status_of(found, plant)
-    return [intent(state) for state in await asked(lambda: found.backend.acts(plant, limit=limit))]
+    return [intent(state) for state in await in_thread(lambda: found.backend.acts(plant, limit=limit))]
 
 
 async def _happenings(found: Services, plant: str, after: int) -> AsyncIterator[bytes]:
     """Server-sent events from `after` on; a piece that says nothing new is empty and is sent as a comment."""
-    told: tuple[int, str, str] | None = None
+    sent: tuple[int, str, str] | None = None
     newest = ""
     while True:
         lines = []
-        for place, one in await asked(lambda after=after: found.backend.events(plant, after=after, limit=BATCH)):  # type: ignore[misc]
+        for place, one in await in_thread(lambda after=after: found.backend.events(plant, after=after, limit=BATCH)):  # type: ignore[misc]
             after = place
             body = msgspec.json.encode(event(place, one).model_dump())
             lines.append(b"id: %d\nevent: %s\ndata: %s\n\n" % (place, one.kind.encode(), body))
         live = await status_of(found, plant)
         now = (live.version, live.mode, live.in_control)
-        if now != told:
-            told = now
+        if now != sent:
+            sent = now
             body = msgspec.json.encode(dict(zip(("version", "mode", "in_control"), now, strict=True)))
             lines.append(b"event: status\ndata: %s\n\n" % body)
         if live.last_decision != newest:
             newest = live.last_decision
-            made = await asked(lambda: found.backend.decisions(plant, limit=1))
+            made = await in_thread(lambda: found.backend.decisions(plant, limit=1))
             lines += [b"event: decision\ndata: %s\n\n" % msgspec.json.encode(line(d).model_dump()) for d in made]
         yield b"".join(lines)
         await asyncio.sleep(found.poll_s)

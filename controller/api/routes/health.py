@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from controller.api.problems import Problem
-from controller.api.services import asked, services
+from controller.api.services import in_thread, services
 
 router = APIRouter(tags=["health"])
 STALE_US = 10_000_000
@@ -42,8 +42,8 @@ async def readyz(request: Request, response: Response) -> Readiness:
 async def _control(request: Request) -> str:
     found = services(request)
     try:
-        plants = await asked(found.backend.plants)
-        lives = [await asked(lambda plant=plant: found.backend.live(plant)) for plant in plants]  # type: ignore[misc]
+        plants = await in_thread(found.backend.plants)
+        lives = [await in_thread(lambda plant=plant: found.backend.live(plant)) for plant in plants]  # type: ignore[misc]
     except Problem:
         return "away"
     written = [live.wall_us for live in lives if live is not None]

@@ -39,7 +39,7 @@ async def override_standing(request: Request, submitter: Submitter, plant: str, 
 
 @router.post("/clear", status_code=202, **guarded(Role.OPERATOR))
 async def override_clear(submitter: Submitter, plant: str, body: ChangeBody) -> IntentView:
-    """End the override in force: the assigned source acts at the next tick."""
+    """End the override in force: the block's assigned source takes over at the next tick."""
     return intent(await submitter.submit(plant, "override_clear", {"reason": body.reason}, body.expected_version))
 
 

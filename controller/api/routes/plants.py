@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request
 from controller.api.guards import guarded
 from controller.api.models import PlantSummary
 from controller.api.roles import Role
-from controller.api.services import asked, services, status_of
+from controller.api.services import in_thread, services, status_of
 from controller.protocol.status import PlantStatus
 
 router = APIRouter(tags=["plants"])
@@ -17,8 +17,8 @@ async def list_plants(request: Request) -> list[PlantSummary]:
     found = services(request)
     now_us = found.now_us()
     summaries = []
-    for plant in await asked(found.backend.plants):
-        live = await asked(lambda plant=plant: found.backend.live(plant))  # type: ignore[misc]
+    for plant in await in_thread(found.backend.plants):
+        live = await in_thread(lambda plant=plant: found.backend.live(plant))  # type: ignore[misc]
         if live is not None:
             summaries.append(_summary(live, now_us))
     return summaries

@@ -44,7 +44,7 @@ def prove(
     said = actions.prove(envelope)
     for line in said.lines:
         typer.echo(line)
-    if not said.well:
+    if not said.passed:
         raise typer.Exit(1)
     to = out or envelope.with_name(CERTIFICATE)
     to.write_bytes(signed(said.made, read_or_make_key(key)))
@@ -124,7 +124,7 @@ def _needs_z3(command: str) -> None:
         )
 
 
-def _say(said: actions.Said) -> None:
+def _say(said: actions.Report) -> None:
     for line in said.lines:
         typer.echo(line)
-    raise typer.Exit(0 if said.well else 1)
+    raise typer.Exit(0 if said.passed else 1)

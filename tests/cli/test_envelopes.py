@@ -40,7 +40,7 @@ def test_help_keeps_the_name_of_the_extra() -> None:
 
 def test_prove_ends_with_where_the_certificate_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("z3")
-    monkeypatch.setattr(actions, "prove", lambda path: actions.Said(("proved all",), well=True, made=b"{}"))
+    monkeypatch.setattr(actions, "prove", lambda path: actions.Report(("proved all",), passed=True, made=b"{}"))
     said = asked("prove", str(DEMO), "--out", str(tmp_path / "c"), "--key", str(tmp_path / "key.pem"))
     assert said.exit_code == 0
     assert said.output.splitlines() == [
@@ -52,7 +52,7 @@ def test_prove_ends_with_where_the_certificate_is(tmp_path: Path, monkeypatch: p
 
 def test_what_is_not_proved_makes_no_certificate_and_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("z3")
-    monkeypatch.setattr(actions, "prove", lambda path: actions.Said(("refuted it",), well=False))
+    monkeypatch.setattr(actions, "prove", lambda path: actions.Report(("refuted it",), passed=False))
     said = asked("prove", str(DEMO), "--out", str(tmp_path / "c"), "--key", str(tmp_path / "key.pem"))
     assert said.exit_code == 1
     assert said.output.splitlines() == ["refuted it"]
@@ -61,6 +61,6 @@ def test_what_is_not_proved_makes_no_certificate_and_no_key(tmp_path: Path, monk
 
 def test_page_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("z3")
-    monkeypatch.setattr(actions, "make_page", lambda *_: actions.Said((), well=True, made=b"# page\n"))
+    monkeypatch.setattr(actions, "make_page", lambda *_: actions.Report((), passed=True, made=b"# page\n"))
     assert asked("page", str(DEMO), "--out", str(tmp_path / "page.md")).output == f"page: {tmp_path / 'page.md'}\n"
     assert (tmp_path / "page.md").read_bytes() == b"# page\n"

@@ -144,7 +144,7 @@ def seen(**more: Any) -> Observation:
         (
             Readback(**WHY, setpoint="x", tolerance=0.5),
             seen(applied={"x": 1.0}, readback={"x": 2.0}),
-            "`x` was told 1 C and reads back 2; 0.5 may differ",
+            "`x`: commanded 1, read back 2, tolerance 0.5 C",
         ),
         (Readback(**WHY, setpoint="x", tolerance=0.5), seen(applied={"x": 1.0}, readback={}), "no read-back of `x`"),
         (Readback(**WHY, setpoint="x", tolerance=0.5), seen(readback={"x": 1.0}), "no read-back of `x`"),

@@ -65,7 +65,7 @@ class Mix(long_run.Mix):
 
     def lines(self) -> Iterator[str]:
         yield f"| what | cases |\n| --- | --- |\n| vectorised against rule by rule | {self.cases:,} |"
-        yield f"| all satisfied | {self.well:,} |"
+        yield f"| all satisfied | {self.satisfied:,} |"
         yield f"| of these answered by the quiet form | {self.quiet:,} |"
         yield f"| of these unusual, and left by it | {self.unusual:,} |"
         yield f"| observed as the service does it, besides | {self.service:,} |"

@@ -175,14 +175,14 @@ def test_unknown_observation_satisfies_only_readback_and_watchdog(rule: StateRul
 
 
 def test_missing_readback_is_unknown_and_no_command_is_satisfied() -> None:
-    rule, findings = RULES["AIR-OBEYED"], {"air": np.array([1.0]), "water": np.array([2.0])}
-    masked = {name: np.ma.masked_array(values, True) for name, values in findings.items()}
-    assert margin_of(rule, Observations(NOW, applied=findings, readback=findings)) > 0
-    assert isnan(margin_of(rule, Observations(NOW, applied=findings)))
-    assert isnan(margin_of(rule, Observations(NOW, applied=findings, readback=masked)))
-    assert isnan(margin_of(rule, Observations(NOW, applied={**findings, "air": masked["air"]}, readback=findings)))
-    assert margin_of(rule, Observations(NOW, readback=findings)) == inf
-    assert margin_of(rule, Observations(NOW, applied=masked, readback=findings)) == inf
+    rule, commanded = RULES["AIR-OBEYED"], {"air": np.array([1.0]), "water": np.array([2.0])}
+    masked = {name: np.ma.masked_array(values, True) for name, values in commanded.items()}
+    assert margin_of(rule, Observations(NOW, applied=commanded, readback=commanded)) > 0
+    assert isnan(margin_of(rule, Observations(NOW, applied=commanded)))
+    assert isnan(margin_of(rule, Observations(NOW, applied=commanded, readback=masked)))
+    assert isnan(margin_of(rule, Observations(NOW, applied={**commanded, "air": masked["air"]}, readback=commanded)))
+    assert margin_of(rule, Observations(NOW, readback=commanded)) == inf
+    assert margin_of(rule, Observations(NOW, applied=masked, readback=commanded)) == inf
 
 
 def test_times_that_no_float_holds_are_compared_as_integers() -> None:

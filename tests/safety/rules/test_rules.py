@@ -193,7 +193,7 @@ def test_readback_waits_and_then_refuses() -> None:
     assert BACK.margin(seen(**differing), state) == 0.0
     state = BACK.aged(state, seen(**differing), 100)
     assert BACK.margin(seen(**differing), state) == -0.5
-    assert "reads back 2" in BACK.explain(seen(**differing), state)
+    assert "read back 2" in BACK.explain(seen(**differing), state)
     assert BACK.margin(seen(applied={"x": 1.0}, readback={"x": 1.25}), state) == 0.25
 
 

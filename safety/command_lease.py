@@ -1,7 +1,7 @@
 """The plant port's side of a command: which one it takes, and how long it stands. Every port enforces it by this.
 
 A port keeps one `Standing` per plant. It asks `accepts` before it touches anything, and `in_force` before it relies on
-what it was told: once a command has run out the local system resumes.
+the command: once a command has run out the local system resumes.
 """
 
 from dataclasses import dataclass

@@ -37,7 +37,7 @@ from safety.values import (
 
 RUNG = {Source.CANDIDATE: Rung.CANDIDATE, Source.OPERATOR: Rung.OPERATOR, Source.INCUMBENT: Rung.INCUMBENT}
 # The incumbent first: its step is what the policy's is compared with.
-_ASKED = (Source.INCUMBENT, Source.CANDIDATE, Source.OPERATOR)
+_ORDER = (Source.INCUMBENT, Source.CANDIDATE, Source.OPERATOR)
 _NOTHING: frozenset[str] = frozenset()
 NO_MEASURES: Mapping[str, Signal] = {}
 
@@ -79,7 +79,7 @@ def decide_managed(
     now = situation(observation, memory, envelope)
     standing = now.last is not None and is_permitted(envelope.entered, now.last, now)
     judged: dict[Source, Judgement] = {}
-    for source in _ASKED:
+    for source in _ORDER:
         if source in proposals:
             judged[source] = judge_proposal(proposals[source], RUNG[source], now, envelope, standing=standing)
             if source is Source.INCUMBENT and judged[source].verdict.accepted:
@@ -97,7 +97,7 @@ def decide_managed(
 def judge_rule(
     rule: CommandRule, proposed: Setpoints, now: Situation, about: str, waived: frozenset[str]
 ) -> tuple[float, Finding | None]:
-    """Ask one rule: its margin, and what is to be told unless it is well.
+    """Ask one rule: its margin, and a finding unless the margin is >= 0.
 
     It accepts only on a margin >= 0: NaN refuses, and a rule that errors refuses. Slew and dwell (T3, T4) give way on
     the setpoints that had to enter the permitted set.
@@ -128,11 +128,11 @@ def judge(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelop
         answered = None
     if answered is None:
         return judge_plainly(target, ramped, rung, now, envelope)
-    margins, well = answered
-    if well:
+    margins, accepted = answered
+    if accepted:
         return Verdict(True, (), margins, "", envelope.digest)
     refusing = [rule for rule in envelope.binding[rung] if not margins[rule.id] >= 0]
-    return _asked(refusing, target, ramped, now, envelope, margins)
+    return _judge_by_rule(refusing, target, ramped, now, envelope, margins)
 
 
 def is_permitted(compiled: Compiled, command: Setpoints, now: Situation) -> bool:
@@ -145,10 +145,10 @@ def is_permitted(compiled: Compiled, command: Setpoints, now: Situation) -> bool
 
 def judge_plainly(target: Setpoints, ramped: Ramped, rung: Rung, now: Situation, envelope: Envelope) -> Verdict:
     """The meaning of `judge`: T0 of the step, and every rule that binds the rung, one by one, about target and step."""
-    return _asked(envelope.binding[rung], target, ramped, now, envelope, {})
+    return _judge_by_rule(envelope.binding[rung], target, ramped, now, envelope, {})
 
 
-def _asked(
+def _judge_by_rule(
     rules: Sequence[CommandRule],
     target: Setpoints,
     ramped: Ramped,
@@ -156,28 +156,28 @@ def _asked(
     envelope: Envelope,
     margins: dict[str, float],
 ) -> Verdict:
-    told = _outside(ramped.step, "step", envelope)
+    findings = _outside(ramped.step, "step", envelope)
     step, arrived = ramped.step, ramped.step == target
     for rule in rules:
         margin, finding = inf, None
         if not rule.step_only:
             margin, finding = judge_rule(rule, target, now, "target", _NOTHING)
             if finding is not None:
-                told.append(finding)
+                findings.append(finding)
         if rule.step_only or not arrived:
             of_step, finding = judge_rule(rule, step, now, "step", ramped.waived)
             margin = _smaller(of_step, margin)
             if finding is not None:
-                told.append(finding)
+                findings.append(finding)
         margins[rule.id] = margin
-    return verdict_of(margins, told, envelope)
+    return verdict_of(margins, findings, envelope)
 
 
-def verdict_of(margins: Mapping[str, float], told: list[Finding], envelope: Envelope) -> Verdict:
+def verdict_of(margins: Mapping[str, float], findings: list[Finding], envelope: Envelope) -> Verdict:
     """Accepted unless something refuses; the order in which rules were asked cannot matter."""
-    told.sort(key=lambda f: (f.tier, f.rule, f.about))
-    first = next((f.rule for f in told if f.refuses), "")
-    return Verdict(not first, tuple(told), margins, first, envelope.digest)
+    findings.sort(key=lambda f: (f.tier, f.rule, f.about))
+    first = next((f.rule for f in findings if f.refuses), "")
+    return Verdict(not first, tuple(findings), margins, first, envelope.digest)
 
 
 def judge_proposal(
@@ -280,20 +280,20 @@ def observe_plainly(
         except Exception as error:  # an unknown limit is not a wide limit
             finding = _fault(rule.id, rule.tier, "state", error)
         findings.append(finding)
-    told = tuple(sorted(findings, key=lambda f: (f.tier, f.rule)))
-    return latched(memory, envelope, told), told
+    ordered = tuple(sorted(findings, key=lambda f: (f.tier, f.rule)))
+    return latched(memory, envelope, ordered), ordered
 
 
 def authority_removed(
     observation: Observation, envelope: Envelope, memory: Memory, state: tuple[Finding, ...]
 ) -> frozenset[Source]:
-    """The sources that may not act: by a state rule, by a latch, or because the local system has the plant."""
+    """The sources that may not act: by a state rule, by a latch, or because the local system is in control."""
     if observation.authority is Authority.LOCAL:
         return frozenset(Source)
     if not state and not memory.latches:
         return frozenset()
-    unwell = {finding.rule for finding in state}
-    removed = {source for rule in envelope.state_rules if rule.id in unwell for source in rule.removes}
+    violated = {finding.rule for finding in state}
+    removed = {source for rule in envelope.state_rules if rule.id in violated for source in rule.removes}
     return frozenset(removed | ({Source.CANDIDATE} if memory.latches else set()))
 
 
@@ -304,7 +304,7 @@ def situation(observation: Observation, memory: Memory, envelope: Envelope) -> S
 
 
 def _last(observation: Observation, memory: Memory, envelope: Envelope) -> Setpoints | None:
-    """The command in force; without one of ours, what the plant reads back, if that is complete and finite."""
+    """The command in force; without one, what the plant reads back, if that is complete and finite."""
     if memory.last is not None and memory.last.keys() == envelope.names:
         return memory.last
     readback = observation.readback or {}
@@ -321,17 +321,17 @@ def _applies(entry: FailSafe, now: Situation) -> bool:
 def _judge_failsafe(vector: Setpoints, now: Situation, envelope: Envelope) -> Verdict:
     """Bound by T0 and static T1; every other rule it breaks is recorded as waived, for there is nothing better to command."""
     margins: dict[str, float] = {}
-    told = _outside(vector, "step", envelope)
+    findings = _outside(vector, "step", envelope)
     for rule in envelope.binding[Rung.INCUMBENT]:
         margins[rule.id], finding = judge_rule(rule, vector, now, "step", _NOTHING)
         if finding is not None:
             binds = rule.tier <= Tier.T1 and isinstance(rule, Bound)
-            told.append(finding if binds or not finding.refuses else replace(finding, outcome=Outcome.WAIVED))
-    return verdict_of(margins, told, envelope)
+            findings.append(finding if binds or not finding.refuses else replace(finding, outcome=Outcome.WAIVED))
+    return verdict_of(margins, findings, envelope)
 
 
 def _relinquish(envelope: Envelope) -> Judgement:
-    """The last rung: no command of ours; the plant's local system resumes. Always available."""
+    """The last rung: no command of this service; the plant's local system resumes. Always available."""
     return Judgement(Rung.RELINQUISH, {}, {}, Verdict(True, (), {}, "", envelope.digest))
 
 
@@ -349,7 +349,7 @@ def _fault(rule: str, tier: Tier, about: str, error: Exception) -> Finding:
 
 
 def _malformed(proposal: Proposal, envelope: Envelope) -> Finding | None:
-    """The T0 finding on a proposal that is no complete vector of finite numbers in range, or None."""
+    """The T0 finding on a proposal that is not a complete vector of finite numbers in range, or None."""
     if proposal.status is not Status.OK:
         detail = proposal.detail or f"the {proposal.source} gave no answer: {proposal.status}"
         return _refused(f"T0-{proposal.status}", detail)
@@ -361,9 +361,8 @@ def _malformed(proposal: Proposal, envelope: Envelope) -> Finding | None:
 
 def _outside(setpoints: Setpoints, about: str, envelope: Envelope) -> list[Finding]:
     """The T0 finding on setpoints of which one is not a finite number of its range or, if discrete, not one of its values."""
-    unfit = [f"`{s.name}` {setpoints.get(s.name)!r}" for s in envelope.setpoints if not s.fits(setpoints.get(s.name))]
-    detail = f"not a finite value of its range: {', '.join(unfit)}"
-    return [Finding(T0_RANGE, Tier.T0, Outcome.VETO, nan, about, detail)] if unfit else []
+    unfit = [s.misfit(setpoints.get(s.name)) for s in envelope.setpoints if not s.fits(setpoints.get(s.name))]
+    return [Finding(T0_RANGE, Tier.T0, Outcome.VETO, nan, about, "; ".join(unfit))] if unfit else []
 
 
 def _refused(rule: str, detail: str) -> Finding:

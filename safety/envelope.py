@@ -47,6 +47,12 @@ class SetpointSpec:
             return False
         return self.low <= value <= self.high and (self.values is None or value in self.values)
 
+    def misfit(self, value: object) -> str:
+        """The sentence on a value that does not fit: the value, and what is valid."""
+        if self.values is None:
+            return f"`{self.name}` = {value!r} is outside its range {self.low:g} to {self.high:g} {self.unit}"
+        return f"`{self.name}` = {value!r} is not one of its values {', '.join(f'{each:g}' for each in self.values)}"
+
 
 @dataclass(frozen=True, slots=True)
 class SignalSpec:
@@ -121,7 +127,7 @@ def _binding(rung: Rung, rules: tuple[CommandRule, ...]) -> tuple[CommandRule, .
 
 
 def permitted(envelope: Envelope, now: Situation) -> dict[str, Permitted]:
-    """What each setpoint may be set to now: the box of bounds and interlocks in force, discrete values, timers left.
+    """Return what each setpoint may be set to now: the box of bounds and interlocks in force, discrete values, timers left.
 
     A limit that is unknown now is not in the box: whatever is proposed under it will be refused.
     """
@@ -160,5 +166,5 @@ def _permitted(spec: SetpointSpec, envelope: Envelope, now: Situation) -> Permit
 
 
 def fresh_memory(envelope: Envelope) -> Memory:
-    """The memory of a plant nothing is remembered of: every timer at zero, no command of ours in force."""
+    """The memory of a plant nothing is remembered of: every timer at zero, no command in force."""
     return Memory(rules={rule.id: fresh for rule, fresh in envelope.stateful})

@@ -33,9 +33,9 @@ def guard(
 ) -> Guarded:
     """Re-judge T0-T2 of the command in force against the present signals, and ask the state rules.
 
-    `measured` holds the measures of the candidate's last proposal, as old as that is.
-    Invents no command. A source that stands behind the command loses it when a state rule takes its authority, or when
-    the command no longer stands; the incumbent is then asked afresh rather than removed, for its next answer is judged.
+    `measured` holds the measures of the candidate's last proposal, as old as that is. Invents no command. A source that
+    stands behind the command loses it when a state rule takes its authority, or when the command no longer stands. The
+    incumbent is then asked again rather than removed, for its next answer is judged.
     """
     latches = memory.latches
     observation, memory, state = observe(observation, envelope, memory, elapsed_us, measured)

@@ -1,7 +1,7 @@
 """The input manager: raw sensors become signals with a quality, before any rule looks at them.
 
-`plausibility` takes a signal's good name where it is out of range, moves too fast, is stuck, or contradicts another;
-`vote` makes one signal of three. Neither invents a value: what cannot be told is bad, and bad is unknown to every rule.
+`plausibility` marks a signal BAD where it is out of range, moves too fast, is stuck, or contradicts another;
+`vote` makes one signal of three. Neither invents a value: what cannot be decided is bad, and bad is unknown to every rule.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -40,15 +40,15 @@ class Plausibility:
             return raw, later
         unchanged_us = state[2] + elapsed_us if state and raw.value == state[0] else 0.0
         seen = (raw.value, 0.0, unchanged_us)
-        well = (
+        plausible = (
             self.low <= raw.value <= self.high
-            and self._moves_well(raw.value, state, elapsed_us)
+            and self._within_rate(raw.value, state, elapsed_us)
             and (self.stuck_us is None or unchanged_us <= self.stuck_us)
             and (self.agrees is None or self.agrees.holds(Names(signals, {})) is not False)
         )
-        return (raw if well else replace(raw, quality=Quality.BAD)), seen
+        return (raw if plausible else replace(raw, quality=Quality.BAD)), seen
 
-    def _moves_well(self, value: float, state: RuleState, elapsed_us: int) -> bool:
+    def _within_rate(self, value: float, state: RuleState, elapsed_us: int) -> bool:
         if self.rate_per_s is None or not state:
             return True
         return abs(value - state[0]) <= self.rate_per_s * (state[1] + elapsed_us) / US_PER_S

@@ -1,7 +1,7 @@
 """Which files judge, what they hash to, and a refusal to start when they are not the ones that were recorded.
 
 The digest is in every decision, so a replay knows which code judged. `python -m safety.kernel` checks; with `--record`
-it writes `kernel.sha256` anew, which belongs in the same commit as the change.
+it writes `kernel.sha256` again, which belongs in the same commit as the change.
 """
 
 import hashlib
@@ -70,13 +70,13 @@ def verify_kernel(folder: Path = FOLDER) -> str:
         present = listing(folder)
     except OSError as error:
         raise ForeignKernelError(
-            f"kernel file `{error.filename}` cannot be read: install understudy anew; another package named `safety` "
+            f"kernel file `{error.filename}` cannot be read: reinstall understudy; another package named `safety` "
             "may have replaced it"
         ) from error
     wrong = sorted({line.split()[1] for line in set(recorded.splitlines()) ^ set(present.splitlines()) if line.strip()})
     if wrong:
         raise ForeignKernelError(
-            f"kernel files differ from the recorded ones: {', '.join(wrong)}: install understudy anew or, if you "
+            f"kernel files differ from the recorded ones: {', '.join(wrong)}: reinstall understudy or, if you "
             f"changed them, {HOW}"
         )
     return kernel_digest(folder)
@@ -98,7 +98,7 @@ def verify_packages(packages: tuple[str, ...] = PACKAGES) -> Path:
 def _folder(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise ForeignKernelError(f"package `{package}` is not installed: install understudy anew")
+        raise ForeignKernelError(f"package `{package}` is not installed: reinstall understudy")
     return Path(spec.origin).resolve().parent
 
 

@@ -33,7 +33,7 @@ def aged(
     for rule, fresh in envelope.stateful:
         try:
             rules[rule.id] = rule.aged(state_of(memory.rules, rule, fresh), observation, elapsed_us)
-        except Exception as error:  # the judge is told, and nothing is remembered
+        except Exception as error:  # the caller reports the fault, and nothing is remembered
             rules[rule.id] = fresh
             faults.append((rule, error))
     return later(memory, rules, elapsed_us), tuple(faults)
@@ -81,9 +81,9 @@ def remembered(
 
 
 def reset(memory: Memory, envelope: Envelope, observation: Observation, rule_id: str) -> Memory:
-    """The memory without the latch of `rule_id`. Raises ValueError if there is none, or while its cause is active.
+    """The memory without the latch of `rule_id`. Raises ValueError if that latch is not set, or while its cause is active.
 
-    A cause clears only on its own evidence: an unknown signal is no evidence that it is over.
+    A cause clears only on its own evidence: an unknown signal does not show that it is over.
     """
     if rule_id not in {latch.rule for latch in memory.latches}:
         raise ValueError(f"no latch of rule `{rule_id}` is set: nothing to reset")

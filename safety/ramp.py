@@ -1,12 +1,12 @@
 """From a target to a step: along the straight line from the last command, by the largest common fraction rates permit.
 
 1. Discrete setpoints first: a change whose timer has not run out keeps the old value and is recorded as `waiting`.
-   Where T0-T2 forbid the old value, the first value on the way to the target that they permit is entered: one that no
-   timer keeps back if there is one, else the nearest, and then dwell gives way for this setpoint and this move alone.
+   Where T0-T2 forbid the old value, the first value on the way to the target that they permit is entered. That is one
+   that no timer keeps back if there is one, else the nearest; then dwell gives way for this setpoint and this move alone.
 2. Continuous setpoints joined by a relation share one fraction; all others ramp alone.
 3. Where the last command has become forbidden by T0-T2, a setpoint goes on beyond that fraction as far as the rule to
-   be entered needs it, first within its own rate and then beyond it; only there slew is waived. What only the new
-   discrete values forbid waives nothing: then it is for the discrete values to wait.
+   be entered needs it. It goes first within its own rate and then beyond it; only there slew is waived. What only the
+   new discrete values forbid waives nothing: then the discrete values wait.
 
 The ramp is the same for every source. It never changes where the line leads: an unsafe target is refused, not repaired.
 """
@@ -206,7 +206,7 @@ def _is_free(name: str, value: float, target: Setpoints, step: Setpoints, now: S
 
 
 def _headed(name: str, value: float, target: Setpoints, step: Setpoints, plan: RampPlan) -> Setpoints:
-    """Where a step leads with one discrete value: the other discrete values as they are in it, the rest at the target."""
+    """The point a step leads to with one discrete value: the other discrete values as they are in it, the rest at the target."""
     return {**target, **{other: step[other] for other in plan.discrete}, name: value}
 
 
@@ -266,7 +266,7 @@ def _is_kept(rule: CommandRule, group: RampGroup, target: Setpoints, step: Setpo
 
 
 def _goal(group: RampGroup, target: Setpoints, step: Setpoints) -> Setpoints:
-    """Where the line of one group ends: its targets, and everything else as it is in the step."""
+    """The end of the line of one group: its targets, and everything else as it is in the step."""
     return {**step, **{name: target[name] for name in group.setpoints}}
 
 
@@ -319,7 +319,7 @@ def _enter(
 
 
 def _within_rates(group: RampGroup, target: Setpoints, now: Situation) -> dict[str, float]:
-    """Where each setpoint of a group gets by its own rates, with no regard to the others."""
+    """The value each setpoint of a group reaches by its own rates, with no regard to the others."""
     assert now.last is not None
     fractions = dict.fromkeys(group.setpoints, 1.0)
     for slew in group.slews:

@@ -108,7 +108,7 @@ class Permitted:
 class Observation:
     """What is known of the plant at `taken_at` (plant clock, microseconds since the epoch, UTC).
 
-    `applied` is the last command in force and `readback` what the plant reports of it; None where there is none.
+    `applied` is the last command in force and `readback` what the plant reports of it; None where that is missing.
     """
 
     plant: str
@@ -176,7 +176,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What the plant is told. Made only from an accepting verdict; empty setpoints relinquish to the local system.
+    """The setpoints sent to the plant. Made only from an accepting verdict; empty setpoints relinquish to the local system.
 
     The port drops it after `valid_for_us` and refuses an `epoch` lower than the highest it has seen.
     """
@@ -208,9 +208,9 @@ class Latch:
 class Memory:
     """All the envelope remembers from tick to tick, as durations. One per plant; goes into `decide` and comes out of it.
 
-    `last` is the command of ours in force, `rung` whence it came and `since_us` how long ago; `rules` the private state of
-    each stateful rule; `held_us` how long the hold rung has been in use; `failsafe` the fail-safe entry in force;
-    `latches` what has tripped, oldest first.
+    `last` is this service's command in force, `rung` the rung that sent it and `since_us` how long ago. `rules` is the
+    private state of each stateful rule, `held_us` how long the hold rung has been in use, `failsafe` the fail-safe entry in
+    force, `latches` what has tripped, oldest first.
     """
 
     last: Setpoints | None = None

@@ -1,8 +1,7 @@
-"""An independent look at a command that is about to leave: was anything emitted that the envelope forbids?
+"""An independent check of a command that is about to leave: does it hold anything that the envelope forbids?
 
 It shares no code with `decide` beyond the values: ranges, listed values, bounds and rates are compared here once more,
-plainly. The answer
-must always be no; the report counts it as `escapes`.
+plainly. The answer must always be no; the report counts each yes as one of `escapes`.
 """
 
 from safety.envelope import Envelope

@@ -44,7 +44,7 @@ def prove(
     result = actions.prove(envelope)
     for line in result.lines:
         typer.echo(line)
-    if not result.well:
+    if not result.passed:
         raise typer.Exit(1)
     to = out or envelope.with_name(CERTIFICATE)
     to.write_bytes(signed(result.made, read_or_make_key(key)))
@@ -124,7 +124,7 @@ def _needs_z3(command: str) -> None:
         )
 
 
-def _say(result: actions.Said) -> None:
+def _say(result: actions.Report) -> None:
     for line in result.lines:
         typer.echo(line)
-    raise typer.Exit(0 if result.well else 1)
+    raise typer.Exit(0 if result.passed else 1)

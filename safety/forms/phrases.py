@@ -1,7 +1,7 @@
-"""The pieces of a written-out envelope: expressions over numbered variables, shared where they are wanted again.
+"""The pieces of a written-out envelope: expressions over numbered variables, shared where they are used again.
 
-Names: `t` target, `s` step, `a` and `b` the smaller and the larger of both, `l` last, `r` reference, `x` signals and `w`
-windows, numbered; `d` how far a step goes, `m` a margin, `q` what is shared.
+Names: `t` target, `s` step, `a` and `b` the smaller and the larger of both, `l` last, `r` reference. Numbered: `x` signals
+and `w` windows. `d` is how far a step goes, `m` a margin, `q` a shared expression.
 """
 
 from collections.abc import Iterator
@@ -91,7 +91,7 @@ class Phrases:
         return f"{self.on(self.step, name)} == {self.on('l', name)}"
 
     def reach(self, rate_per_s: float) -> str:
-        """How far a step may go."""
+        """The largest move of a step."""
         return INFINITE if rate_per_s == inf else self.share(f"{rate_per_s!r} * dt_s")
 
     def within_reach(self, rule: Slew) -> str:
@@ -104,7 +104,7 @@ class Phrases:
         return f"{low} <= {moved} and {moved} <= {high}"
 
     def left(self, at: int, rule: RateWindow) -> str:
-        """What is left of a window. Where it holds one move, as most do, there is nothing to add up."""
+        """The move that is left in a window. Where the window holds one move, as most do, there is nothing to add up."""
         return f"{rule.most!r} - (w{at}[1] if len(w{at}) == 2 else sum(w{at}[1::2]))"
 
     def part(self, coefficient: float, value: str) -> str:
@@ -116,14 +116,14 @@ class Phrases:
         known = " and ".join(f"0.0 <= {x} and {x} < {_EXACT!r} and {x}.is_integer()" for x in names)
         enough = f"{spent} + {reserved} + {charge} <= {limit}"
         if isinstance(rule, SpendRate):
-            asked = self._ledgers.setdefault((rule.looked_up, rule.most_per_mille), at)
+            first = self._ledgers.setdefault((rule.looked_up, rule.most_per_mille), at)
             most = f"{float(rule.most_per_mille)!r} * {limit}"
             enough = f"1000.0 * ({spent} + {reserved} + {charge}) <= {most}"
-            enough = f"({enough} if {most} < {_EXACT!r} else rule{asked}.left_micros(now) >= 0)"
+            enough = f"({enough} if {most} < {_EXACT!r} else rule{first}.left_micros(now) >= 0)"
         return self.flag(f"{self.flag(known)} and {enough}")
 
     def limits(self, rule: Interlock, side: str) -> tuple[str, str]:
-        """Low and high; empty where there is none. Under a condition they are worked out only where it holds."""
+        """Low and high; empty where there is no limit. Under a condition they are worked out only where it holds."""
         low, high = (
             "" if limit is None else self.linear(limit, side) if rule.when is None else f"({self._sum(limit, side)})"
             for limit in (rule.low, rule.high)

@@ -26,8 +26,8 @@ Flags = NDArray[np.bool_]
 class Batch:
     """Many judgements: by name, arrays `[n]`. `last` and `reference` may be empty: nobody has one.
 
-    `states` by rule id: of a dwell `[n, 3]` the microseconds since the last raise, since the last lowering, and to wait
-    for the window of starts (-inf where it is not full); of a rate_window `[n]` the distance already moved in its window.
+    `states` by rule id. A dwell, `[n, 3]`: the microseconds since the last raise, since the last lowering, and to wait for
+    the window of starts (-inf where it is not full). A rate_window, `[n]`: the distance already moved in its window.
     """
 
     target: Mapping[str, Floats]
@@ -48,7 +48,7 @@ class Batch:
 def margins(envelope: Envelope, rung: Rung, batch: Batch) -> dict[str, Floats]:
     """The smaller margin of target and step `[n]`, by rule id."""
     found: dict[str, Floats] = {}
-    # A comparison with NaN is false, which is what is wanted; inf - inf is NaN, which refuses.
+    # A comparison with NaN is false, which refuses; inf - inf is NaN, which refuses.
     with np.errstate(invalid="ignore", over="ignore"):
         for rule in envelope.binding[rung]:
             of_step = _margin(rule, batch.step, batch)
@@ -61,21 +61,21 @@ def margins(envelope: Envelope, rung: Rung, batch: Batch) -> dict[str, Floats]:
 
 def accepts(envelope: Envelope, rung: Rung, batch: Batch) -> Flags:
     """Whether T0 permits the step and no rule refuses `[n]`."""
-    well = np.ones(batch.size, dtype=bool)
+    accepted = np.ones(batch.size, dtype=bool)
     for spec in envelope.setpoints:
         value = batch.step[spec.name]
-        well &= (value >= spec.low) & (value <= spec.high)
+        accepted &= (value >= spec.low) & (value <= spec.high)
         if spec.values is not None:
-            well &= np.isin(value, spec.values)
+            accepted &= np.isin(value, spec.values)
     with np.errstate(invalid="ignore", over="ignore"):
         for rule in envelope.binding[rung]:
             for proposed in (batch.step,) if rule.step_only else (batch.target, batch.step):
                 if isinstance(rule, Bound):
                     value = proposed[rule.setpoint]
-                    well &= (value >= rule.low) & (value <= rule.high)
+                    accepted &= (value >= rule.low) & (value <= rule.high)
                 else:
-                    well &= _margin(rule, proposed, batch) >= 0
-    return well
+                    accepted &= _margin(rule, proposed, batch) >= 0
+    return accepted
 
 
 def _margin(rule: CommandRule, proposed: Mapping[str, Floats], batch: Batch) -> Floats:

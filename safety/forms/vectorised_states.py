@@ -25,9 +25,9 @@ Integers = NDArray[np.int64]
 class Observations:
     """Many observations: by name, arrays `[n]`, or `[ticks, n]` for a log of n plants.
 
-    `elapsed_us` is the time since the states were last aged; a clock that went back is no time. A NaN in `signals` is an
-    unknown signal; a signal without ages is as young as can be. `applied` and `readback` may be masked arrays: a masked
-    element is one that is not there; empty mappings: nothing is applied, nothing read back.
+    `elapsed_us` is the time since the states were last aged; a clock that went back counts as zero time. A NaN in
+    `signals` is an unknown signal; a signal without ages is as young as can be. `applied` and `readback` may
+    be masked arrays: a masked element is one that is not there; empty mappings: nothing is applied, nothing read back.
     """
 
     elapsed_us: Integers
@@ -57,13 +57,13 @@ class Found:
     state: Floats
 
     @property
-    def well(self) -> Flags:
-        """Whether it takes no authority away. NaN is unknown, and is not well."""
+    def satisfied(self) -> Flags:
+        """Whether it takes no authority away. NaN is unknown, and is not satisfied."""
         return np.asarray(self.margin >= 0)
 
 
 def watch(rules: Iterable[StateRule], seen: Observations, states: Mapping[str, Floats]) -> dict[str, Found]:
-    """What each rule says of observations `[n]` that have nothing to do with each other, by rule id.
+    """Judge observations `[n]`, each independent of the others, by every rule; return the answers by rule id.
 
     `states` by rule id, `[n, k]`: what is remembered from before; where it is missing or NaN, nothing is. Raises
     ValueError on a state that is not of its rule's shape.
@@ -73,13 +73,13 @@ def watch(rules: Iterable[StateRule], seen: Observations, states: Mapping[str, F
 
 
 def replay(rules: Iterable[StateRule], log: Observations, states: Mapping[str, Floats]) -> dict[str, Found]:
-    """What each rule says at every tick of a log `[ticks, n]`, by rule id; `states [n, k]` is from before the first tick.
+    """Judge every tick of a log `[ticks, n]`, by rule id; `states [n, k]` is from before the first tick.
 
     All lanes at once, and what remembers nothing all ticks at once. Raises ValueError on a state that is not of its
     rule's shape.
     """
     found: dict[str, Found] = {}
-    # A comparison with NaN is false, which is what is wanted; inf - inf is NaN, which refuses.
+    # A comparison with NaN is false, which refuses; inf - inf is NaN, which refuses.
     with np.errstate(invalid="ignore", over="ignore"):
         for rule in rules:
             after = _aged(rule, log, _remembered(rule, states, log.elapsed_us.shape[1]))
@@ -88,7 +88,7 @@ def replay(rules: Iterable[StateRule], log: Observations, states: Mapping[str, F
 
 
 def _remembered(rule: StateRule, states: Mapping[str, Floats], size: int) -> Floats:
-    """What is remembered for a rule `[n, k]`; nothing, where that is unknown (`safety.rules.base.state_of`)."""
+    """The remembered state of a rule `[n, k]`; a fresh one where that is unknown (`safety.rules.base.state_of`)."""
     fresh = np.tile(np.array(rule.fresh(), dtype=float), (size, 1))
     state = states.get(rule.id)
     if state is None:
@@ -116,18 +116,18 @@ def _aged(rule: StateRule, log: Observations, state: Floats) -> Floats:
             return np.empty((*passed_us.shape, 0))
 
 
-def _timed(unwell: Flags, kept: Flags, passed_us: Floats, state: Floats) -> Floats:
-    """How long it has been unwell, and whether it was seen to be. The first sight of it starts the count.
+def _timed(violated: Flags, kept: Flags, passed_us: Floats, state: Floats) -> Floats:
+    """Return how long a rule has been violated, and whether that was seen. The first sight of it starts the count.
 
-    Where it is well nothing is remembered, so that only ticks on which it is not, in some lane, are gone through. Of what
-    is unwell, and `kept`, nothing is known, and the state stays.
+    Where the rule is satisfied nothing is remembered, so the loop visits only ticks on which some lane is violated. Where
+    `kept` is set nothing is known, and the state stays.
     """
-    after = np.zeros((*unwell.shape, 2))
-    for at in np.flatnonzero(unwell.any(axis=1)):
-        unwell_us, seen = (after[at - 1] if at else state).T
-        counted = np.where(unwell[at] & (seen != 0), unwell_us + passed_us[at], 0.0)
-        after[at, :, 0] = np.where(kept[at], unwell_us, counted)
-        after[at, :, 1] = np.where(kept[at], seen, unwell[at])
+    after = np.zeros((*violated.shape, 2))
+    for at in np.flatnonzero(violated.any(axis=1)):
+        violated_us, seen = (after[at - 1] if at else state).T
+        counted = np.where(violated[at] & (seen != 0), violated_us + passed_us[at], 0.0)
+        after[at, :, 0] = np.where(kept[at], violated_us, counted)
+        after[at, :, 1] = np.where(kept[at], seen, violated[at])
     return after
 
 
@@ -185,20 +185,20 @@ def _inside(rule: Trip, seen: Observations) -> Floats:
 def _readback(rule: Readback, seen: Observations, state: Floats) -> Floats:
     gap, absent = _gap(rule, seen)
     young = (gap > rule.tolerance) & (state[..., 0] < _at_least(rule.delay_us))
-    told = np.zeros(absent.shape, dtype=bool)
+    commanded = np.zeros(absent.shape, dtype=bool)
     for values in seen.applied.values():
-        told |= ~np.ma.getmaskarray(values)
-    nothing_to_see = np.where(told, np.nan, np.inf)
+        commanded |= ~np.ma.getmaskarray(values)
+    nothing_to_see = np.where(commanded, np.nan, np.inf)
     return np.where(absent, nothing_to_see, np.where(young, 0.0, rule.tolerance - gap))
 
 
 def _gap(rule: Readback, seen: Observations) -> tuple[Floats, Flags]:
-    """How far apart command and read-back are, and where one of them is not there."""
-    told, does = seen.applied.get(rule.setpoint), seen.readback.get(rule.setpoint)
-    if told is None or does is None:
+    """The distance between command and read-back, and where one of them is missing."""
+    commanded, read = seen.applied.get(rule.setpoint), seen.readback.get(rule.setpoint)
+    if commanded is None or read is None:
         return np.full(seen.elapsed_us.shape, np.nan), np.ones(seen.elapsed_us.shape, dtype=bool)
-    gap = np.abs(np.ma.getdata(told) - np.ma.getdata(does))
-    return gap, np.ma.getmaskarray(told) | np.ma.getmaskarray(does)
+    gap = np.abs(np.ma.getdata(commanded) - np.ma.getdata(read))
+    return gap, np.ma.getmaskarray(commanded) | np.ma.getmaskarray(read)
 
 
 def _linear(linear: Linear, seen: Observations) -> Floats:

@@ -1,6 +1,6 @@
 """The state rules as one straight-line function, for the usual case: nothing is stale, tripped or disobeyed.
 
-Rule by rule (`decide.observe`) is the meaning. Where every state rule is well this gives the same memory, to the bit;
+Rule by rule (`decide.observe`) is the meaning. Where every state rule is satisfied this gives the same memory, to the bit;
 whatever else is the case is answered with None, and then the meaning is asked.
 """
 
@@ -16,8 +16,8 @@ from safety.values import Observation, Quality, RuleState
 States = Mapping[str, RuleState]
 Quiet = Callable[[Observation, States, int], dict[str, RuleState] | None]
 
-# Of a kind whose state says how long it has been unwell: what it remembers while it is well.
-_WELL: RuleState = (0.0, 0.0)
+# The state of a kind that counts how long it has been violated, while it is satisfied.
+_SATISFIED: RuleState = (0.0, 0.0)
 
 
 class Watched:
@@ -49,7 +49,7 @@ class Watched:
     def source(self) -> str:
         """The text of the function."""
         lines = [*self._signals(), *self._readbacks(), "later = dict(states)", "known = len(later)"]
-        lines += ["later.update(well)"] if self._calm() else []
+        lines += ["later.update(satisfied)"] if self._calm() else []
         for at, (rule, _) in enumerate(self.stateful):
             if not _is_written(rule):
                 aged = f"aged{at}.aged(state_of(states, aged{at}, fresh{at}), observation, elapsed_us)"
@@ -87,7 +87,7 @@ class Watched:
                 yield f"if not {at[rule.signal]} <= {rule.high!r}: return None"
 
     def _readbacks(self) -> Iterator[str]:
-        """The plant does what it was told, if it was told anything."""
+        """The plant does what it was commanded, if there is a command."""
         rules = [rule for rule in self.rules if isinstance(rule, Readback)]
         if not rules:
             return
@@ -102,14 +102,19 @@ class Watched:
         yield f"    if not ({' and '.join(near)}): return None"
 
     def _calm(self) -> dict[str, RuleState]:
-        return {rule.id: _WELL for rule, _ in self.stateful if _is_written(rule)}
+        return {rule.id: _SATISFIED for rule, _ in self.stateful if _is_written(rule)}
 
     def _scope(self) -> dict[str, object]:
-        scope: dict[str, object] = {"GOOD": Quality.GOOD, "hypot": hypot, "well": self._calm(), "state_of": state_of}
+        scope: dict[str, object] = {
+            "GOOD": Quality.GOOD,
+            "hypot": hypot,
+            "satisfied": self._calm(),
+            "state_of": state_of,
+        }
         names = _looked_up(self.rules)
-        told = [rule.setpoint for rule in self.rules if isinstance(rule, Readback)]
+        compared = [rule.setpoint for rule in self.rules if isinstance(rule, Readback)]
         scope |= {"x_of": itemgetter(*names)} if names else {}
-        scope |= {"t_of": itemgetter(*told)} if told else {}
+        scope |= {"t_of": itemgetter(*compared)} if compared else {}
         scope |= {f"rule{at}": rule for at, rule in enumerate(self.rules)}
         scope |= {f"aged{at}": rule for at, (rule, _) in enumerate(self.stateful)}
         return scope | {f"fresh{at}": fresh for at, (_, fresh) in enumerate(self.stateful)}

@@ -5,7 +5,7 @@ It is the arithmetic of the rules themselves, with what need not be done left ou
 * A limit that only signals decide is the same for target and step, and rounding keeps the order of numbers. So the
   smaller of two margins is the margin of the smaller (or larger) of two values, to the bit, and one is worked out.
   (Where the target is on one limit and the step on the other, and one of them is -0.0, the sign of the zero may differ.)
-* `x - low >= 0` says the same as `low <= x`: where no margin is wanted, no difference is taken.
+* `x - low >= 0` says the same as `low <= x`: where no margin is required, no difference is taken.
 * What is used once stands where it is used; what is used more often is worked out once.
 * Like stands beside like: a processor guesses better what comes next.
 """
@@ -63,7 +63,7 @@ class Writer:
             if isinstance(rule, Bound):
                 continue
             if is_odd(rule) or not isinstance(rule, _WRITTEN):
-                lines += [*self._asked(at, rule), _refused("m >= 0.0")]
+                lines += [*self._by_rule(at, rule), _refused("m >= 0.0")]
                 continue
             for frame, demand in self._demands(at, rule):
                 demands.setdefault(frame, set()).add(demand)
@@ -135,7 +135,7 @@ class Writer:
         """The lines that leave the smaller margin of target and step in `m`; of the step alone for a `step_only` rule."""
         say = self.say
         if is_odd(rule):
-            return self._asked(at, rule)
+            return self._by_rule(at, rule)
         match rule:
             case Bound():
                 return _inside((repr(rule.low), repr(rule.high)), say.ends(rule.setpoint))
@@ -160,9 +160,9 @@ class Writer:
                 _, most = say.ends(rule.setpoint)
                 return [f"m = {INFINITE} if {say.affordable(at, rule)} else {rule.idle!r} - {most}"]
             case _:
-                return self._asked(at, rule)
+                return self._by_rule(at, rule)
 
-    def _asked(self, at: int, rule: CommandRule) -> list[str]:
+    def _by_rule(self, at: int, rule: CommandRule) -> list[str]:
         """The rule itself, for a kind or a number that is not written out. It may answer NaN."""
         lines = [f"m = rule{at}.margin({'step' if rule.step_only else 'target'}, now)"]
         if not rule.step_only and self.say.step == "s":
@@ -194,8 +194,8 @@ class Writer:
     # -- demands --------------------------------------------------------------------------------------------------
 
     def _demands(self, at: int, rule: CommandRule) -> Iterator[tuple[str, str]]:
-        """What must hold for the margin to be >= 0, and the frame it stands in. Rules of one frame are asked together:
-        what lets off one of them lets off all."""
+        """The condition for the margin to be >= 0, and the frame it stands in. Rules of one frame are asked together: what
+        lets off one of them lets off all."""
         say = self.say
         match rule:
             case Interlock():
@@ -231,12 +231,12 @@ class Writer:
     def _related(self, at: int, rule: Relation) -> str:
         """A sum of the ends that make it largest says enough if it is within the limit; if not, the rule is asked."""
         say = self.say
-        asked = " and ".join(f"rule{at}.margin({_WHOLE[side]}, now) >= 0.0" for side in say.sides)
+        by_rule = " and ".join(f"rule{at}.margin({_WHOLE[side]}, now) >= 0.0" for side in say.sides)
         if say.is_split(rule):
-            return asked
+            return by_rule
         ends = [say.ends(name)[coefficient > 0.0] for name, coefficient in rule.terms]
         parts = [say.part(coefficient, end) for (_, coefficient), end in zip(rule.terms, ends, strict=True)]
-        return f"({' + '.join(parts)} <= {say.linear(rule.limit, 't')} or ({asked}))"
+        return f"({' + '.join(parts)} <= {say.linear(rule.limit, 't')} or ({by_rule}))"
 
 
 def finite(names: list[str]) -> list[str]:

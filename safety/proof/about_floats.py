@@ -1,8 +1,8 @@
 """What exact numbers cannot say: NaN, infinities and the last bit. Once for each kind, in QF_FP where z3 decides quickly.
 
-Where it does not, an analytic margin stands in its place, worked out for the envelope at hand by the standard bound: n
-roundings change a sum by at most n * u of the sum of magnitudes, with u = 2^-53 (Higham, Accuracy and Stability of
-Numerical Algorithms, 2nd ed., section 3.1 and 4.2).
+Where it does not, an analytic margin stands in its place, worked out for the envelope at hand. It is the standard bound: n
+roundings change a sum by at most n * u of the sum of magnitudes, with u = 2^-53. (Higham, Accuracy and Stability of
+Numerical Algorithms, 2nd ed., section 3.1 and 4.2.)
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def floats_behave(envelope: Envelope) -> Iterator[Obligation]:
 
 @cache
 def _of_kinds() -> tuple[Obligation, ...]:
-    """What is true of a kind whatever the envelope, asked once."""
+    """Prove what is true of a kind whatever the envelope, once."""
     return _bound(), _margin(), _interlock(), _rates(), _distances(), _last_bit(), _money()
 
 
@@ -97,7 +97,9 @@ def _distances() -> Obligation:
     x, own, most = (z3.FP(name, _DOUBLE) for name in ("x", "incumbents", "distance"))
     away = z3.fpAbs(z3.fpSub(_NEAREST, x, own))
     near = z3.fpGEQ(z3.fpSub(_NEAREST, most, away), z3.FPVal(0.0, _DOUBLE))
-    says = "trust region: a distance lets no NaN and no infinity through, also where the incumbent's own step is none"
+    says = (
+        "trust region: a distance lets no NaN and no infinity through, also where the incumbent has no step of its own"
+    )
     seeded = Seeded("a distance that refuses what is far", z3.Implies(z3.Not(z3.fpGT(away, most)), _finite(x, own)))
     return prove("float/trust_region", says, [_finite(most)], z3.Implies(near, _finite(x, own)), seeded, by=QF_FP)
 

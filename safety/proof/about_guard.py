@@ -65,25 +65,25 @@ def the_guard(envelope: Envelope) -> Iterator[Obligation]:
     def authority(of: Watched) -> z3.BoolRef:
         noticed = []
         for source, rung in RUNG.items():
-            unwell = z3.Or([z3.Not(now.well[rule.id]) for rule in bare.state_rules if source in rule.removes])
+            violated = z3.Or([z3.Not(now.satisfied[rule.id]) for rule in bare.state_rules if source in rule.removes])
             stands = now.rung == RUNGS.index(rung)
-            noticed.append(z3.Implies(z3.And(stands, unwell), z3.And(of.decide_now, of.removed[source])))
+            noticed.append(z3.Implies(z3.And(stands, violated), z3.And(of.decide_now, of.removed[source])))
         return z3.And(noticed)
 
     says = (
-        f"a command that T0-T2 have come to forbid is decided anew at the next look, within {period_s:g} s, "
+        f"a command that T0-T2 have come to forbid is decided again at the next look, within {period_s:g} s, "
         "and the candidate loses it"
     )
     yield prove("guard/limits", says, ground, limits(found), Seeded("a guard that does not judge", limits(blind)),
                 replay=lambda example: _missed(example, bare))  # fmt: skip
     if bare.state_rules:
-        says = f"whose source has lost authority is decided anew without it at the next look, within {period_s:g} s"
+        says = f"whose source has lost authority is decided again without it at the next look, within {period_s:g} s"
         seeded = Seeded("a guard that asks no state rule", authority(careless))
         yield prove("guard/authority", says, ground, authority(found), seeded, replay=lambda e: _missed(e, bare))
 
 
 def guarded(example: Example, envelope: Envelope) -> Guarded:
-    """What the kernel's guard makes of an example."""
+    """Run the kernel's guard on an example."""
     call = call_of(example, envelope)
     memory: Memory = call.memory
     return guard(call.observation, memory.last, envelope, memory, elapsed_us=call.elapsed_us)
@@ -91,5 +91,5 @@ def guarded(example: Example, envelope: Envelope) -> Guarded:
 
 def _missed(example: Example, envelope: Envelope) -> str | None:
     found = guarded(example, envelope)
-    told = [finding for finding in found.findings if finding.refuses]
-    return f"the guard lets it stand: {told[0].detail}" if told and not found.decide_now else None
+    refusing = [finding for finding in found.findings if finding.refuses]
+    return f"the guard lets it stand: {refusing[0].detail}" if refusing and not found.decide_now else None

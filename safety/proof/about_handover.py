@@ -15,7 +15,7 @@ from safety.envelope import Envelope
 from safety.loading.when import names_in
 from safety.proof.replay import situation_of, vector_of
 from safety.proof.solver import ANALYTIC, Answer, Example, Ground, Obligation, Seeded, prove
-from safety.proof.symbolic_decide import Judged, asked, judge_in_symbols
+from safety.proof.symbolic_decide import Judged, any_proposal, judge_in_symbols
 from safety.proof.symbolic_rules import World, in_range, listed, satisfied, world
 from safety.ramp import RampGroup
 from safety.rules.base import US_PER_S, CommandRule
@@ -31,8 +31,8 @@ def the_incumbent_regains_the_plant(envelope: Envelope) -> Iterator[Obligation]:
     at = world(envelope, anywhere=True)
     discrete = {spec.name for spec in envelope.setpoints if spec.values is not None}
     conditional = [rule for rule in envelope.command_rules if rule.tier <= Tier.T2 and looked_at(rule) & discrete]
-    judged = judge_in_symbols(envelope, asked(envelope, _WHO), _WHO, at, exact=False, on_line=True)
-    free = judge_in_symbols(envelope, asked(envelope, _WHO), _WHO, at, exact=False)
+    judged = judge_in_symbols(envelope, any_proposal(envelope, _WHO), _WHO, at, exact=False, on_line=True)
+    free = judge_in_symbols(envelope, any_proposal(envelope, _WHO), _WHO, at, exact=False)
     names = {name for rule in conditional for name in looked_at(rule) & discrete}
     yield _first_step(envelope, at, judged, free, names)
     for name in sorted(names):
@@ -48,9 +48,9 @@ def looked_at(rule: CommandRule) -> set[str]:
     return {name for name, _ in rule.terms} if isinstance(rule, Relation) else set()
 
 
-def _asked_for(envelope: Envelope, at: World) -> list[z3.BoolRef]:
+def _permitted_target(envelope: Envelope, at: World) -> list[z3.BoolRef]:
     """Any target that is complete, in range, and permitted to the incumbent as of now."""
-    proposal = asked(envelope, _WHO)
+    proposal = any_proposal(envelope, _WHO)
     limits = [rule for rule in envelope.binding[Rung.INCUMBENT] if not rule.step_only]
     permitted = [satisfied(rule, proposal.target, at) for rule in limits]
     return [
@@ -63,13 +63,13 @@ def _asked_for(envelope: Envelope, at: World) -> list[z3.BoolRef]:
 
 
 def _first_step(envelope: Envelope, at: World, judged: Judged, free: Judged, still: set[str]) -> Obligation:
-    target = asked(envelope, _WHO).target
+    target = any_proposal(envelope, _WHO).target
     same = [target[name] == at.last[name] for name in sorted(still)]
-    assumed = Ground([*_asked_for(envelope, at), *same, *judged.facts])
+    assumed = Ground([*_permitted_target(envelope, at), *same, *judged.facts])
     says = "from any command in force the incumbent's first step towards any target it may have is accepted"
     if still:
         says += f", while {' and '.join(f'`{name}`' for name in sorted(still))} stay as they are"
-    unruled = Ground([*_asked_for(envelope, at), *same, *free.facts])
+    unruled = Ground([*_permitted_target(envelope, at), *same, *free.facts])
     seeded = Seeded("a ramp that looks neither at rates nor at limits", free.accepted, unruled)
     return prove(
         "handover/first_step", says, assumed, judged.accepted, seeded, replay=lambda found: refused(found, envelope)
@@ -77,7 +77,7 @@ def _first_step(envelope: Envelope, at: World, judged: Judged, free: Judged, sti
 
 
 def refused(example: Example, envelope: Envelope) -> str | None:
-    """What the kernel says of the incumbent's proposal in an example, if it refuses it."""
+    """Return the kernel's reason where it refuses the incumbent's proposal in an example, else None."""
     proposal = Proposal(_WHO, vector_of(example, f"{_WHO}.target", envelope))
     verdict = judge_proposal(proposal, Rung.INCUMBENT, situation_of(example, envelope), envelope).verdict
     refusing = [finding for finding in verdict.findings if finding.refuses]
@@ -88,19 +88,19 @@ def _while_it_waits(envelope: Envelope, at: World, judged: Judged, name: str, ru
     """A target permitted only with a new discrete value may be refused while that value waits: shown, not refused."""
     named = " and ".join(f"`{rule}`" for rule in rules)
     says = f"the incumbent's first step is accepted also where it changes `{name}`, on which {named} depends"
-    ground = Ground([*_asked_for(envelope, at), *judged.facts])
+    ground = Ground([*_permitted_target(envelope, at), *judged.facts])
     result, _ = ground.ask(z3.Not(judged.accepted))
     if result == z3.unsat:
         return Obligation(f"handover/{name}", says, Answer.PROVED, by=ANALYTIC)
     if result != z3.sat:
         return Obligation(f"handover/{name}", says, Answer.UNKNOWN, "z3 did not decide it")
-    example, told = ground.reproduced(lambda found: refused(found, envelope), z3.Not(judged.accepted))
+    example, detail = ground.reproduced(lambda found: refused(found, envelope), z3.Not(judged.accepted))
     why = "it can be refused for as long as that waits for its dwell, and the ladder holds or takes the last resort"
-    return Obligation(f"handover/{name}", says, Answer.WARNED, f"{why}: {told or 'no example in floats'}", example)
+    return Obligation(f"handover/{name}", says, Answer.WARNED, f"{why}: {detail or 'no example in floats'}", example)
 
 
 def times_to_arrive(envelope: Envelope) -> Iterator[Obligation]:
-    """How long the incumbent needs to any target that stays permitted, at one decision a period: the slowest of all."""
+    """Prove the time the incumbent needs to any target that stays permitted, at one decision a period: the slowest of all."""
     period_s = envelope.period_us / US_PER_S
     times = [(group_s(group, envelope), " and ".join(group.setpoints)) for group in envelope.ramp_plan.groups]
     times += [(dwell_s(rule), rule.id) for rule in envelope.command_rules if isinstance(rule, Dwell)]
@@ -120,7 +120,7 @@ def time_to_arrive_s(envelope: Envelope) -> float:
 
 
 def group_s(group: RampGroup, envelope: Envelope) -> float:
-    """How long one line takes [s].
+    """The time one line takes [s].
 
     By rates alone every step goes the same share of the line, so the slowest setpoint's number of steps is everybody's.
     A step that a window stops short has used the window up; then a window's length passes at most for each `most` that
@@ -139,5 +139,5 @@ def group_s(group: RampGroup, envelope: Envelope) -> float:
 
 
 def dwell_s(rule: Dwell) -> float:
-    """How long a discrete setpoint can keep one change waiting [s]."""
+    """The longest wait of one change of a discrete setpoint [s]."""
     return max(rule.min_on_us, rule.min_off_us, rule.window_us) / US_PER_S

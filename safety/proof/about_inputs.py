@@ -106,7 +106,7 @@ def _votes() -> Iterator[Obligation]:
         return z3.Implies(alone, z3.And(of.good, of.value == z3.If(of.high_side, most, least)))
 
     mean, lonely = vote_in_symbols(mean=True), vote_in_symbols(one_is_enough=True)
-    unsafe = Seeded("a vote that takes the other side of two", safer(_sides_swapped(right)))
+    unsafe = Seeded("a vote that takes the unsafe side of two", safer(_sides_swapped(right)))
     says = {
         "vote/one_bad": "one bad sensor of three, whatever it says, moves the voted value at most `deviation` beyond the good two",
         "vote/safe_side": "one bad sensor of three cannot move the voted value beyond the good two on the unsafe side at all",
@@ -123,7 +123,7 @@ def _votes() -> Iterator[Obligation]:
         Seeded("a vote that allows twice its deviation", bounded(vote_in_symbols(lax=True))),
     )
     yield _vote("vote/safe_side", says, honest, on_the_safe_side(right),
-                Seeded("a vote that takes the other side of two", on_the_safe_side(_sides_swapped(right))))  # fmt: skip
+                Seeded("a vote that takes the unsafe side of two", on_the_safe_side(_sides_swapped(right))))  # fmt: skip
     yield _vote("vote/heard", says, honest, heard(right), Seeded("a mean instead of a median", heard(mean)))
     yield _vote("vote/two_bad", says, [right.deviation >= 0], refuses(right),
                 Seeded("a vote for which one is enough", refuses(lonely)))  # fmt: skip
@@ -146,7 +146,7 @@ def _vote(name: str, says: dict[str, str], assumed: list[z3.BoolRef], claim: z3.
 
 
 def _vote_differs(example: Example) -> str | None:
-    """What the kernel's vote says of the sensors; a theorem of the symbols is one of the kernel where both agree."""
+    """Run the kernel's vote on the sensors; a theorem of the symbols is one of the kernel where both agree."""
     side = "high" if example.get("safe_side_high", False) else "low"
     deviation = float(example.get("deviation", 0.0))
     vote = Vote(id="VOTE", signal="voted", sensors=("a", "b", "c"), deviation=deviation, safe_side=side)
@@ -191,7 +191,7 @@ def plausibility_in_symbols(*, ignores: str = "") -> Believed:
         "range": z3.And(low <= value, value <= high),
         "rate": z3.Or(z3.Not(seen_before), moved * 1_000_000 <= rate * (since + elapsed)),
         "stuck": unchanged <= stuck,
-        # An unknown contradiction is none; a known one takes the good name.
+        # An unknown contradiction does not count; a known one marks the signal BAD.
         "agrees": z3.Or(z3.Not(z3.Bool("agrees_known")), z3.Bool("agrees_holds")),
     }
     good = z3.And([check for name, check in checks.items() if name != ignores])
@@ -230,7 +230,7 @@ def _belief_differs(example: Example) -> str | None:
 
 
 def plausibility_of(example: Example) -> tuple[Plausibility, dict[str, Signal], tuple[float, ...], int]:
-    """What an example asks of the kernel: the input, the signals, what was seen before, and how long ago."""
+    """Return the kernel's arguments for an example: the input, the signals, what was seen before, and how long ago."""
 
     def number(name: str) -> float:
         return float(example.get(name, 0.0))

@@ -108,7 +108,7 @@ def _emitted(ladder: Ladder, source: Source) -> Obligation:
     rung, rules = RUNG[source], ladder.envelope.binding[RUNG[source]]
 
     def claim(found: Decided) -> z3.BoolRef:
-        judged, target, at = found.judged[source], found.asked[source].target, ladder.now.at
+        judged, target, at = found.judged[source], found.proposals[source].target, ladder.now.at
         world = found.reference if source is not Source.INCUMBENT else at
         kept = [satisfied(rule, judged.step, world) for rule in rules]
         for place, rule in enumerate(rules):
@@ -118,8 +118,8 @@ def _emitted(ladder: Ladder, source: Source) -> Obligation:
                 kept[place] = z3.Or(kept[place], gave_way)
         goal = [satisfied(rule, target, world) for rule in rules if not rule.step_only]
         ranged = [*in_range(ladder.envelope, target), *in_range(ladder.envelope, judged.step)]
-        well = [found.asked[source].answered, *ranged, *goal, *kept]
-        return z3.Implies(ladder.takes(found, rung), z3.And(well))
+        required = [found.proposals[source].answered, *ranged, *goal, *kept]
+        return z3.Implies(ladder.takes(found, rung), z3.And(required))
 
     mistakes = {Source.CANDIDATE: Mistake.STEP_NOT_JUDGED, Source.OPERATOR: Mistake.TARGET_NOT_JUDGED}
     mistake = mistakes.get(source, Mistake.RANGE_NOT_CHECKED)
@@ -167,8 +167,8 @@ def _held(ladder: Ladder) -> Obligation:
 
     def claim(found: Decided) -> z3.BoolRef:
         last, at = ladder.now.at.last, ladder.now.at
-        well = [*in_range(ladder.envelope, last), *(satisfied(rule, last, at) for rule in rules)]
-        return z3.Implies(ladder.takes(found, Rung.HOLD), z3.And(ladder.now.remembers_last, *well))
+        required = [*in_range(ladder.envelope, last), *(satisfied(rule, last, at) for rule in rules)]
+        return z3.Implies(ladder.takes(found, Rung.HOLD), z3.And(ladder.now.remembers_last, *required))
 
     says = f"a command that is held keeps T0-T2 as of now ({len(rules)} rules of T1-T2)"
     shows: Violated = lambda call, ruling: _broken(ladder.envelope, call, ruling, Rung.HOLD)  # noqa: E731
@@ -200,7 +200,7 @@ def _unlisted(envelope: Envelope, ruling: Ruling) -> str | None:
 
 
 def _broken(envelope: Envelope, call: Call, ruling: Ruling, rung: Rung) -> str | None:
-    """What the kernel's own judge says of a command that breaks a rule of its rung, other than what was recorded as waived."""
+    """Return the kernel's reason where a command breaks a rule of its rung that was not recorded as waived, else None."""
     if ruling.command.rung is not rung:
         return None
     unlisted = _unlisted(envelope, ruling)
@@ -240,7 +240,7 @@ def _last_one(ladder: Ladder) -> str:
     gone = [ladder.takes(ladder.found, Rung.RELINQUISH), z3.Not(ladder.now.local)]
     result, _ = ladder.ground.ask(*gone)
     if result == z3.unsat:
-        return "while the plant is ours a fail-safe entry is always there: it is never given back"
+        return "while this service is in control a fail-safe entry always applies: control is never given back"
     return "relinquish comes last: where no fail-safe entry applies, the local system resumes"
 
 
@@ -249,12 +249,12 @@ def _with_detail(found: Obligation, detail: str) -> Obligation:
 
 
 def _removed(ladder: Ladder) -> Iterator[Obligation]:
-    """Who has lost authority does not act: by a state rule, by the guard, or because the local system has the plant."""
+    """Prove that a source without authority does not act: a state rule, the guard, or the local system took it."""
     for rule in ladder.envelope.state_rules:
-        well, sources = ladder.now.well[rule.id], rule.removes
-        says = f"while `{rule.id}` is not well, {', '.join(sources)} cannot act"
-        claim = _nobody(ladder, z3.Not(well), sources)
-        shows = _acts_though_unwell(sources, rule.id)
+        holds, sources = ladder.now.satisfied[rule.id], rule.removes
+        says = f"while `{rule.id}` is violated, {', '.join(sources)} cannot act"
+        claim = _nobody(ladder, z3.Not(holds), sources)
+        shows = _acts_though_violated(sources, rule.id)
         yield ladder.prove(f"removed/{rule.id}", says, claim, Mistake.STATE_RULES_IGNORED, shows)
     for source in Source:
         says = f"the {source} does not act in a decision from which the guard has taken it"
@@ -265,7 +265,7 @@ def _removed(ladder: Ladder) -> Iterator[Obligation]:
     def local(found: Decided) -> z3.BoolRef:
         return z3.Implies(ladder.now.local, ladder.takes(found, Rung.RELINQUISH))
 
-    says = "while the local system has the plant, nothing is commanded"
+    says = "while the local system is in control, nothing is commanded"
     shows = lambda call, ruling: "it commands" if ruling.command.setpoints else None  # noqa: E731
     yield ladder.prove("removed/local", says, local, Mistake.LOCAL_IGNORED, shows)
 
@@ -274,7 +274,7 @@ def _nobody(ladder: Ladder, when: z3.BoolRef, sources: tuple[Source, ...]) -> Cl
     return lambda found: z3.Implies(when, z3.And([z3.Not(ladder.takes(found, RUNG[source])) for source in sources]))
 
 
-def _acts_though_unwell(sources: tuple[Source, ...], rule: str) -> Violated:
+def _acts_though_violated(sources: tuple[Source, ...], rule: str) -> Violated:
     def shows(call: Call, ruling: Ruling) -> str | None:
         found = [f for f in ruling.state if f.rule == rule]
         acts = ruling.command.rung in {RUNG[source] for source in sources}
@@ -318,7 +318,7 @@ def _holding_ends(ladder: Ladder) -> Obligation:
         return z3.Implies(ladder.takes(found, Rung.HOLD), kept)
 
     most_s = ladder.envelope.hold_max_us / 1e6
-    says = f"a hold is not prolonged once {most_s:g} s have been held, and holding does not start its time anew"
+    says = f"a hold is not prolonged once {most_s:g} s have been held, and holding does not restart its time"
     shows: Violated = lambda call, ruling: (  # noqa: E731
         "the time held is forgotten"
         if ruling.command.rung is Rung.HOLD and ruling.memory.held_us < call.memory.held_us

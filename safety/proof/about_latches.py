@@ -13,7 +13,7 @@ from safety.memory import reset, tripped
 from safety.proof.replay import call_of, without_inputs
 from safety.proof.solver import Example, Ground, Obligation, Replay, Seeded, prove
 from safety.proof.symbolic_rules import number
-from safety.proof.symbolic_state import Moment, moment, well_of
+from safety.proof.symbolic_state import Moment, is_satisfied, moment
 from safety.rules.base import StateRule
 from safety.rules.state_rules import Trip
 
@@ -29,17 +29,17 @@ def latches_clear_on_their_own_evidence(envelope: Envelope) -> Iterator[Obligati
 
 
 def resettable(rule: StateRule, now: Moment) -> z3.BoolRef:
-    """Whether `safety.memory.reset` takes the latch of a rule off: with every delay run out, it is well."""
+    """Whether `safety.memory.reset` takes the latch of a rule off: with every delay run out, it is satisfied."""
     if not isinstance(rule, Trip):
         raise TypeError(f"rule `{rule.id}`: kind {type(rule).__name__} latches and its reset has no formula")
-    return well_of(rule, (z3.RealVal(rule.on_delay_us), z3.RealVal(1)), now.seen)
+    return is_satisfied(rule, (z3.RealVal(rule.on_delay_us), z3.RealVal(1)), now.seen)
 
 
 def _clears(rule: StateRule, envelope: Envelope, now: Moment, ground: Ground) -> Obligation:
     assert isinstance(rule, Trip)
     known, value = now.at.known[rule.signal], now.at.signals[rule.signal]
     over = z3.And(known, value >= number(rule.low), value <= number(rule.high))
-    claim = z3.And(over, now.well[rule.id])
+    claim = z3.And(over, now.satisfied[rule.id])
     says = (
         f"the latch of `{rule.id}` is reset only while `{rule.signal}` is measured and within its limits, "
         "and on that same measurement it is not set again"

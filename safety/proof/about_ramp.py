@@ -2,8 +2,8 @@
 
 For fixed signals and discrete values each T0-T2 rule looks at one number: its setpoint, or the sum of its relation. Along
 the line of a group that number moves from its value at the last command to its value at the target. Where the last command
-keeps a rule the step keeps it; where it does not, and the ramp has to enter, the step keeps it from the fraction on at
-which the line crosses the edge, which is the fraction the ramp works out.
+keeps a rule the step keeps it. Where it does not, the ramp has to enter: the step keeps the rule from the fraction at which
+the line crosses the edge, and that is the fraction the ramp works out.
 """
 
 from collections.abc import Iterator, Sequence

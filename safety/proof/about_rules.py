@@ -87,7 +87,7 @@ def _consistent(envelope: Envelope, possible: Sequence[z3.BoolRef], formulas: Ma
         example, kept = ground.reproduced(lambda found: None if _refusals(found, envelope) else "kept")
         refused = [] if kept else _refusals(example, envelope)
     if refused:
-        why = f"the kernel refuses the example ({refused[0]}): mend the prover"
+        why = f"the kernel refuses the example ({refused[0]}): report a fault of the prover"
         return Obligation("consistent", says, Answer.UNKNOWN, why, example, EXACT)
     if any(ground.ask(z3.Not(formula))[0] != z3.unsat for formula in list(formulas.values())[:1]):
         return Obligation("consistent", says, Answer.REFUTED, "a contradiction put in was not found", by=EXACT)
@@ -98,27 +98,29 @@ def _alive(rule: CommandRule, formulas: Mapping[str, z3.BoolRef], ground: Ground
     name, says = f"alive/{rule.id}", f"rule `{rule.id}` can refuse something"
     result, example = ground.ask(z3.Not(formulas[rule.id]))
     if result == z3.sat:
-        told = _refused(rule, example, envelope)
-        if told is None:  # on an edge that floats round away
-            example, told = ground.reproduced(lambda found: _refused(rule, found, envelope), z3.Not(formulas[rule.id]))
-        if told is None:
-            why = "the kernel does not refuse the example: mend the prover"
+        detail = _refused(rule, example, envelope)
+        if detail is None:  # on an edge that floats round away
+            example, detail = ground.reproduced(
+                lambda found: _refused(rule, found, envelope), z3.Not(formulas[rule.id])
+            )
+        if detail is None:
+            why = "the kernel does not refuse the example: report a fault of the prover"
             return Obligation(name, says, Answer.UNKNOWN, why, example, EXACT)
         return Obligation(
-            name, says, Answer.PROVED, f"for example {told}", by=EXACT, seeded="a rule that is always kept"
+            name, says, Answer.PROVED, f"for example {detail}", by=EXACT, seeded="a rule that is always kept"
         )
     discrete = {spec.name for spec in envelope.setpoints if spec.values is not None}
     if result == z3.unsat and isinstance(rule, Bound) and rule.setpoint in discrete:
         why = "every value of the setpoint is inside; it is kept because every setpoint has a bound"
         return Obligation(name, says, Answer.WARNED, why, by=EXACT)
     answer = Answer.REFUTED if result == z3.unsat else Answer.UNKNOWN
-    why = "nothing in the declared domain breaks it: widen the domain, mend the rule, or drop it"
+    why = "nothing in the declared domain breaks it: widen the domain, tighten the rule, or drop it"
     return Obligation(name, says, answer, why, by=EXACT)
 
 
 def _refusals(example: Example, envelope: Envelope) -> list[str]:
-    """What the kernel refuses of an example that every formula accepts."""
-    return [told for rule in envelope.command_rules if (told := _refused(rule, example, envelope)) is not None]
+    """The kernel's refusals of an example that every formula accepts."""
+    return [detail for rule in envelope.command_rules if (detail := _refused(rule, example, envelope)) is not None]
 
 
 def _refused(rule: CommandRule, example: Example, envelope: Envelope) -> str | None:

@@ -156,23 +156,23 @@ def _judged_too_kindly(rule: CommandRule, envelope: Envelope) -> Replay:
 
 
 def _news_are_fresh(rule: Staleness, envelope: Envelope) -> Obligation:
-    """Seen well by a decision or a guard, and looked at again within a guard period: how old news can get in force."""
+    """Prove how old a signal in force can get: found fresh by a decision or a guard, and read again within a guard period."""
     age, later, known = z3.Real("age_us"), z3.Real("ghost.since_looked_us"), z3.Bool("known")
-    seen_well = z3.And(known, age >= 0, age <= rule.max_age_us)
+    seen_fresh = z3.And(known, age >= 0, age <= rule.max_age_us)
     oldest_us = rule.max_age_us + envelope.guard_period_us
     sure = [later >= 0, later <= envelope.guard_period_us]
     says = (
         f"under `{rule.id}` nothing is commanded on news older than {rule.max_age_us / US_PER_S:g} s, and no command stands "
         f"unlooked at on news older than {oldest_us / US_PER_S:g} s"
     )
-    claim = z3.Implies(seen_well, z3.And(known, age <= rule.max_age_us, age + later <= oldest_us))
-    seeded = Seeded("a guard that does not look", z3.Implies(seen_well, age + later <= rule.max_age_us))
+    claim = z3.Implies(seen_fresh, z3.And(known, age <= rule.max_age_us, age + later <= oldest_us))
+    seeded = Seeded("a guard that does not look", z3.Implies(seen_fresh, age + later <= rule.max_age_us))
 
     def replay(example: Example) -> str | None:
         age_us = round(float(example.get("age_us", 0)))
         quality = Quality.GOOD if example.get("known", False) else Quality.BAD
         signals = {name: Signal(0.0, quality, age_us) for name in rule.signals}
-        return "the kernel calls it well" if rule.margin(_observing(signals), ()) >= 0 else None
+        return "the kernel accepts it" if rule.margin(_observing(signals), ()) >= 0 else None
 
     return prove(f"induction/{rule.id}", says, sure, claim, seeded, replay=replay)
 
@@ -183,12 +183,12 @@ def _silence_is_counted(rule: Watchdog) -> Obligation:
     beats = z3.Bool("beat_changed")
     counted = z3.If(beats, z3.RealVal(0), silent + elapsed)
     truly = z3.If(beats, z3.RealVal(0), true + elapsed)
-    well = counted <= rule.max_silence_us
+    in_time = counted <= rule.max_silence_us
     says = f"under `{rule.id}` a heartbeat silent for more than {rule.max_silence_us / US_PER_S:g} s is always noticed"
     sure = [silent >= true, true >= 0, elapsed >= 0]
-    claim = z3.And(counted >= truly, z3.Implies(well, truly <= rule.max_silence_us))
+    claim = z3.And(counted >= truly, z3.Implies(in_time, truly <= rule.max_silence_us))
     restarted = z3.If(beats, z3.RealVal(0), elapsed)
-    seeded = Seeded("a count that starts anew on every look", z3.And(restarted >= truly))
+    seeded = Seeded("a count that restarts on every look", z3.And(restarted >= truly))
 
     def replay(example: Example) -> str | None:
         before, more = float(example.get("silent_us", 0)), round(float(example.get("elapsed_us", 0)))
@@ -211,7 +211,7 @@ def _delay_is_counted(rule: Trip) -> Obligation:
     says = f"`{rule.id}` trips once its signal was seen outside for {rule.on_delay_us / US_PER_S:g} s, and not before"
     sure = [outside == true, true >= 0, elapsed >= 0]
     restarted = z3.And(z3.Not(inside), elapsed >= rule.on_delay_us)
-    seeded = Seeded("a delay that starts anew on every look", restarted == due)
+    seeded = Seeded("a delay that restarts on every look", restarted == due)
 
     def replay(example: Example) -> str | None:
         before, more = float(example.get("outside_us", 0)), round(float(example.get("elapsed_us", 0)))

@@ -51,7 +51,7 @@ class Certificate:
             content = json.loads(data)
             if content["version"] != VERSION:
                 raise CertificateError(
-                    f"certificate of version {content['version']}, this build reads {VERSION}: prove anew"
+                    f"certificate of version {content['version']}, this build reads {VERSION}: prove the envelope again"
                 )
             found = cls(
                 str(content["envelope"]),
@@ -65,7 +65,9 @@ class Certificate:
                 raise
             raise CertificateError("not a certificate: make one with `understudy envelope prove`") from error
         if found.canonical() != data:
-            raise CertificateError("a certificate with something added to it: make it anew")
+            raise CertificateError(
+                "the certificate holds more than was proved: make it again with `understudy envelope prove`"
+            )
         return found
 
 
@@ -84,7 +86,7 @@ def verify_certificate(certificate: Certificate, envelope: Envelope, kernel_dige
     failed = sorted(name for name, answer in certificate.answers.items() if answer in ("refuted", "unknown"))
     if failed or not certificate.holds:
         raise CertificateError(
-            f"not proved: {', '.join(failed) or 'nothing at all'}: mend the envelope and prove it anew"
+            f"not proved: {', '.join(failed) or 'nothing at all'}: correct the envelope and prove it again"
         )
 
 

@@ -20,8 +20,8 @@ _WHOSE = {
 _FLAGS = {
     "has_readback": "a read-back is there",
     "has_applied": "the plant reports a command",
-    "remembers_last": "a command of ours is in force",
-    "local_authority": "the local system has the plant",
+    "remembers_last": "a command of this service is in force",
+    "local_authority": "the local system is in control",
     "latch_of_an_operator": "an operator's trip is latched",
 }
 _TIMES = {
@@ -47,7 +47,7 @@ def shown(example: Example, envelope: Envelope) -> Iterator[str]:
 
 
 def shown_exactly(example: Example) -> Iterator[str]:
-    """An example about floats, which are no plant's: every bit matters, so each is told to the last one."""
+    """An example about floats, not about a plant: every bit matters, so each number is written to its last bit."""
     for name, value in sorted(example.items()):
         yield f"`{name}` {value!r}" + ("" if isinstance(value, bool) else f" ({float(value).hex()})")
 

@@ -138,14 +138,14 @@ def _field(name: str, was: Any, now: Any, unit: str) -> str:
     if name.endswith("_us") and isinstance(was, int) and isinstance(now, int):
         return f"`{name.removesuffix('_us')}_s` {was / 1e6:g} s -> {now / 1e6:g} s"
     plain = isinstance(was, int | float) and isinstance(now, int | float) and unit
-    return f"`{name}` {_said(was)} -> {_said(now)}" + (f" {unit}" if plain else "")
+    return f"`{name}` {_in_words(was)} -> {_in_words(now)}" + (f" {unit}" if plain else "")
 
 
-def _said(value: Any) -> str:
+def _in_words(value: Any) -> str:
     """A value in words. What is of parts, as a condition, is written by its parts."""
     if not is_dataclass(value):
         return str(value)
-    return f"{type(value).__name__}({', '.join(_said(getattr(value, each.name)) for each in fields(value))})"
+    return f"{type(value).__name__}({', '.join(_in_words(getattr(value, each.name)) for each in fields(value))})"
 
 
 def _setting(name: str) -> str:
@@ -226,13 +226,13 @@ def _removed_only_by(one: Envelope, other: Envelope, source: Source, says: str) 
     if not changed:
         return
     mine, theirs = moment(one), moment(other)
-    taken = z3.Or([z3.Not(mine.well[name]) for name in sorted(changed)])
-    well = [theirs.well[rule.id] for rule in other.state_rules if source in rule.removes]
-    ground = Ground([*mine.assumed, *theirs.assumed, taken, *well, *_plain(mine)])
-    names = {name for rule in changed for name in symbols_of(mine.well[rule])}
+    taken = z3.Or([z3.Not(mine.satisfied[name]) for name in sorted(changed)])
+    accepted = [theirs.satisfied[rule.id] for rule in other.state_rules if source in rule.removes]
+    ground = Ground([*mine.assumed, *theirs.assumed, taken, *accepted, *_plain(mine)])
+    names = {name for rule in changed for name in symbols_of(mine.satisfied[rule])}
 
     def apart(found: Example) -> bool:
-        return source in _unwell(one, found) and source not in _unwell(other, found)
+        return source in _removed_by(one, found) and source not in _removed_by(other, found)
 
     yield from _found(ground, says, apart, "kernel", names, one)
 
@@ -242,11 +242,11 @@ def _plain(now: Moment) -> list[z3.BoolRef]:
     return [z3.Not(now.latched_before), z3.Not(now.local)]
 
 
-def _unwell(envelope: Envelope, example: Example) -> set[Source]:
+def _removed_by(envelope: Envelope, example: Example) -> set[Source]:
     call = call_of(example, envelope)
-    _, _, told = observe(call.observation, envelope, call.memory, call.elapsed_us)
+    _, _, findings = observe(call.observation, envelope, call.memory, call.elapsed_us)
     rules = {rule.id: rule for rule in envelope.state_rules}
-    return {source for finding in told for source in rules[finding.rule].removes}
+    return {source for finding in findings for source in rules[finding.rule].removes}
 
 
 def _who_approves(old: Envelope, new: Envelope, rules: tuple[Change, ...], looser: bool) -> tuple[int, str]:

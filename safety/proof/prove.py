@@ -37,8 +37,8 @@ class Proof:
         for each in self.obligations:
             yield f"{each.answer.value} {each.name}: {each.says}" + _how(each)
             if each.fails or each.answer is Answer.WARNED:
-                told = shown_exactly(each.example) if each.by == QF_FP else shown(each.example, self.of)
-                yield from (f"    {line}" for line in told)
+                lines = shown_exactly(each.example) if each.by == QF_FP else shown(each.example, self.of)
+                yield from (f"    {line}" for line in lines)
         failed = [each.name for each in self.obligations if each.fails]
         proved = sum(each.answer is Answer.PROVED for each in self.obligations)
         warned, computed = (
@@ -52,7 +52,7 @@ class Proof:
 
 
 def _how(each: Obligation) -> str:
-    """What was found; and of a proof that its assumptions can hold, and with which mistake put in it is refuted."""
+    """The finding; of a proof also that its assumptions can hold, and with which seeded mistake it is refuted."""
     found = f": {each.detail}" if each.detail else ""
     if each.answer is not Answer.PROVED:
         return found
@@ -66,7 +66,7 @@ def prove_envelope(envelope: Envelope, processes: int = 1) -> Proof:
     if processes == 1:
         answers = [_part(envelope, part) for part in parts]
     else:
-        # Started afresh, not forked: what z3 has been asked in this process is no business of theirs.
+        # Spawned, not forked: a new process starts with a z3 that has not been used.
         with ProcessPoolExecutor(min(processes, len(parts)), get_context("spawn")) as pool:
             answers = list(pool.map(_part, repeat(envelope), parts))
     return Proof(envelope.digest, tuple(each for part in answers for each in part), envelope)

@@ -50,7 +50,7 @@ class Call:
     without: frozenset[Source]
 
     def ruling(self, envelope: Envelope) -> Ruling:
-        """What the kernel decides. Signals are taken as they are, for an example's are as the input manager left them."""
+        """Decide as the kernel does. Signals are taken as they are, for an example's are as the input manager left them."""
         return decide(
             self.observation,
             self.proposals,
@@ -63,7 +63,7 @@ class Call:
         )
 
     def situation(self, envelope: Envelope, ruling: Ruling) -> Situation:
-        """What the kernel's judge looked at in a ruling."""
+        """The situation that the kernel's judge looked at in a ruling."""
         observation, memory, _ = observe(self.observation, without_inputs(envelope), self.memory, self.elapsed_us)
         own = [each for each in ruling.judgements if each.rung is Rung.INCUMBENT and each.verdict.accepted]
         return replace(situation(observation, memory, envelope), reference=own[0].step if own else None)
@@ -87,7 +87,7 @@ def vector_of(example: Example, prefix: str, envelope: Envelope) -> Setpoints:
 
 
 def refused_by(rule: CommandRule, proposed: Setpoints, now: Situation) -> str | None:
-    """What the judge says of a proposal that a rule refuses; None where it accepts."""
+    """Return the judge's reason where a rule refuses a proposal; None where it accepts."""
     _, finding = judge_rule(rule, proposed, now, "step", frozenset())
     return finding.detail if finding is not None and finding.refuses else None
 
@@ -159,7 +159,7 @@ def _command_states(example: Example, prefix: str, envelope: Envelope) -> dict[s
 
 
 def remembered(rule: Dwell | RateWindow, example: Example, prefix: str, envelope: Envelope) -> RuleState:
-    """What the kernel would remember: oldest first, and nothing that has left its window."""
+    """The state the kernel would remember: oldest first, and nothing that has left its window."""
     values = [float(example.get(str(symbol), 0.0)) for symbol in slots(rule, envelope, prefix)]
     if isinstance(rule, Dwell):
         return (*values[:2], *(age for age in reversed(values[2:]) if age < rule.window_us))

@@ -1,7 +1,7 @@
 """One question to z3, and what is made of the answer. `unknown` is a failure, never a pass.
 
-Every proof is asked twice more: are its assumptions satisfiable at all (or anything would follow from them), and is it
-refuted when a known mistake is put in (or the proof could not have found one). A counterexample is given to the code that
+Every proof asks z3 twice more. Are its assumptions satisfiable at all? Otherwise anything would follow from them. Is it
+refuted when a known mistake is put in? Otherwise the proof could not have found one. A counterexample is given to the code that
 runs the plant; one that does not show the same there is a fault of the prover, and fails as such.
 """
 
@@ -102,9 +102,9 @@ class Ground:
         """The first example of which the production code tells something, and that; the first of all where it never does."""
         found: list[dict[str, float | bool]] = []
         for example in self.examples(*more):
-            told = shows(example)
-            if told is not None:
-                return example, told
+            detail = shows(example)
+            if detail is not None:
+                return example, detail
             found.append(example)
         return (found[0] if found else {}), None
 
@@ -135,7 +135,7 @@ def _near(value: z3.RatNumRef, grain: int, rounding: Callable[[Fraction], int]) 
 
 
 def _fix_as_many(solver: z3.Solver, wanted: Sequence[z3.BoolRef]) -> None:
-    """Add what is wanted, less what cannot be: of facts that contradict each other the last goes first."""
+    """Add the wanted facts that can be: of facts that contradict each other the last goes first."""
     switches = {z3.Bool(f"wanted.{at}", solver.ctx): fact for at, fact in enumerate(wanted)}
     solver.push()
     solver.add(*(z3.Implies(switch, fact) for switch, fact in switches.items()))
@@ -198,10 +198,10 @@ def prove(
     if result == z3.sat:
         shows = replay or (lambda _: "there is a counterexample")
         if by == EXACT:  # a plainer one, that stays what it is in floats
-            example, told = ground.reproduced(shows, z3.Not(claim))
+            example, detail = ground.reproduced(shows, z3.Not(claim))
         else:
-            told = shows(example)
-        found = _refuted(Obligation(name, says, Answer.REFUTED, example=example, by=by), told)
+            detail = shows(example)
+        found = _refuted(Obligation(name, says, Answer.REFUTED, example=example, by=by), detail)
         return replace(found, example=narrowed(example, symbols_of(claim)))
     if result != z3.unsat:
         return Obligation(name, says, Answer.UNKNOWN, f"z3 did not decide it within {STEPS} of its steps", by=by)
@@ -218,12 +218,12 @@ def _ground(facts: Facts, by: str) -> Ground:
     return FloatGround(facts) if by == QF_FP else Ground(facts)
 
 
-def _refuted(found: Obligation, told: str | None) -> Obligation:
+def _refuted(found: Obligation, detail: str | None) -> Obligation:
     """The obligation with what the production code says of its counterexample."""
-    if told is None:
-        why = "the counterexample does not reproduce in the code that runs the plant: mend the prover"
+    if detail is None:
+        why = "the counterexample does not reproduce in the code that runs the plant: report a fault of the prover"
         return replace(found, answer=Answer.UNKNOWN, detail=why)
-    return replace(found, detail=told)
+    return replace(found, detail=detail)
 
 
 def symbols_of(formula: z3.ExprRef) -> set[str]:

@@ -1,7 +1,7 @@
 """Handover tried out: `python -m safety.proof.sweep ENVELOPE [--count N] [--seed S]`.
 
 Draws a command some candidate may have left in force, what is measured and remembered, and a target that the rules permit
-the incumbent; then takes the kernel's own `ramp` and `judge` step by step until the plant is where the incumbent wants it.
+the incumbent. Then takes the kernel's own `ramp` and `judge` step by step until the plant is at that target.
 No step may be refused, and none may come later than the bound that `understudy envelope prove` prints.
 """
 
@@ -38,7 +38,7 @@ _TRIES = 40
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What came of a sweep: pairs tried, first refusals in words, the longest way in steps, and the bound on it."""
+    """The result of a sweep: pairs tried, first refusals in words, the longest way in steps, and the bound on it."""
 
     pairs: int
     waived: int
@@ -47,7 +47,7 @@ class Swept:
     bound_steps: int
 
     @property
-    def well(self) -> bool:
+    def passes(self) -> bool:
         return self.pairs > 0 and not self.refusals and self.longest_steps <= self.bound_steps
 
     def lines(self) -> Iterator[str]:
@@ -58,7 +58,7 @@ class Swept:
 
 
 def sweep(envelope: Envelope, count: int, seed: int) -> Swept:
-    """Try `count` pairs. A target that the rules do not permit is drawn anew, so fewer may come about."""
+    """Try `count` pairs. A target that the rules do not permit is drawn again, so fewer may come about."""
     draw = random.Random(seed)
     bound = int(time_to_arrive_s(envelope) / (envelope.period_us / US_PER_S)) + 1
     pairs, waived, longest = 0, 0, 0
@@ -146,7 +146,7 @@ def _regain(
         now = situation(observation, memory, envelope)
         judged = judge_proposal(Proposal(Source.INCUMBENT, target), RUNG[Source.INCUMBENT], now, envelope)
         if not judged.verdict.accepted:
-            return at, gave_way, [_told(judged, target)]
+            return at, gave_way, [_refusal(judged, target)]
         gave_way = gave_way or any(finding.outcome == "waived" for finding in judged.verdict.findings)
         command = Command.from_judgement(judged, valid_for_us=envelope.valid_for_us, epoch=1)
         memory = remembered(memory, envelope, now.last, command, None)
@@ -155,7 +155,7 @@ def _regain(
     return most + 1, gave_way, []
 
 
-def _told(judged: Judgement, target: Setpoints) -> str:
+def _refusal(judged: Judgement, target: Setpoints) -> str:
     why = next(finding.detail for finding in judged.verdict.findings if finding.refuses)
     return (
         f"refused by {judged.verdict.first_out}: {why} (towards {', '.join(f'{n} {v:.6g}' for n, v in target.items())})"
@@ -168,10 +168,10 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("envelope", type=Path)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args(given)
-    swept = sweep(load_envelope(asked.envelope), asked.count, asked.seed)
+    args = parser.parse_args(given)
+    swept = sweep(load_envelope(args.envelope), args.count, args.seed)
     sys.stdout.write("\n".join((*swept.lines(), "")))
-    return 0 if swept.well else 1
+    return 0 if swept.passes else 1
 
 
 if __name__ == "__main__":

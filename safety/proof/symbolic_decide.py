@@ -22,7 +22,7 @@ from safety.rules.command_rules import Bound
 from safety.values import Rung, Source, Tier
 
 SOURCES = tuple(Source)
-_ASKED = (Source.INCUMBENT, Source.CANDIDATE, Source.OPERATOR)
+_ORDER = (Source.INCUMBENT, Source.CANDIDATE, Source.OPERATOR)
 
 
 class Mistake(StrEnum):
@@ -39,15 +39,15 @@ class Mistake(StrEnum):
     LATCH_FORGOTTEN = "a latch that goes when its cause goes"
     STATE_RULES_IGNORED = "a ladder that asks no state rule"
     GUARD_IGNORED = "a ladder that takes a source the guard has removed"
-    LOCAL_IGNORED = "a ladder that commands while the local system has the plant"
+    LOCAL_IGNORED = "a ladder that commands while the local system is in control"
     HOLD_NOT_JUDGED = "a hold that is not judged as of now"
     HELD_TIME_RESET = "a ladder that resets the time held on every hold"
-    FAILSAFE_FLAPS = "a ladder that chooses the fail-safe entry anew every tick"
+    FAILSAFE_FLAPS = "a ladder that chooses the fail-safe entry again every tick"
     VERDICT_IGNORED = "a ladder that takes the incumbent whatever its verdict"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Proposed:
     """A proposal: whether there is one, whether it is a complete vector of finite numbers, and its targets."""
 
     present: z3.BoolRef
@@ -57,7 +57,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of one proposal."""
+    """The judgement of one proposal."""
 
     accepted: z3.BoolRef
     step: Vector
@@ -71,7 +71,7 @@ class Decided:
     """The ruling: rung, setpoints, and the memory after it. `commands[rung]` is what that rung sends if it is taken."""
 
     removed: Mapping[Source, z3.BoolRef]
-    asked: Mapping[Source, Asked]
+    proposals: Mapping[Source, Proposed]
     judged: Mapping[Source, Judged]
     acts: Mapping[Source, z3.BoolRef]
     rung: z3.ArithRef
@@ -83,9 +83,9 @@ class Decided:
     facts: tuple[z3.BoolRef, ...]
 
 
-def asked(envelope: Envelope, source: Source) -> Asked:
+def any_proposal(envelope: Envelope, source: Source) -> Proposed:
     """Any proposal of a source."""
-    return Asked(z3.Bool(f"{source}.present"), z3.Bool(f"{source}.answered"), vector(envelope, f"{source}.target"))
+    return Proposed(z3.Bool(f"{source}.present"), z3.Bool(f"{source}.answered"), vector(envelope, f"{source}.target"))
 
 
 def decided(
@@ -103,15 +103,15 @@ def decided(
     assigned = z3.Int("assigned")
     removed = removed_in_symbols(envelope, now, mistake)
     judged, world = dict(judged or {}), replace(now.at, has_reference=z3.BoolVal(False))
-    proposals = {source: asked(envelope, source) for source in _ASKED}
+    proposals = {source: any_proposal(envelope, source) for source in _ORDER}
     for source, proposal in proposals.items():
         if source not in judged:
             judged[source] = judge_in_symbols(envelope, proposal, source, world, exact=exact, mistake=mistake)
         if source is Source.INCUMBENT:
             has_reference = z3.And(proposal.present, judged[source].accepted)
             world = replace(now.at, reference=judged[source].step, has_reference=has_reference)
-    free = {s: z3.And(proposals[s].present, z3.Not(removed[s]), judged[s].accepted) for s in _ASKED}
-    acts = {s: z3.And(assigned == SOURCES.index(s), free[s]) for s in _ASKED}
+    free = {s: z3.And(proposals[s].present, z3.Not(removed[s]), judged[s].accepted) for s in _ORDER}
+    acts = {s: z3.And(assigned == SOURCES.index(s), free[s]) for s in _ORDER}
     nobody_assigned = z3.Not(z3.Or(list(acts.values())))
     acts[Source.INCUMBENT] = z3.Or(acts[Source.INCUMBENT], z3.And(nobody_assigned, free[Source.INCUMBENT]))
     if mistake is Mistake.VERDICT_IGNORED:
@@ -121,13 +121,13 @@ def decided(
     for source, of_source in RUNG.items():
         rung = z3.If(acts[source], z3.IntVal(RUNGS.index(of_source)), rung)
         entry = z3.If(acts[source], z3.IntVal(NO_ENTRY), entry)
-    commands = {RUNG[s]: judged[s].step for s in _ASKED} | {Rung.HOLD: now.at.last}
+    commands = {RUNG[s]: judged[s].step for s in _ORDER} | {Rung.HOLD: now.at.last}
     held = z3.RealVal(0) if mistake is Mistake.HELD_TIME_RESET else now.held_us
     facts = tuple(fact for each in judged.values() for fact in each.facts)
     in_range_assigned = (assigned >= 0, assigned < len(SOURCES))
     return Decided(
         removed=removed,
-        asked=proposals,
+        proposals=proposals,
         judged=judged,
         acts=acts,
         rung=rung,
@@ -146,14 +146,14 @@ def _latched(now: Moment, mistake: Mistake | None) -> z3.BoolRef:
 
 
 def removed_in_symbols(envelope: Envelope, now: Moment, mistake: Mistake | None = None) -> dict[Source, z3.BoolRef]:
-    """Who may not act: by a state rule, a latch, the guard, or because the local system has the plant."""
+    """The sources that may not act: by a state rule, a latch, the guard, or because the local system is in control."""
     removed = {}
     for source in SOURCES:
         why = [] if mistake is Mistake.GUARD_IGNORED else [now.without[source]]
         if mistake is not Mistake.LOCAL_IGNORED:
             why.append(now.local)
         if mistake is not Mistake.STATE_RULES_IGNORED:
-            why += [z3.Not(now.well[rule.id]) for rule in envelope.state_rules if source in rule.removes]
+            why += [z3.Not(now.satisfied[rule.id]) for rule in envelope.state_rules if source in rule.removes]
         if source is Source.CANDIDATE and mistake is not Mistake.ACTS_WHILE_LATCHED:
             why.append(_latched(now, mistake))
         removed[source] = z3.Or(why)
@@ -162,7 +162,7 @@ def removed_in_symbols(envelope: Envelope, now: Moment, mistake: Mistake | None 
 
 def judge_in_symbols(
     envelope: Envelope,
-    proposal: Asked,
+    proposal: Proposed,
     source: Source,
     at: World,
     *,
@@ -180,16 +180,16 @@ def judge_in_symbols(
         name = None if exact else f"{source}.kept"
         kept = walked(envelope, target, at, keep=z3.BoolVal(True), name=name, on_line=on_line, **wrong)
         other = z3.Or([kept.step[each] != first.step[each] for each in first.waiting])
-        taken = _either(z3.And(z3.Not(_step_well(envelope, rules, first, at, mistake)), other), kept, first)
-    well = [proposal.answered, _step_well(envelope, rules, taken, at, mistake)]
+        taken = _either(z3.And(z3.Not(_step_accepted(envelope, rules, first, at, mistake)), other), kept, first)
+    required = [proposal.answered, _step_accepted(envelope, rules, taken, at, mistake)]
     if mistake is not Mistake.RANGE_NOT_CHECKED:
-        well += in_range(envelope, target)
+        required += in_range(envelope, target)
     if mistake is not Mistake.TARGET_NOT_JUDGED:
-        well += [satisfied(rule, target, at) for rule in rules if not rule.step_only]
-    return Judged(z3.And(well), taken.step, taken.waived, taken.waiting, taken.facts)
+        required += [satisfied(rule, target, at) for rule in rules if not rule.step_only]
+    return Judged(z3.And(required), taken.step, taken.waived, taken.waiting, taken.facts)
 
 
-def _step_well(
+def _step_accepted(
     envelope: Envelope, rules: Sequence[CommandRule], ramp: Walked, at: World, mistake: Mistake | None
 ) -> z3.BoolRef:
     if mistake is Mistake.STEP_NOT_JUDGED:
@@ -241,17 +241,17 @@ def _last_resort(envelope: Envelope, now: Moment, mistake: Mistake | None) -> tu
 
 
 def _may_hold(envelope: Envelope, now: Moment, mistake: Mistake | None) -> z3.BoolRef:
-    well = [now.failsafe == NO_ENTRY, now.remembers_last, now.held_us < envelope.hold_max_us]
+    required = [now.failsafe == NO_ENTRY, now.remembers_last, now.held_us < envelope.hold_max_us]
     if mistake is Mistake.FAILSAFE_FLAPS:
-        well = well[1:]
+        required = required[1:]
     if mistake is not Mistake.HOLD_NOT_JUDGED:
-        well += [satisfied(rule, now.at.last, now.at) for rule in envelope.binding[Rung.HOLD]]
-        well += [] if mistake is Mistake.STEP_RANGE_NOT_CHECKED else in_range(envelope, now.at.last)
-    return z3.And(well)
+        required += [satisfied(rule, now.at.last, now.at) for rule in envelope.binding[Rung.HOLD]]
+        required += [] if mistake is Mistake.STEP_RANGE_NOT_CHECKED else in_range(envelope, now.at.last)
+    return z3.And(required)
 
 
 def keeps_static_limits(envelope: Envelope, constant: Mapping[str, float] | None) -> bool:
-    """Whether a fail-safe entry keeps what binds its rung. It is a constant, so this is no question for the solver."""
+    """Whether a fail-safe entry keeps what binds its rung. It is a constant, so the solver is not needed."""
     if constant is None:
         return True
     bounds = [rule for rule in envelope.command_rules if isinstance(rule, Bound) and rule.tier <= Tier.T1]

@@ -143,7 +143,7 @@ def _nearest(name: str, which: Mapping[float, z3.BoolRef], walk: _Walk) -> z3.Ar
 
 
 def headed(name: str, value: z3.ArithRef, target: Vector, step: Vector, envelope: Envelope) -> Vector:
-    """Where a step leads with one discrete value: the other discrete values as they are in it, the rest at the target."""
+    """The point a step leads to with one discrete value: the other discrete values as they are in it, the rest at the target."""
     return {**target, **{other: step[other] for other in envelope.ramp_plan.discrete}, name: value}
 
 
@@ -226,7 +226,7 @@ def _engaged(rule: CommandRule, here: Vector, goal: Vector, walk: _Walk, forced:
 def _gone(
     group: RampGroup, here: Vector, goal: Vector, engaged: Mapping[str, z3.BoolRef], walk: _Walk
 ) -> dict[str, z3.ArithRef]:
-    """How far each setpoint of a group gets: along its line, and further as far as the rules to be entered need it."""
+    """The value each setpoint of a group reaches: along its line, and further as far as the rules to be entered need it."""
     own = _own_fractions(group, walk)
     slewed, needed = z3.RealVal(1), z3.RealVal(0)
     for share in own.values():
@@ -272,7 +272,7 @@ def _own_fractions(group: RampGroup, walk: _Walk) -> dict[str, z3.ArithRef]:
 
 
 def _pushed(rule: CommandRule, step: Vector, within: Vector, goal: Vector, walk: _Walk) -> Vector:
-    """Where the setpoints that help one rule have to go for it: within their rates first, then beyond."""
+    """The values to which the setpoints that help one rule must move: within their rates first, then beyond."""
     outside = margin(rule, step, walk.at)
     if not isinstance(rule, Relation):
         name = rule.setpoints[0]

@@ -102,7 +102,7 @@ def measured(envelope: Envelope) -> dict[str, z3.ArithRef]:
 def in_domain(
     envelope: Envelope, signals: Mapping[str, z3.ArithRef], known: Mapping[str, z3.BoolRef]
 ) -> list[z3.BoolRef]:
-    """What is known of a signal lies in its declared domain. Nothing is assumed of what is not known."""
+    """A known signal lies in its declared domain. Nothing is assumed of an unknown one."""
     return [
         z3.Implies(
             known[spec.name],
@@ -124,7 +124,7 @@ def slots(rule: CommandRule, envelope: Envelope, prefix: str) -> tuple[z3.ArithR
 
 
 def window_slots(rule: RateWindow, envelope: Envelope) -> int:
-    """How many moves of one a period a window can hold; more than twelve are proved of as twelve."""
+    """The number of moves a window can hold, at one a period; more than twelve are proved as twelve."""
     return min(12, rule.window_us // envelope.period_us + 2)
 
 
@@ -203,7 +203,7 @@ def _interlock(rule: Interlock, proposed: Vector, at: World) -> z3.BoolRef:
 
 
 def reach(rule: Slew | RateWindow, at: World) -> tuple[z3.ArithRef | None, z3.ArithRef | None]:
-    """How far up and down a step may go; None where there is no limit."""
+    """The largest rise and fall of a step; None where there is no limit."""
     if isinstance(rule, RateWindow):
         left = number(rule.most) - moved_in_window(rule, at.timers[rule.id])
         left = z3.If(left > 0, left, z3.RealVal(0))
@@ -276,7 +276,7 @@ def _sides(rule: CommandRule, proposed: Vector, at: World) -> list[z3.ArithRef]:
             low, high = (number(edge) for edge in rule.if_unknown)
             return [z3.If(sure, above, value - low), z3.If(sure, below, high - value)]
         case _:
-            raise TypeError(f"rule `{rule.id}`: kind {type(rule).__name__} is no limit on where a setpoint may be")
+            raise TypeError(f"rule `{rule.id}`: kind {type(rule).__name__} does not limit the value of a setpoint")
 
 
 def _limit(rule: Relation, proposed: Vector, at: World) -> z3.ArithRef:
@@ -305,7 +305,7 @@ def active(condition: Condition, proposed: Vector, at: World) -> z3.BoolRef:
 
 
 def applies(entry: FailSafe, proposed: Vector, at: World) -> z3.BoolRef:
-    """Whether a fail-safe entry is for this situation; what cannot be told counts as active."""
+    """Whether a fail-safe entry is for this situation; an unknown condition counts as active."""
     if entry.when is None:
         return z3.BoolVal(True)
     of_command = any(name in proposed for name in names_in(entry.when))

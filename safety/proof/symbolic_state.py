@@ -63,7 +63,7 @@ class Moment:
     without: Mapping[Source, z3.BoolRef]
     before: Mapping[str, Timers]
     after: Mapping[str, Timers]
-    well: Mapping[str, z3.BoolRef]
+    satisfied: Mapping[str, z3.BoolRef]
     seen: Seen
     latched_before: z3.BoolRef
     latched: z3.BoolRef
@@ -94,10 +94,10 @@ def moment(envelope: Envelope) -> Moment:
     has_applied = z3.Bool("has_applied")
     seen = Seen(at, ages_us, vector(envelope, "applied"), has_applied, read, readable, elapsed_us)
     aged = {rule.id: _aged_state(rule, before.get(rule.id, ()), seen) for rule in envelope.state_rules}
-    well = {rule.id: well_of(rule, aged[rule.id], seen) for rule in envelope.state_rules}
+    satisfied = {rule.id: is_satisfied(rule, aged[rule.id], seen) for rule in envelope.state_rules}
     set_before = {rule.id: z3.Bool(f"latch.{rule.id}") for rule in envelope.state_rules if rule.latching}
     latched_before = z3.Or(z3.Bool("latch_of_an_operator"), *set_before.values())
-    trips = {r.id: z3.And(z3.Not(well[r.id]), _measured(r, seen)) for r in envelope.state_rules if r.latching}
+    trips = {r.id: z3.And(z3.Not(satisfied[r.id]), _measured(r, seen)) for r in envelope.state_rules if r.latching}
     newly = [z3.And(tripped, z3.Not(set_before[name])) for name, tripped in trips.items()]
     rung, held_us, failsafe = z3.Int("rung"), z3.Real("held_us"), z3.Int("failsafe")
     holding = rung == RUNGS.index(Rung.HOLD)
@@ -119,7 +119,7 @@ def moment(envelope: Envelope) -> Moment:
         without={source: z3.Bool(f"without.{source}") for source in Source},
         before=before,
         after={**timers, **aged},
-        well=well,
+        satisfied=satisfied,
         seen=seen,
         latched_before=latched_before,
         latched=z3.Or(latched_before, *trips.values()),
@@ -137,7 +137,7 @@ def _remembered(rule: Rule, envelope: Envelope) -> Timers:
 
 
 def _aged_command(rule: CommandRule, state: Timers, elapsed_us: z3.ArithRef) -> list[z3.ArithRef]:
-    """Ages grow; what has left its window is dropped by whoever counts, for it is as old as the window."""
+    """Ages grow; what has left its window is dropped by the rule that counts, for it is as old as the window."""
     if isinstance(rule, RateWindow):
         return [value + elapsed_us if at % 2 == 0 else value for at, value in enumerate(state)]
     assert isinstance(rule, Dwell)
@@ -151,17 +151,17 @@ def _aged_state(rule: StateRule, state: Timers, seen: Seen) -> Timers:
         silent = z3.Or(z3.Not(known), beat == state[0])
         return z3.If(silent, state[0], beat), z3.If(silent, state[1] + seen.elapsed_us, zero)
     if isinstance(rule, Trip):
-        asked, calm = _measured(rule, seen), _inside(rule, seen)
+        known, calm = _measured(rule, seen), _inside(rule, seen)
     elif isinstance(rule, Readback):
-        asked, calm = z3.BoolVal(True), z3.Or(z3.Not(_compared(seen)), _agrees(rule, seen))
+        known, calm = z3.BoolVal(True), z3.Or(z3.Not(_compared(seen)), _agrees(rule, seen))
     else:
         return ()
     lasted = z3.If(state[1] != 0, state[0] + seen.elapsed_us, zero)
     after = z3.If(calm, zero, lasted), z3.If(calm, zero, one)
-    return z3.If(asked, after[0], state[0]), z3.If(asked, after[1], state[1])
+    return z3.If(known, after[0], state[0]), z3.If(known, after[1], state[1])
 
 
-def well_of(rule: StateRule, state: Timers, seen: Seen) -> z3.BoolRef:
+def is_satisfied(rule: StateRule, state: Timers, seen: Seen) -> z3.BoolRef:
     """Whether a state rule's margin is >= 0. Raises TypeError on a kind the prover does not know."""
     at = seen.at
     match rule:

@@ -22,7 +22,7 @@ US_PER_S = 1_000_000
 class Situation:
     """What a command rule may look at besides the setpoints it judges.
 
-    `last` is the command in force (None: there is none); `reference` the incumbent's own step (None: it made none);
+    `last` is the command in force (None: no command); `reference` the incumbent's own step (None: it made no step);
     `dt_s` the time a step may use; `states` the memory of the stateful rules.
     """
 
@@ -58,7 +58,7 @@ class Rule:
 
 
 def state_of(states: Mapping[str, RuleState], rule: Rule, fresh: RuleState) -> RuleState:
-    """What is remembered for a rule; nothing, where that is unknown or was remembered for a rule of another kind."""
+    """The remembered state of a rule; `fresh` where that is unknown or was remembered for a rule of another kind."""
     state = states.get(rule.id, ())
     return state if len(state) >= len(fresh) and not isnan(sum(state)) else fresh
 
@@ -99,7 +99,7 @@ class StateRule(Rule):
         return (Source.CANDIDATE,) if self.applies_to == POLICY else tuple(Source)
 
     def margin(self, observation: Observation, state: RuleState) -> float:
-        """Distance to the limit in the rule's unit; >= 0 is well, NaN is unknown and refuses."""
+        """Distance to the limit in the rule's unit; >= 0 accepts, NaN is unknown and refuses."""
         raise NotImplementedError
 
     def explain(self, observation: Observation, state: RuleState) -> str:

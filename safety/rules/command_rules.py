@@ -80,8 +80,8 @@ class Relation(CommandRule):
     """A linear relation between setpoints: `sum(coefficient * setpoint) <= limit`, the limit linear in signals.
 
     Compared as exact numbers would be: the sum may exceed the limit by what rounding can make of it (2^-48 of all
-    magnitudes), or a step between two permitted points on the limit would be refused by its last bit. A limit that depends
-    on a bad signal refuses, unless `if_unknown` gives one.
+    magnitudes). Otherwise a step between two permitted points on the limit would be refused by its last bit. A limit that
+    depends on a bad signal refuses, unless `if_unknown` gives one.
     """
 
     terms: tuple[tuple[str, float], ...]
@@ -128,7 +128,7 @@ class Slew(CommandRule):
         return (self.setpoint,)
 
     def reach(self, now: Situation) -> tuple[float, float]:
-        """How far up and down a step may go from the last command in `dt_s`."""
+        """The largest rise and fall of a step from the last command in `dt_s`."""
         # An unlimited direction stays unlimited at dt 0, where inf * 0 would be NaN.
         up = inf if self.up_per_s == inf else self.up_per_s * now.dt_s
         down = inf if self.down_per_s == inf else self.down_per_s * now.dt_s
@@ -154,7 +154,7 @@ class Dwell(CommandRule):
     since the last raise, and raises ("starts") are at most `max_starts` in `window_us`.
 
     State: (since_raise_us, since_lowering_us, age of each start in the window). What is not remembered, and what a local
-    system may have done while it had the plant, counts as just changed.
+    system may have done while it was in control, counts as just changed.
     """
 
     setpoint: str
@@ -186,7 +186,7 @@ class Dwell(CommandRule):
         return (state[0], 0.0, *state[2:])
 
     def wait_us(self, proposed: Setpoints, now: Situation) -> float:
-        """How long the change must still wait [us]; <= 0 when it is free."""
+        """The time the change must still wait [us]; <= 0 when it is free."""
         if now.last is None or proposed[self.setpoint] == now.last[self.setpoint]:
             return -inf
         state = now.states.get(self.id) or self.fresh()
@@ -261,7 +261,7 @@ class RateWindow(CommandRule):
         return (*state, 0.0, distance) if distance > 0 else state
 
     def reach(self, now: Situation) -> tuple[float, float]:
-        """How far up and down a step may go; the same both ways."""
+        """The largest rise and fall of a step; the same both ways."""
         left = max(0.0, self.most - sum(now.states.get(self.id, ())[1::2]))
         return left, left
 

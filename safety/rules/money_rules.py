@@ -1,7 +1,7 @@
-"""The kinds that keep money: budget and spend_rate, over integers handed in by the ledger, compared exactly.
+"""The kinds that keep money: budget and spend_rate, over integers that the ledger reports, compared exactly.
 
 Money is integer micros. A signal carries it as a float, which holds every integer below 2^53 exactly; what is not such
-an integer is unknown, and unknown money is spent money: then only `idle`, the value that spends nothing, is permitted.
+an integer is unknown. Unknown money is spent money: then only `idle`, the value that spends nothing, is permitted.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Budget(CommandRule):
         return (self.spent, self.reserved, self.limit, self.max_charge)
 
     def left_micros(self, now: Situation) -> int | None:
-        """What is left once everything outstanding is charged; None where any of it is unknown."""
+        """The money left once everything outstanding is charged; None where any of it is unknown."""
         parts = _whole(self.looked_up, now)
         if parts is None:
             return None

@@ -82,7 +82,7 @@ class Trip(StateRule):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readback(StateRule):
-    """The plant does what it was told: the read-back stays within `tolerance` of the applied command, or the
+    """The plant does what it was commanded: the read-back stays within `tolerance` of the applied command, or the
     disagreement is younger than `delay_us`. State: (disagreeing_us, seen_disagreeing).
     """
 
@@ -110,14 +110,15 @@ class Readback(StateRule):
     def explain(self, observation: Observation, state: RuleState) -> str:
         if not observation.applied or not observation.readback or self.setpoint not in observation.readback:
             return f"no read-back of `{self.setpoint}`"
-        told, does = observation.applied[self.setpoint], observation.readback[self.setpoint]
-        return f"`{self.setpoint}` was told {told:.6g} {self.unit} and reads back {does:.6g}; {self.tolerance:g} may differ"
+        commanded, read = observation.applied[self.setpoint], observation.readback[self.setpoint]
+        tolerance = f"{self.tolerance:g} {self.unit}"
+        return f"`{self.setpoint}`: commanded {commanded:.6g}, read back {read:.6g}, tolerance {tolerance}"
 
     def _gap(self, observation: Observation) -> float | None:
         if not observation.applied or not observation.readback:
             return None
-        told, does = observation.applied.get(self.setpoint), observation.readback.get(self.setpoint)
-        return None if told is None or does is None else abs(told - does)
+        commanded, read = observation.applied.get(self.setpoint), observation.readback.get(self.setpoint)
+        return None if commanded is None or read is None else abs(commanded - read)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

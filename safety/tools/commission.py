@@ -1,7 +1,7 @@
 """`understudy envelope commission --log L`: how often the incumbent of a real log would have been refused, and by what.
 
-Each row is judged against the row before it, as commanded. What a log does not hold is taken as well: the plant did what it
-was told, and every reading was new.
+Each row is judged against the row before it, as commanded. What a log does not hold is assumed good: the plant did what it
+was commanded, and every reading was new.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

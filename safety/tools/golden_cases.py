@@ -1,7 +1,7 @@
-"""Golden decisions: data files with a sentence each, and `understudy envelope test FOLDER`, which judges them anew.
+"""Golden decisions: data files with a sentence each, and `understudy envelope test FOLDER`, which judges them again.
 
 A case changes a plain tick: `[envelope]` (base, set, remove, change, add), `[observation]`, `[incumbent]`, `[candidate]`,
-`[operator]`, `[memory]`, `[call]`, and says under `[expect]` what must come of it. With `each = ["z1", "z2"]` it is one case
+`[operator]`, `[memory]`, `[call]`, and states under `[expect]` the required result. With `each = ["z1", "z2"]` it is one case
 for each of these, which stand for `{each}` and, in capitals, `{EACH}`. A proposal's targets are the usual ones, or all
 `rest`, but for those it names. The folder has `decisions/*.toml`, and
 `envelopes/<base>.usual.toml` with the plain tick; the envelope stands beside it, or under `sites/<base>/`.
@@ -86,7 +86,7 @@ class Case:
 
     def seen(self) -> dict[str, Any]:
         """As much of the ruling as the case speaks about, in its own words. Equal to `expect`, or the case fails."""
-        whole = _told(self.ruling())
+        whole = _result(self.ruling())
         return {name: _narrowed(whole.get(name), wanted) for name, wanted in self.expect.items()}
 
 
@@ -100,7 +100,7 @@ class Folder:
     def paths(self) -> list[Path]:
         """One for each case; those of a file with `each` are named `<file>@<one of them>.toml`, which is in no folder.
 
-        Raises CaseError on a file that is no TOML.
+        Raises CaseError on a file that is not TOML.
         """
         found = []
         for path in sorted((self.cases / "decisions").glob("*.toml")):
@@ -108,11 +108,11 @@ class Folder:
                 each = tomllib.loads(_for(path.read_text(encoding="utf-8"), "each")).get("each")
                 found += [path] if each is None else [path.with_stem(f"{path.stem}@{one}") for one in each]
             except (ValueError, TypeError, RecursionError) as error:
-                raise CaseError(f"`{path.name}` is no golden decision: {type(error).__name__}: {error}") from error
+                raise CaseError(f"`{path.name}` is not a golden decision: {type(error).__name__}: {error}") from error
         return found
 
     def text(self, path: Path) -> str:
-        """What a case's file says, with the one of `each` that the path is for."""
+        """The text of a case's file, with the one of `each` that the path is for."""
         stem, at, one = path.stem.partition("@")
         text = path.with_stem(stem).read_text(encoding="utf-8")
         return _for(text, one) if at else text
@@ -127,7 +127,7 @@ class Folder:
             envelope = _built(canonical(self.model(raw.get("envelope", {}))))
             return _case(raw, envelope, self.usual(base))
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError) as error:
-            raise CaseError(f"`{path.name}` is no golden decision: {type(error).__name__}: {error}") from error
+            raise CaseError(f"`{path.name}` is not a golden decision: {type(error).__name__}: {error}") from error
 
     def usual(self, base: str) -> Mapping[str, Any]:
         """Signals, targets and timers [s] of a plain tick under an envelope."""
@@ -152,9 +152,9 @@ class Folder:
         """One line for each case that does not come out as it says."""
         for path in self.paths():
             case = self.read(path)
-            for name, said in case.seen().items():
-                if said != case.expect[name]:
-                    yield f"{path.stem}: {case.description}: `{name}` is {said}, expected {case.expect[name]}"
+            for name, actual in case.seen().items():
+                if actual != case.expect[name]:
+                    yield f"{path.stem}: {case.description}: `{name}` is {actual}, expected {case.expect[name]}"
 
 
 @lru_cache(maxsize=64)
@@ -208,7 +208,7 @@ def _signal(raw: Any) -> Signal:
 
 
 def _vector(raw: Any, usual: Mapping[str, Any]) -> dict[str, float] | None:
-    """The usual setpoints with changes; `false` says there are none."""
+    """The usual setpoints with changes; `false`: no setpoints."""
     return None if raw is False else {name: float(value) for name, value in {**usual["targets"], **raw}.items()}
 
 
@@ -243,7 +243,7 @@ def _memory(raw: Mapping[str, Any], envelope: Envelope, usual: Mapping[str, Any]
     )
 
 
-def _told(ruling: Ruling) -> dict[str, Any]:
+def _result(ruling: Ruling) -> dict[str, Any]:
     command, memory = ruling.command, ruling.memory
     whole: dict[str, Any] = {
         "rung": command.rung.value,

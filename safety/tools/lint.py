@@ -1,4 +1,4 @@
-"""What is no error in an envelope, but should be looked at before it is proved: `understudy envelope check` says it.
+"""Advice on an envelope that loads: what to look at before it is proved. `understudy envelope check` prints it.
 
 Age makes no signal unknown: only a rule that watches it does. A limit that looks up a signal which nothing watches goes by its
 last good value, however old that is, and no proof says otherwise.
@@ -22,7 +22,7 @@ def advice(envelope: Envelope) -> Iterator[str]:
 
 def _unwatched(envelope: Envelope, whose: str, *, policys: bool) -> Iterator[str]:
     found = {name for rule in envelope.rules if (rule.applies_to == POLICY) is policys for name in _goes_by(rule)}
-    measured = {spec.name for spec in envelope.signals} - _handed_in(envelope)
+    measured = {spec.name for spec in envelope.signals} - _computed(envelope)
     if names := sorted((found & measured) - _watched(envelope, everybody=not policys)):
         yield (
             f"note: limits that {whose} look up {quoted(names)}, which nothing that binds them watches: an old value "
@@ -30,8 +30,8 @@ def _unwatched(envelope: Envelope, whose: str, *, policys: bool) -> Iterator[str
         )
 
 
-def _handed_in(envelope: Envelope) -> set[str]:
-    """What is worked out on the spot and has no age of its own."""
+def _computed(envelope: Envelope) -> set[str]:
+    """The signals that are computed at each decision and have no age of their own."""
     return {rule.signal for rule in envelope.state_rules if isinstance(rule, Novelty)}
 
 

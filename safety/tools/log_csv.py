@@ -33,13 +33,13 @@ class Row:
 
 
 def read_log(path: Path, envelope: Envelope) -> Iterator[Row]:
-    """The rows of a CSV. Raises LogError where it is none, a column is missing, a row is cut short or time does not rise."""
-    # A spreadsheet begins its UTF-8 with a mark that is no part of the first column's name.
+    """The rows of a CSV. Raises LogError where it is not a CSV, a column is missing, a row is cut short or time does not rise."""
+    # A spreadsheet begins its UTF-8 with a mark that is not part of the first column's name.
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:
             yield from _rows(file, path, envelope)
         except csv.Error as error:
-            raise LogError(f"log `{path}` is no CSV: {error}") from error
+            raise LogError(f"log `{path}` is not a CSV: {error}") from error
 
 
 def _rows(file: TextIO, path: Path, envelope: Envelope) -> Iterator[Row]:
@@ -70,7 +70,7 @@ def _what_to_do(columns: Sequence[str]) -> str:
 
 def _row(row: Mapping[str, str], envelope: Envelope, where: str) -> Row:
     if None in row or None in row.values():
-        raise LogError(f"{where}: not as many cells as the header has columns: mend or leave out the row")
+        raise LogError(f"{where}: not as many cells as the header has columns: correct or remove the row")
     setpoints = {spec.name: _number(row, spec.name, where) for spec in envelope.setpoints}
     return Row(_time_us(row, where), setpoints, {name: _signal(row[name]) for name in logged(envelope)})
 

@@ -59,7 +59,7 @@ def _row(rule: Rule, envelope: Envelope, proved: Mapping[str, str], cases: list[
 
 def _results(cases: Sequence[tuple[str, bool]]) -> str:
     names = ", ".join(f"`{name}`" for name, _ in cases) or "none"
-    return f"{names} | {'-' if not cases else 'passed' if all(well for _, well in cases) else 'FAILED'}"
+    return f"{names} | {'-' if not cases else 'passed' if all(passed for _, passed in cases) else 'FAILED'}"
 
 
 def _inputs(
@@ -92,11 +92,11 @@ def _of_the_ladder(envelope: Envelope, proved: Mapping[str, str], says: Mapping[
 
 
 def cases_by_rule(envelope: Envelope, folder: Folder) -> dict[str, list[tuple[str, bool]]]:
-    """For each rule and input the golden cases of this envelope in which it had something to say, and whether they pass."""
+    """For each rule and input the golden cases of this envelope in which it reported something, and whether they pass."""
     found: dict[str, list[tuple[str, bool]]] = {}
-    for name, rules, well in _judged(envelope, folder):
+    for name, rules, passed in _judged(envelope, folder):
         for rule in sorted(rules):
-            found.setdefault(rule, []).append((name, well))
+            found.setdefault(rule, []).append((name, passed))
     return found
 
 
@@ -109,19 +109,19 @@ def _judged(envelope: Envelope, folder: Folder) -> Iterator[tuple[str, set[str],
         if case.envelope.plant != envelope.plant:
             continue
         ruling = case.ruling()
-        told = {f.rule for judgement in (*ruling.judgements, ruling.chosen) for f in judgement.verdict.findings}
+        reported = {f.rule for judgement in (*ruling.judgements, ruling.chosen) for f in judgement.verdict.findings}
         waiting = {name for judgement in ruling.judgements for name in judgement.waiting}
         waited = {
             rule.id for rule in envelope.command_rules if rule.tier.name == "T3" and set(rule.setpoints) & waiting
         }
-        said = (
-            told
+        rules = (
+            reported
             | waited
             | set(_slowed(ruling, envelope))
             | {f.rule for f in ruling.state}
             | set(_inputs_that_doubted(case))
         )
-        yield path.stem, said, case.seen() == case.expect
+        yield path.stem, rules, case.seen() == case.expect
 
 
 def _slowed(ruling: Ruling, envelope: Envelope) -> Iterator[str]:
@@ -146,6 +146,6 @@ def _inputs_that_doubted(case: Case) -> Iterator[str]:
 
 def _doubted(each: Input, before: Mapping[str, object], after: Mapping[str, object]) -> bool:
     sensors = getattr(each, "sensors", ())
-    unwell = any(not getattr(before.get(name), "good", False) for name in sensors)
+    any_bad = any(not getattr(before.get(name), "good", False) for name in sensors)
     good = getattr(after.get(each.signal), "good", False)
-    return unwell or (not good and (bool(sensors) or getattr(before.get(each.signal), "good", False)))
+    return any_bad or (not good and (bool(sensors) or getattr(before.get(each.signal), "good", False)))

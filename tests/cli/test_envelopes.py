@@ -42,7 +42,7 @@ def test_help_keeps_the_name_of_the_extra() -> None:
 
 def test_prove_ends_with_the_path_of_the_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("z3")
-    monkeypatch.setattr(actions, "prove", lambda path: actions.Said(("proved all",), well=True, made=b"{}"))
+    monkeypatch.setattr(actions, "prove", lambda path: actions.Report(("proved all",), passed=True, made=b"{}"))
     result = invoked("prove", str(DEMO), "--out", str(tmp_path / "c"), "--key", str(tmp_path / "key.pem"))
     assert result.exit_code == 0
     proved, certificate, key = result.output.splitlines()
@@ -54,7 +54,7 @@ def test_prove_ends_with_the_path_of_the_certificate(tmp_path: Path, monkeypatch
 
 def test_refuted_envelope_gets_no_certificate_and_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("z3")
-    monkeypatch.setattr(actions, "prove", lambda path: actions.Said(("refuted it",), well=False))
+    monkeypatch.setattr(actions, "prove", lambda path: actions.Report(("refuted it",), passed=False))
     result = invoked("prove", str(DEMO), "--out", str(tmp_path / "c"), "--key", str(tmp_path / "key.pem"))
     assert result.exit_code == 1
     assert result.output.splitlines() == ["refuted it"]
@@ -63,6 +63,6 @@ def test_refuted_envelope_gets_no_certificate_and_no_key(tmp_path: Path, monkeyp
 
 def test_page_prints_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("z3")
-    monkeypatch.setattr(actions, "make_page", lambda *_: actions.Said((), well=True, made=b"# page\n"))
+    monkeypatch.setattr(actions, "make_page", lambda *_: actions.Report((), passed=True, made=b"# page\n"))
     assert invoked("page", str(DEMO), "--out", str(tmp_path / "page.md")).output == f"page: {tmp_path / 'page.md'}\n"
     assert (tmp_path / "page.md").read_bytes() == b"# page\n"

@@ -51,7 +51,7 @@ def test_a_missing_record_is_named(copied: Path) -> None:
         verify_kernel(copied)
 
 
-def test_one_byte_changes_the_digest_and_a_line_end_does_not(copied: Path) -> None:
+def test_digest_changes_with_a_byte_but_not_line_ends(copied: Path) -> None:
     before = kernel_digest(copied)
     text = (copied / "values.py").read_bytes()
     (copied / "values.py").write_bytes(text.replace(b"\n", b"\r\n"))
@@ -77,9 +77,7 @@ def test_a_foreign_package_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_package_that_is_not_there_is_refused() -> None:
-    with pytest.raises(
-        ForeignKernelError, match=r"^package `nowhere_at_all` is not installed: install understudy anew$"
-    ):
+    with pytest.raises(ForeignKernelError, match=r"^package `nowhere_at_all` is not installed: reinstall understudy$"):
         verify_packages(("controller", "nowhere_at_all"))
 
 
@@ -105,7 +103,7 @@ def test_the_command_says_the_digest_and_says_what_is_wrong(
     (copied / "loading" / "when.py").write_text("# nothing")
     assert kernel.main([]) == 1
     assert capsys.readouterr().err == (
-        "kernel files differ from the recorded ones: loading/when.py, ramp.py: install understudy anew or, if you changed them, "
+        "kernel files differ from the recorded ones: loading/when.py, ramp.py: reinstall understudy or, if you changed them, "
         "run `python -m safety.kernel --record` and commit `safety/kernel.sha256` with the change\n"
     )
     assert kernel.main(["--record"]) == 0
@@ -129,7 +127,7 @@ def test_what_is_verified_is_what_is_named(copied: Path) -> None:
     with pytest.raises(ForeignKernelError) as caught:
         verify_kernel(copied)
     assert str(caught.value) == (
-        f"kernel file `{copied / 'guard.py'}` cannot be read: install understudy anew; another package named `safety` "
+        f"kernel file `{copied / 'guard.py'}` cannot be read: reinstall understudy; another package named `safety` "
         "may have replaced it"
     )
 

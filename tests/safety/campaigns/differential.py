@@ -2,8 +2,9 @@
 
 Every case is judged compiled and vectorised; each that the compiled form leaves, and every `--plain-every`-th besides, is
 judged rule by rule too, which is the meaning, and as `safety.decide.judge` does it in production. Margins must agree to
-the bit. Prints the mix, and fails where two forms disagree, where a rule was never the sole cause of a refusal (then the
-forms have been compared on too little), or where fewer cases were judged rule by rule than `--plain-least` asks for.
+the bit. Prints the mix, and fails where two forms disagree, or where fewer cases were judged rule by rule than
+`--plain-least` requires. Also fails where a rule was never the sole cause of a refusal: then the forms have been compared
+on too little.
 """
 
 import sys
@@ -86,18 +87,18 @@ def _compare(mix: Mix, seed: int, envelope: Envelope, rung: Rung, cases: Cases, 
     rules = envelope.binding[rung]
     many = margins(envelope, rung, cases.batch)
     table = np.array([many[rule.id] for rule in rules]).T
-    well = accepts(envelope, rung, cases.batch)
+    accepted = accepts(envelope, rung, cases.batch)
     answers = [compiled(envelope, rung, *judged) for judged in each(cases)]
     known = np.array([answer is not None for answer in answers])
     # Margins come in the order of the rules that bind; `test_handful.py` holds them to it.
     found = np.array([list(answer[0].values()) for answer in answers if answer is not None])
-    said = [answer[1] for answer in answers if answer is not None]
+    verdicts = [answer[1] for answer in answers if answer is not None]
     where = f"envelope {seed}, {rung}"
     if known.any():
         mix.wrong += _differing(f"{where}: compiled and vectorised", found, table[known])
-        mix.wrong += [f"{where}: verdicts differ"] * int(np.sum(np.array(said) != well[known]))
+        mix.wrong += [f"{where}: verdicts differ"] * int(np.sum(np.array(verdicts) != accepted[known]))
     plainly = np.flatnonzero(~known | (np.arange(len(known)) % plain_every == 0))
-    mix.wrong += _plainly(where, envelope, rung, cases, plainly, table, well)
+    mix.wrong += _plainly(where, envelope, rung, cases, plainly, table, accepted)
     mix.cases += len(known)
     mix.left += int(np.sum(~known))
     mix.plainly += len(plainly)
@@ -116,7 +117,7 @@ def each(cases: Cases) -> Iterator[tuple[Setpoints, Setpoints, Situation]]:
 def compiled(
     envelope: Envelope, rung: Rung, target: Setpoints, step: Setpoints, now: Situation
 ) -> tuple[dict[str, float], bool] | None:
-    """What the compiled form says, as `judge` asks it: (margins, accepted), or None where it leaves the case."""
+    """The answer of the compiled form, as `judge` calls it: (margins, accepted), or None where it leaves the case."""
     forms = envelope.compiled[rung]
     return (forms.arrived if step == target else forms.margins)(target, step, now)
 
@@ -128,7 +129,7 @@ def _plainly(
     cases: Cases,
     which: NDArray[np.int64],
     table: NDArray[np.float64],
-    well: NDArray[np.bool_],
+    accepted: NDArray[np.bool_],
 ) -> list[str]:
     """Judge some cases rule by rule, and as production does, and hold the vectorised form against both."""
     wrong = []
@@ -144,7 +145,7 @@ def _plainly(
         if not quick <= {None, plain.accepted}:
             wrong.append(f"{where}, case {at}: an accept-only form differs from rule by rule")
         rows.append([plain.margins[rule.id] for rule in envelope.binding[rung]])
-        if plain.accepted != well[at]:
+        if plain.accepted != accepted[at]:
             wrong.append(f"{where}, case {at}: rule by rule and vectorised verdicts differ")
         if (fast.accepted, fast.first_out, len(fast.findings)) != (
             plain.accepted,
@@ -187,14 +188,12 @@ def main(arguments: list[str]) -> int:
     options = parser(__doc__, cases=10_000_000, envelopes=40)
     options.add_argument("--plain-every", type=int, default=12)
     options.add_argument("--plain-least", type=int, default=0)
-    asked, begun_s = options.parse_args(arguments), time.perf_counter()
-    mix = run(
-        seeds_of(asked), batches=batches_of(asked, BATCH), plain_every=asked.plain_every, processes=asked.processes
-    )
+    args, begun_s = options.parse_args(arguments), time.perf_counter()
+    mix = run(seeds_of(args), batches=batches_of(args, BATCH), plain_every=args.plain_every, processes=args.processes)
     failures = [f"{name} was never the sole cause of a refusal" for name in mix.idle()]
-    if mix.plainly < asked.plain_least:
-        failures.append(f"judged rule by rule ({mix.plainly}) < required ({asked.plain_least}): lower `--plain-every`")
-    return reported(mix, failures, begun_s, asked.processes)
+    if mix.plainly < args.plain_least:
+        failures.append(f"judged rule by rule ({mix.plainly}) < required ({args.plain_least}): lower `--plain-every`")
+    return reported(mix, failures, begun_s, args.processes)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 Every case is asked vectorised, rule by rule (the meaning), and of the compiled quiet form; every `--service-every`-th as
 the service does it besides. States and margins must agree to the bit. Prints the mix by kind, and fails where two forms
-disagree, where the quiet form is silent about a case that is neither unwell nor unusual, or where a rule never accepted,
-never refused, or was never the sole reason: then the forms have been compared on too little.
+disagree, or where the quiet form is silent about a case in which nothing is violated or unusual. Also fails where a rule
+never accepted, never refused, or was never the sole reason: then the forms have been compared on too little.
 """
 
 import sys
@@ -42,7 +42,7 @@ Answer = dict[str, tuple[float, RuleState]]
 class Mix(long_run.Mix):
     """What was compared. Counters by (envelope, rule)."""
 
-    well: int = 0
+    satisfied: int = 0
     quiet: int = 0
     unusual: int = 0
     service: int = 0
@@ -54,7 +54,7 @@ class Mix(long_run.Mix):
     sole: Counter[tuple[int, str]] = field(default_factory=Counter)
 
     def idle(self) -> list[str]:
-        """What has not happened to a rule at all, and should have."""
+        """The required outcomes that no case of a rule had."""
         wanted = {"accepted": self.accepted, "refused": self.refused, "was the sole reason": self.sole}
         return [
             f"envelope {seed}, {rule} never {what}"
@@ -65,7 +65,7 @@ class Mix(long_run.Mix):
 
     def lines(self) -> Iterator[str]:
         yield f"| what | cases |\n| --- | --- |\n| vectorised against rule by rule | {self.cases:,} |"
-        yield f"| all well | {self.well:,} |"
+        yield f"| all satisfied | {self.satisfied:,} |"
         yield f"| of these answered by the quiet form | {self.quiet:,} |"
         yield f"| of these unusual, and left by it | {self.unusual:,} |"
         yield f"| observed as the service does it, besides | {self.service:,} |"
@@ -91,28 +91,28 @@ def compare(seed: int, *, batches: int, service_every: int) -> Mix:
 
 def _compare(mix: Mix, seed: int, envelope: Envelope, cases: Cases, service_every: int) -> None:
     many = watch(envelope.state_rules, cases.seen, cases.states)
-    well = np.all([found.well for found in many.values()], axis=0)
+    satisfied = np.all([found.satisfied for found in many.values()], axis=0)
     rows = list(cases.each())
     plain = [plainly(envelope, *row) for row in rows]
     mix.wrong += differing(f"envelope {seed}: rule by rule and vectorised", plain, many)
     quiet = [envelope.watched.quiet(seen, states, max(0, elapsed_us)) for seen, states, elapsed_us in rows]
     answered = np.array([states is not None for states in quiet])
-    usual = [at for at in np.flatnonzero(well & ~answered) if not is_unusual(envelope, *rows[at])]
+    usual = [at for at in np.flatnonzero(satisfied & ~answered) if not is_unusual(envelope, *rows[at])]
     mix.wrong += _quietly(f"envelope {seed}", envelope, quiet, many)
-    mix.wrong += [f"envelope {seed}: quiet about what is unwell"] * int(np.sum(answered & ~well))
-    mix.wrong += [f"envelope {seed}: no quiet answer to a usual case, all well"] * len(usual)
+    mix.wrong += [f"envelope {seed}: quiet about a violated rule"] * int(np.sum(answered & ~satisfied))
+    mix.wrong += [f"envelope {seed}: no quiet answer to a usual case with all rules satisfied"] * len(usual)
     for at in range(0, len(rows), service_every):
         mix.wrong += _in_service(f"envelope {seed}, case {at}", envelope, *rows[at], plain[at])
         mix.service += 1
     mix.cases += len(rows)
-    mix.well += int(np.sum(well))
+    mix.satisfied += int(np.sum(satisfied))
     mix.quiet += int(np.sum(answered))
-    mix.unusual += int(np.sum(well & ~answered))
-    _count(mix, seed, envelope, many, well)
+    mix.unusual += int(np.sum(satisfied & ~answered))
+    _count(mix, seed, envelope, many, satisfied)
 
 
 def plainly(envelope: Envelope, seen: Observation, states: dict[str, RuleState], elapsed_us: int) -> Answer:
-    """The meaning: every state rule is aged and asked. A clock that went back is no time."""
+    """The meaning: every state rule is aged and asked. A clock that went back counts as zero time."""
     passed_us, found = max(0, elapsed_us), {}
     for rule in envelope.state_rules:
         state = rule.aged(state_of(states, rule, rule.fresh()), seen, passed_us)
@@ -140,7 +140,7 @@ def same_bits(one: Floats, other: Floats) -> Flags:
 def _quietly(
     where: str, envelope: Envelope, quiet: list[dict[str, RuleState] | None], many: dict[str, Found]
 ) -> list[str]:
-    """Where the quiet form answers, its states are the vectorised ones."""
+    """Compare the states of the quiet form, where it answers, with the vectorised ones."""
     which = np.array([at for at, states in enumerate(quiet) if states is not None], dtype=int)
     wrong = []
     for rule, fresh in envelope.stateful:
@@ -151,8 +151,11 @@ def _quietly(
 
 
 def is_unusual(envelope: Envelope, seen: Observation, states: dict[str, RuleState], elapsed_us: int) -> bool:
-    """Whether the quiet form may leave a case in which all is well: a memory that lacks a rule, what is unwell but not
-    for long enough yet, or a number so large that sums of its like need not be finite."""
+    """Whether the quiet form may leave a case in which all rules are satisfied.
+
+    It may where the memory lacks a rule, where a violation is younger than its delay, and where a number is so large that
+    sums of such numbers need not be finite.
+    """
     if any(rule.id not in states for rule, _ in envelope.stateful):
         return True
     if any(not abs(signal.value) < _HUGE for signal in seen.signals.values()):
@@ -170,23 +173,23 @@ def _in_service(
 ) -> list[str]:
     """`observe` remembers and tells the same."""
     memory = replace(fresh_memory(envelope), rules=states)
-    _, memory, told = observe(seen, envelope, memory, elapsed_us)
-    unwell = {name for name, (margin, _) in plain.items() if not margin >= 0}
+    _, memory, findings = observe(seen, envelope, memory, elapsed_us)
+    violated = {name for name, (margin, _) in plain.items() if not margin >= 0}
     kept = {rule.id: plain[rule.id][1] for rule, _ in envelope.stateful}
-    if {finding.rule for finding in told} == unwell and {name: memory.rules[name] for name in kept} == kept:
+    if {finding.rule for finding in findings} == violated and {name: memory.rules[name] for name in kept} == kept:
         return []
     return [f"{where}: `observe` and rule by rule differ"]
 
 
-def _count(mix: Mix, seed: int, envelope: Envelope, many: dict[str, Found], well: Flags) -> None:
-    refusing = np.array([~found.well for found in many.values()])
+def _count(mix: Mix, seed: int, envelope: Envelope, many: dict[str, Found], satisfied: Flags) -> None:
+    refusing = np.array([~found.satisfied for found in many.values()])
     alone = refusing.sum(axis=0) == 1
     for rule, refused in zip(envelope.state_rules, refusing, strict=True):
         key, margin, state = (seed, rule.id), many[rule.id].margin, many[rule.id].state
         timed = isinstance(rule, Trip | Readback)
-        waiting = (margin == 0) & (state[:, 1] != 0) if timed else np.zeros(len(well), dtype=bool)
+        waiting = (margin == 0) & (state[:, 1] != 0) if timed else np.zeros(len(satisfied), dtype=bool)
         near = np.abs(margin) <= (_NEAR_S if rule.unit == "s" else _NEAR)
-        if isinstance(rule, Readback) and rule.tolerance == 0:  # whoever obeys it is on its edge
+        if isinstance(rule, Readback) and rule.tolerance == 0:  # an obeyed command is on its edge
             near &= margin != 0
         mix.accepted[key] += int(np.sum(~refused))
         mix.refused[key] += int(np.sum(refused))
@@ -204,10 +207,10 @@ def run(seeds: Iterable[int], *, batches: int, service_every: int, processes: in
 def main(arguments: list[str]) -> int:
     options = parser(__doc__, cases=1_000_000, envelopes=20)
     options.add_argument("--service-every", type=int, default=10)
-    asked, begun_s = options.parse_args(arguments), time.perf_counter()
-    batches = batches_of(asked, BATCH)
-    mix = run(seeds_of(asked), batches=batches, service_every=asked.service_every, processes=asked.processes)
-    return reported(mix, mix.idle(), begun_s, asked.processes)
+    args, begun_s = options.parse_args(arguments), time.perf_counter()
+    batches = batches_of(args, BATCH)
+    mix = run(seeds_of(args), batches=batches, service_every=args.service_every, processes=args.processes)
+    return reported(mix, mix.idle(), begun_s, args.processes)
 
 
 if __name__ == "__main__":

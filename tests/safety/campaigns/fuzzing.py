@@ -1,10 +1,10 @@
 """Bytes against everything that reads a file or a socket: `make fuzz`, or
 `python -m tests.safety.campaigns.fuzzing envelope --seconds 60`.
 
-A target takes bytes and returns what became of them, "accepted" or "refused". It fails (any exception that escapes it) where
-a loader raises something other than its documented error, or accepts what does not come back the same from its own
-serialisation. atheris feeds the targets, guided by coverage, from the seeds in `tests/cases/fuzz/<target>` and the files the
-other tests use; every crash it has found is a seed by now, and `test_fuzzing.py` runs all seeds in every run.
+A target takes bytes and returns "accepted" or "refused". It fails with any exception that escapes it: a loader raised
+something other than its documented error, or accepted what its own serialisation does not reproduce. atheris feeds the
+targets, guided by coverage, from the seeds in `tests/cases/fuzz/<target>` and the files the other tests use. Every crash it
+has found is a seed by now, and `test_fuzzing.py` runs all seeds in every run.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def envelope(data: bytes) -> str:
     except SpecError:
         return REFUSED
     content = json.loads(canonical(model))
-    assert all(isfinite(number) and abs(number) <= 1e12 for number in _numbers(content)), "a limit that is no number"
+    assert all(isfinite(number) and abs(number) <= 1e12 for number in _numbers(content)), "a limit that is not a number"
     names = [rule["id"] for rule in content["rule"]]
     assert len(set(names)) == len(names), "two rules of one name"
     again = build_envelope(EnvelopeModel.model_validate(content))
@@ -139,9 +139,9 @@ def log(data: bytes) -> str:
     """A log to be commissioned with: the command says what is wrong with it, and never raises."""
     short = b"\n".join(data.split(b"\n")[:_LONGEST_LINES])
     with _file("log.csv", short) as path:
-        said = actions.commission_log(SMALL, path)
-    assert said.lines
-    return ACCEPTED if said.lines[0].startswith("accepted") else REFUSED
+        report = actions.commission_log(SMALL, path)
+    assert report.lines
+    return ACCEPTED if report.lines[0].startswith("accepted") else REFUSED
 
 
 def manifest(data: bytes) -> str:
@@ -188,7 +188,7 @@ _SEEDS = {"envelope": "envelopes/small.toml", "record": "records/*.bin", "case":
 
 
 def seeds(target: str) -> list[Path]:
-    """The files a target begins with; those that stand for several cases are no case by themselves."""
+    """The files a target begins with; a file with `each` stands for several cases and is left out."""
     files = [*sorted((CORPUS / target).iterdir()), *sorted(CASES.glob(_SEEDS.get(target, "none")))]
     return [path for path in files if target != "case" or b"{each}" not in path.read_bytes()]
 
@@ -238,7 +238,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("target", choices=[*TARGETS, "all"])
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--found", type=Path, default=Path(tempfile.gettempdir()) / "understudy-fuzzing")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     try:
         import atheris  # noqa: F401
     except ImportError:
@@ -247,8 +247,8 @@ def main(arguments: list[str]) -> int:
             "and the seeds are run by `make test` everywhere\n"
         )
         return 2
-    if asked.target != "all":
-        fuzz(asked.target, asked.seconds, asked.found / asked.target)
+    if args.target != "all":
+        fuzz(args.target, args.seconds, args.found / args.target)
         return 0
     worst = 0
     for target in TARGETS:
@@ -260,9 +260,9 @@ def main(arguments: list[str]) -> int:
             "tests.safety.campaigns.fuzzing",
             target,
             "--seconds",
-            str(asked.seconds),
+            str(args.seconds),
             "--found",
-            str(asked.found),
+            str(args.found),
         ]
         worst = max(worst, abs(subprocess.run(command, check=False).returncode))
     return worst

@@ -57,13 +57,13 @@ def parser(says: str | None, *, cases: int, envelopes: int) -> argparse.Argument
     return made
 
 
-def batches_of(asked: argparse.Namespace, size: int) -> int:
-    """How many batches of a size each envelope needs for as many cases as are asked for."""
-    return -(-int(asked.cases) // (size * int(asked.envelopes)))
+def batches_of(args: argparse.Namespace, size: int) -> int:
+    """The number of batches of a size that each envelope needs for the requested number of cases."""
+    return -(-int(args.cases) // (size * int(args.envelopes)))
 
 
-def seeds_of(asked: argparse.Namespace) -> range:
-    return range(asked.seed, asked.seed + asked.envelopes)
+def seeds_of(args: argparse.Namespace) -> range:
+    return range(args.seed, args.seed + args.envelopes)
 
 
 def reported(mix: Mix, failures: Sequence[str], begun_s: float, processes: int) -> int:

@@ -1,8 +1,8 @@
 """`make mutate`: mutmut on the kernel's files, and its survivors held against those that are justified.
 
-`python -m tests.safety.campaigns.mutants` runs mutmut (an hour on one core; finished mutants are kept in `mutants/`), prints a
-table by file, and fails where fewer than 98 of 100 mutants die, where a survivor is not in `survivors.toml`, or where one that
-is there has died meanwhile. `--report` only reads the results that are there. Names of mutants are given to mutmut as
+`python -m tests.safety.campaigns.mutants` runs mutmut (an hour on one core; finished mutants are kept in `mutants/`) and prints
+a table by file. It fails where fewer than 98 of 100 mutants die, where a survivor is not in `survivors.toml`, or where one
+that is there has died meanwhile. `--report` only reads the results that are there. Names of mutants are given to mutmut as
 they are: `python -m tests.safety.campaigns.mutants "safety.ramp.*"`.
 """
 
@@ -36,7 +36,7 @@ class Mutant:
 
 
 def results(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """(file, what became of each of its mutants by mutmut's name)."""
+    """(file, the outcome of each of its mutants by mutmut's name)."""
     for meta in sorted((folder / "safety").rglob("*.py.meta")):
         codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
         if codes:
@@ -45,7 +45,7 @@ def results(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def changes(folder: Path, file: str, names: Iterable[str]) -> Iterator[Mutant]:
-    """What the named mutants of a file changed."""
+    """The changes of the named mutants of a file."""
     tree = ast.parse((folder / "safety" / file).read_text(encoding="utf-8"))
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     for name in names:
@@ -78,14 +78,14 @@ def justified() -> dict[Mutant, str]:
 
 
 def lines(folder: Path, *, whole: bool) -> tuple[list[str], list[str]]:
-    """(the table, what is wrong). Where not the `whole` kernel was run, unchecked mutants and old entries are no fault."""
+    """(the table, the faults). Unless the `whole` kernel was run, unchecked mutants and old entries are not faults."""
     table = ["| file | mutants | killed | survived | share |", "| --- | --- | --- | --- | --- |"]
     total: Counter[str] = Counter()
     living: list[Mutant] = []
     for file, outcomes in results(folder):
         counts = Counter(outcomes.values())
         total += counts
-        living += changes(folder, file, [name for name, said in outcomes.items() if said in (SURVIVED, UNTESTED)])
+        living += changes(folder, file, [name for name, outcome in outcomes.items() if outcome in (SURVIVED, UNTESTED)])
         table.append(f"| `{file}` | {_row(counts)} |")
     table.append(f"| all | {_row(total)} |")
     listed = justified()
@@ -110,14 +110,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--folder", type=Path, default=Path("mutants"))
     parser.add_argument("--processes", type=int, default=1)
-    asked = parser.parse_args(arguments)
-    if not asked.report:
+    args = parser.parse_args(arguments)
+    if not args.report:
         if importlib.util.find_spec("mutmut") is None:
             sys.stderr.write("mutmut is not installed: install the `dev` extra (`make check` does)\n")
             return 2
-        command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(asked.processes), *asked.mutants]
+        command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(args.processes), *args.mutants]
         subprocess.run(command, check=False)
-    table, wrong = lines(asked.folder, whole=not asked.mutants)
+    table, wrong = lines(args.folder, whole=not args.mutants)
     sys.stdout.writelines(f"{line}\n" for line in [*table, *wrong])
     return 1 if wrong else 0
 

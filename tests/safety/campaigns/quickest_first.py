@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-# Unit tests by kind first; then the golden decisions, which build every envelope anew; then what draws examples.
+# Unit tests by kind first; then the golden decisions, which build every envelope again; then what draws examples.
 ORDER = (
     "test_phrases.py",
     "test_rules.py",

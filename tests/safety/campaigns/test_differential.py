@@ -35,7 +35,7 @@ def test_a_few_envelopes_have_every_kind_and_every_form_agrees() -> None:
     assert mix.left > 0.01 * mix.cases
 
 
-def test_every_rule_of_an_envelope_is_the_sole_cause_of_a_refusal() -> None:
+def test_every_rule_is_the_sole_cause_of_a_refusal() -> None:
     assert compare(2, batches=10, plain_every=5000).idle() == []
 
 
@@ -77,6 +77,6 @@ def test_a_form_that_is_wrong_by_one_bit_is_noticed(monkeypatch: pytest.MonkeyPa
 def test_the_command_fails_where_it_compared_too_little(capsys: pytest.CaptureFixture[str]) -> None:
     few = ["--cases", "5000", "--envelopes", "1", "--processes", "1", "--plain-every", "1000"]
     assert main([*few, "--plain-least", "1000000"]) == 1
-    said = capsys.readouterr().out
-    assert "< required (1000000): lower `--plain-every`" in said
-    assert "| compiled against vectorised | 5,000 |" in said
+    printed = capsys.readouterr().out
+    assert "< required (1000000): lower `--plain-every`" in printed
+    assert "| compiled against vectorised | 5,000 |" in printed

@@ -16,8 +16,8 @@ PUT = b'[]{}"=,.-+0129naexNT\n\x00\xff\x91'
 
 @pytest.mark.parametrize(("target", "path"), SEEDS)
 def test_a_seed_is_taken_or_refused_as_its_name_says(target: str, path: Path) -> None:
-    said = TARGETS[target](path.read_bytes())
-    assert said == (REFUSED if path.name.startswith("bad-") else ACCEPTED)
+    answer = TARGETS[target](path.read_bytes())
+    assert answer == (REFUSED if path.name.startswith("bad-") else ACCEPTED)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -52,25 +52,25 @@ def test_every_target_has_seeds_of_both_kinds() -> None:
         assert len(seeds(target)) > len(list((CORPUS / target).glob("bad-*"))), target
 
 
-def test_a_cell_too_large_for_a_csv_is_one_clear_error(tmp_path: Path) -> None:
+def test_oversized_csv_cell_is_one_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("x" * (csv.field_size_limit() + 1))
-    said = actions.commission_log(SMALL, path)
-    assert not said.well
-    assert "is no CSV: field larger than field limit" in said.lines[0]
+    report = actions.commission_log(SMALL, path)
+    assert not report.passed
+    assert f"`{path}` is not a CSV" in report.lines[0]
 
 
-def test_a_folder_with_a_file_that_is_no_case_is_one_clear_error(tmp_path: Path) -> None:
+def test_file_that_is_not_a_case_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "decisions").mkdir()
     (tmp_path / "decisions" / "odd.toml").write_bytes((CORPUS / "case" / "bad-parts").read_bytes())
-    said = actions.test(tmp_path, tmp_path)
-    assert not said.well
-    assert said.lines[0].startswith("`odd.toml` is no golden decision")
+    report = actions.test(tmp_path, tmp_path)
+    assert not report.passed
+    assert report.lines[0].startswith("`odd.toml` is not a golden decision")
     for text in ("a = [", "each = 3", "each = " + "[" * 12_000):
         (tmp_path / "decisions" / "odd.toml").write_text(text)
-        said = actions.test(tmp_path, tmp_path)
-        assert not said.well
-        assert said.lines[0].startswith("`odd.toml` is no golden decision")
+        report = actions.test(tmp_path, tmp_path)
+        assert not report.passed
+        assert report.lines[0].startswith("`odd.toml` is not a golden decision")
 
 
 def test_without_atheris_the_command_says_what_to_do(

@@ -42,7 +42,7 @@ def came_to(folder: Path, add: int | None, of: int | None) -> list[str]:
     return lines(folder, whole=True)[1]
 
 
-def test_a_mutant_is_told_by_its_function_and_its_line(folder: Path) -> None:
+def test_a_mutant_is_named_by_its_function_and_line(folder: Path) -> None:
     names = ["safety.sums.x_add__mutmut_1", "safety.sums.xǁSumǁof__mutmut_1"]
     assert list(changes(folder, "sums.py", names)) == [
         Mutant("sums.add", "return a + b", "return a - b"),
@@ -50,10 +50,10 @@ def test_a_mutant_is_told_by_its_function_and_its_line(folder: Path) -> None:
     ]
 
 
-def test_all_killed_is_well_and_a_survivor_is_not(folder: Path) -> None:
+def test_all_killed_passes_and_a_survivor_fails(folder: Path) -> None:
     assert came_to(folder, 1, -24) == []
-    said = came_to(folder, 0, 1)
-    assert said == ["survives: sums.add: `return a + b` -> `return a - b`", "killed (50.00%) < required (98%)"]
+    faults = came_to(folder, 0, 1)
+    assert faults == ["survives: sums.add: `return a + b` -> `return a - b`", "killed (50.00%) < required (98%)"]
     assert came_to(folder, 33, 1)[0].startswith("survives")
     assert came_to(folder, None, 1) == ["not checked: 1 mutants"]
 

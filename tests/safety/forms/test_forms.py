@@ -45,13 +45,13 @@ def test_the_three_forms_agree_to_the_bit(seed: int) -> None:
     envelope = envelope_of(seed, setpoints=6, signals=8, rules=40)
     batch = batch_of(envelope, seed, 300)
     for rung in RUNGS:
-        many, well = margins(envelope, rung, batch), accepts(envelope, rung, batch)
+        many, accepted = margins(envelope, rung, batch), accepts(envelope, rung, batch)
         for at in range(batch.size):
             target, step, now = situation_of(batch, at, envelope)
             plain = judge_plainly(target, Ramped(step), rung, now, envelope)
             fast = judge(target, Ramped(step), rung, now, envelope)
             assert repr(fast) == repr(plain)
-            assert well[at] == plain.accepted
+            assert accepted[at] == plain.accepted
             for rule, margin in plain.margins.items():
                 assert same(float(many[rule][at]), margin), (rule, margin, many[rule][at])
 
@@ -99,7 +99,7 @@ def test_the_accept_only_forms_agree_with_rule_by_rule(seed: int, mix: dict[str,
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_where_target_and_step_are_one_the_shorter_form_agrees_to_the_bit(seed: int) -> None:
+def test_shorter_form_agrees_to_the_bit_where_step_equals_target(seed: int) -> None:
     envelope = envelope_of(seed, setpoints=6, signals=8, rules=40)
     batch = batch_of(envelope, seed, 200)
     for rung in RUNGS:
@@ -109,7 +109,7 @@ def test_where_target_and_step_are_one_the_shorter_form_agrees_to_the_bit(seed: 
             assert repr(judge(step, Ramped(step), rung, now, envelope)) == repr(plain)
 
 
-def test_target_and_step_may_have_different_limits_where_a_discrete_setpoint_differs() -> None:
+def test_target_and_step_limits_may_differ_with_a_discrete_setpoint() -> None:
     when = Comparison(Linear((("on", 1.0),)), ">=", Linear((), 1.0))
     rules: tuple[CommandRule, ...] = (
         Interlock(
@@ -123,9 +123,9 @@ def test_target_and_step_may_have_different_limits_where_a_discrete_setpoint_dif
     for t, s, before, after in product((4.0, 5.0, 6.0, 7.0, 9.0), (4.0, 5.0, 7.0), (0.0, 1.0, 2.0), (0.0, 1.0, 2.0)):
         target, step = {"s": t, "on": after}, {"s": s, "on": before}
         plain = {rule.id: smaller(rule.margin(target, now), rule.margin(step, now)) for rule in rules}
-        well = min(plain.values()) >= 0
-        assert compiled.margins(target, step, now) == (plain, well)
-        assert compiled.accepts(target, step, now) == well
+        accepted = min(plain.values()) >= 0
+        assert compiled.margins(target, step, now) == (plain, accepted)
+        assert compiled.accepts(target, step, now) == accepted
 
 
 ODD = (0.0, -0.0, -1.0, 1e120, 5e-324)
@@ -151,8 +151,8 @@ def test_limits_that_are_zero_or_huge_keep_their_bits(low: float, high: float) -
         assert answer[0] == plain
         if "-0.0" not in repr((t, s)):  # or the sign of a zero depends on which of two limits is looked at first
             assert repr(answer[0]) == repr(plain)
-        well = all(margin >= 0 for margin in plain.values())
-        assert (answer[1], compiled.accepts(target, step, now)) == (well, well)
+        accepted = all(margin >= 0 for margin in plain.values())
+        assert (answer[1], compiled.accepts(target, step, now)) == (accepted, accepted)
 
 
 def smaller(of_target: float, of_step: float) -> float:
@@ -185,7 +185,7 @@ def test_money_is_compared_exactly_however_large_it_is(plan: float, spent: float
 
 
 @pytest.mark.parametrize("moves", [(), (0.0, 1.0), (0.0, 0.1, 1.0, 0.2, 2.0, 0.3), (0.0, 9.0)])
-def test_a_window_of_any_number_of_moves_is_added_up_as_the_rule_does(moves: tuple[float, ...]) -> None:
+def test_window_of_any_number_of_moves_sums_as_the_rule(moves: tuple[float, ...]) -> None:
     rule = RateWindow(id="W", tier=Tier.T4, setpoint="s", most=2.0, window_us=10, **WHY)
     compiled = Compiled((rule,))
     for value in (0.0, 0.5, 1.4, 1.0, 3.0):
@@ -224,7 +224,7 @@ def test_without_a_last_command_nothing_slews_and_nothing_is_trusted() -> None:
 
 
 @pytest.mark.parametrize("declared", [None, 12.0])
-def test_a_relation_with_an_unknown_limit_has_one_meaning_in_all_forms(declared: float | None) -> None:
+def test_relation_with_an_unknown_limit_agrees_in_all_forms(declared: float | None) -> None:
     envelope = envelope_of(5, setpoints=6, signals=8, rules=40)
     rules = tuple(replace(r, if_unknown=declared) if isinstance(r, Relation) else r for r in envelope.command_rules)
     relations = {rule.id for rule in rules if isinstance(rule, Relation)}

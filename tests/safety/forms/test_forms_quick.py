@@ -41,20 +41,20 @@ def test_a_handful_of_judgements_is_the_same_in_every_form(seed: int, alone: str
     envelope, rung = envelope_of_some_kinds(seed), RUNGS[(seed + len(alone)) % 3]
     cases = cases_of(envelope, seed, situations=15, per_situation=8, alone=alone)
     forms, many = envelope.compiled[rung], margins(envelope, rung, cases.batch)
-    well = accepts(envelope, rung, cases.batch)
+    accepted = accepts(envelope, rung, cases.batch)
     for at, (target, step, now) in enumerate(each(cases)):
         plain = judge_plainly(target, Ramped(step), rung, now, envelope)
         assert repr(judge(target, Ramped(step), rung, now, envelope)) == repr(plain)
-        assert well[at] == plain.accepted
+        assert accepted[at] == plain.accepted
         assert same({rule: float(margin[at]) for rule, margin in many.items()}, dict(plain.margins))
         for answer in (forms.margins(target, step, now), forms.arrived(target, step, now) if step == target else None):
             assert answer is None or (same(answer[0], dict(plain.margins)) and answer[1] == plain.accepted)
-        for said in (forms.accepts(target, step, now), forms.stands(step, step, now) if step == target else None):
-            assert said in (None, plain.accepted)
+        for answer in (forms.accepts(target, step, now), forms.stands(step, step, now) if step == target else None):
+            assert answer in (None, plain.accepted)
 
 
 class Asked(CommandRule):
-    """A kind nobody has written out: it can only be asked."""
+    """A kind that is not written out: only its own `margin` can judge."""
 
     @property
     def setpoints(self) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ class AskedOfWater(Asked):
 
 
 @pytest.mark.parametrize("kind", [Asked, AskedOfSteps])
-def test_a_kind_that_is_not_written_out_is_asked(kind: type[CommandRule]) -> None:
+def test_kind_that_is_not_written_out_judges_itself(kind: type[CommandRule]) -> None:
     envelope = envelope_of_some_kinds(2)
     bounds = tuple(rule for rule in envelope.command_rules if isinstance(rule, Bound))
     envelope = replace(envelope, command_rules=(*bounds, kind(id="Z", tier=Tier.T2, hazard="h", basis="b")))
@@ -100,7 +100,7 @@ def test_a_kind_that_is_not_written_out_is_asked(kind: type[CommandRule]) -> Non
     assert left < 10
 
 
-def test_none_of_several_kinds_that_are_asked_is_forgotten() -> None:
+def test_several_kinds_that_judge_themselves_are_all_kept() -> None:
     some = envelope_of_some_kinds(2)
     why: dict[str, Any] = {"tier": Tier.T2, "hazard": "h", "basis": "b"}
     near = Interlock(id="X", **why, setpoint="air", when=None, low=Linear((), -4.0), high=None)
@@ -115,7 +115,7 @@ def test_none_of_several_kinds_that_are_asked_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("rung", RUNGS)
-def test_a_limit_may_look_up_a_discrete_value_that_differs_between_target_and_step(rung: Rung) -> None:
+def test_limit_may_depend_on_a_discrete_value_that_changes(rung: Rung) -> None:
     share = {"id": "SHARE", "kind": "relation", "tier": "T1", "unit": "kg_s", "hazard": "h", "basis": "b"}
     share |= {"terms": {"flow_a_kg_s": 1, "flow_b_kg_s": 1}, "limit": "5 * chillers_on + 2.5"}
     envelope = build_envelope(model_of({"add": [share]}))
@@ -138,7 +138,7 @@ def test_the_text_of_the_forms_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 27, 28, 29, 56, 57, 90])
-def test_one_number_that_is_not_finite_is_seen_among_any_number_of_them(count: int) -> None:
+def test_one_nonfinite_number_is_seen_among_any_number(count: int) -> None:
     names = [f"x{at}" for at in range(count)]
     text = "\n    ".join([f"def seen({', '.join(names)}):", *finite(names), "return True"])
     scope: dict[str, Any] = {"hypot": hypot}
@@ -162,7 +162,7 @@ def test_no_rules_at_all_accept() -> None:
 
 @pytest.mark.parametrize("form", ["margins", "accepts"])
 def test_what_is_not_there_is_left_to_the_plain_way(form: str) -> None:
-    """No signal at all, a time that is none: an answer of None, and not an error."""
+    """No signal at all, a time that is missing: an answer of None, and not an error."""
     envelope, _, given, memory = usual()
     target = given[Source.INCUMBENT].targets
     signals = {"inlet_c": Signal(24.0), "dew_point_c": Signal(8.0)}
@@ -236,7 +236,7 @@ def of_rules(*rules: CommandRule) -> Envelope:
 
 
 @pytest.mark.parametrize("number", [1e200, -0.0, 5.0])
-def test_a_rule_with_an_odd_number_is_asked_itself(number: float) -> None:
+def test_rule_with_an_odd_number_judges_itself(number: float) -> None:
     wide = Bound(id="WIDE", tier=Tier.T1, hazard="h", basis="b", setpoint="air", low=-abs(number) - 1.0, high=number)
     slew = Slew(id="SLEW", tier=Tier.T4, hazard="h", basis="b", setpoint="air", up_per_s=abs(number), down_per_s=1.0)
     envelope = of_rules(slew, wide)
@@ -249,7 +249,7 @@ def test_a_rule_with_an_odd_number_is_asked_itself(number: float) -> None:
     assert verdicts == {True, False}
 
 
-def test_a_relation_of_huge_coefficients_is_asked_itself() -> None:
+def test_relation_of_huge_coefficients_judges_itself() -> None:
     why: dict[str, Any] = {"tier": Tier.T1, "hazard": "h", "basis": "b"}
     huge = Relation(id="HUGE", **why, terms=(("air", 1e300), ("water", -1e300)), limit=Linear((), 1e301))
     envelope = of_rules(huge)
@@ -263,7 +263,7 @@ def test_a_relation_of_huge_coefficients_is_asked_itself() -> None:
     assert verdicts == {True, False}
 
 
-def test_an_interlock_of_a_huge_factor_is_asked_itself() -> None:
+def test_interlock_of_a_huge_factor_judges_itself() -> None:
     """The product is beyond every float, so the limit is not known, and what is not known refuses."""
     limit = Linear((("s0", 1e200),))
     huge = Interlock(id="HUGE", tier=Tier.T2, hazard="h", basis="b", setpoint="air", when=None, low=None, high=limit)
@@ -277,7 +277,7 @@ def test_an_interlock_of_a_huge_factor_is_asked_itself() -> None:
     assert envelope.compiled[Rung.HOLD].accepts({"air": 1.0}, {"air": 0.5}, unknown) is not True
 
 
-def test_sums_of_money_that_floats_cannot_hold_are_asked_for_exactly() -> None:
+def test_money_beyond_float_precision_is_judged_exactly() -> None:
     ledger = {"spent": "a", "reserved": "b", "limit": "c", "max_charge": "d", "idle": 1.0}
     why: dict[str, Any] = {"tier": Tier.T1, "hazard": "h", "basis": "b", "setpoint": "x"}
     rates = tuple(
@@ -311,11 +311,11 @@ def test_the_usual_judgement_is_not_left_to_the_plain_way(seed: int) -> None:
 
 
 def never(*_: Any, **__: Any) -> Any:
-    raise AssertionError("what is well is not asked rule by rule")
+    raise AssertionError("an accepted case is not judged rule by rule")
 
 
 def usual() -> tuple[Envelope, Observation, dict[Source, Proposal], Memory]:
-    """A plant on which all is well and two sources want a little more air."""
+    """A plant whose rules are all satisfied, and two sources that propose a little more air."""
     envelope = build_envelope(model_of({}))
     last = dict(USUAL["targets"])
     signals = {"inlet_c": Signal(24.0), "dew_point_c": Signal(8.0)}
@@ -328,7 +328,7 @@ def usual() -> tuple[Envelope, Observation, dict[Source, Proposal], Memory]:
     return envelope, seen, given, Memory(last=last, rung=Rung.CANDIDATE, rules=rules)
 
 
-def test_what_is_well_is_decided_without_asking_rule_by_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accepted_proposals_are_decided_without_judging_rule_by_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "safety.decide.judge_plainly",
         "safety.decide.judge_rule",
@@ -343,11 +343,11 @@ def test_what_is_well_is_decided_without_asking_rule_by_rule(monkeypatch: pytest
     assert [judgement.verdict.findings for judgement in ruling.judgements] == [(), ()]
 
 
-def test_what_is_well_is_observed_without_asking_rule_by_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_satisfied_state_rules_are_observed_without_judging_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("safety.decide.observe_plainly", never)
     envelope, seen, _, memory = usual()
-    _, later, told = observe(seen, envelope, memory, 30_000_000)
-    assert (later.since_us, told) == (memory.since_us + 30_000_000, ())
+    _, later, findings = observe(seen, envelope, memory, 30_000_000)
+    assert (later.since_us, findings) == (memory.since_us + 30_000_000, ())
     assert later.rules["CHILLERS-DWELL"] == (7.23e9, 7.23e9)
 
 
@@ -371,7 +371,7 @@ def test_where_target_and_step_are_one_the_shorter_form_answers(monkeypatch: pyt
     assert judge(target, Ramped(target), Rung.CANDIDATE, now, envelope).accepted  # by the meaning
 
 
-def test_only_timers_and_money_are_asked_by_the_written_forms() -> None:
+def test_written_forms_call_only_timers_and_money() -> None:
     for seed in range(1, 9):
         envelope = envelope_of_some_kinds(seed)
         still = tuple(rule for rule in envelope.command_rules if not isinstance(rule, Dwell))

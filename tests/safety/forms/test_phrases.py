@@ -43,19 +43,19 @@ def test_target_and_step_are_looked_at_unless_they_are_one() -> None:
     assert phrases(CLOSED, split=True).split is True
 
 
-def test_what_is_wanted_once_stands_where_it_is_used() -> None:
+def test_expression_used_once_stands_where_it_is_used() -> None:
     say = phrases(CLOSED)
     assert say.settled(f"m = {say.share('a + b')}") == "m = (a + b)"
 
 
-def test_what_is_wanted_twice_is_worked_out_before() -> None:
+def test_expression_used_twice_is_computed_before() -> None:
     say = phrases(CLOSED)
     one = say.share("a + b")
     assert say.settled(f"m = {one}\nn = {one}") == "q0 = a + b\nm = q0\nn = q0"
     assert say.settled(f"m = {one}\nn = {one}\no = {one}") == "q0 = a + b\nm = q0\nn = q0\no = q0"
 
 
-def test_a_condition_that_is_kept_is_kept_as_the_answer_of_a_branch() -> None:
+def test_kept_condition_is_stored_as_the_answer_of_a_branch() -> None:
     say = phrases(CLOSED)
     one = say.flag("a < b")
     assert say.settled(f"{one} or {one}") == "q0 = True if a < b else False\nq0 or q0"
@@ -81,14 +81,14 @@ def test_a_comparison_is_written_as_one_would_write_it(when: str, written: str) 
     assert say.settled(say.condition(parse_when(when), "t")) == f"({written})"
 
 
-def test_a_condition_on_signals_is_shared_and_one_on_setpoints_is_not() -> None:
+def test_condition_on_signals_is_shared_but_not_on_setpoints() -> None:
     say = phrases(interlock("I", when=parse_when("v > 1 && n < 2"), low=Linear((), 1.0)), bound("N", "n"))
     shared, own = say.condition(parse_when("v > 1"), "t"), say.condition(parse_when("v > 1 && n < 2"), "s")
     assert say.settled(f"{shared} {shared}") == "q0 = True if (x0 > 1.0) else False\nq0 q0"
     assert own == "((x0 > 1.0) and (s0 < 2.0))"
 
 
-def test_a_limit_is_shared_where_it_always_counts_and_worked_out_under_its_condition_where_not() -> None:
+def test_limit_is_shared_unless_it_counts_only_under_a_condition() -> None:
     say = phrases(CLOSED, OPEN)
     assert say.limits(CLOSED, "t") == ("(0.0 + x0 + 2.0 * x1)", "")
     always, constant = say.limits(OPEN, "t")
@@ -106,13 +106,13 @@ def test_limits_are_split_only_where_what_decides_differs() -> None:
 @pytest.mark.parametrize(
     ("number", "odd"), [(0.0, False), (-0.0, True), (1.0, False), (-1e100, False), (1.1e100, True), (-1.1e100, True)]
 )
-def test_a_number_is_odd_if_it_might_overflow_a_sum_or_is_a_negative_zero(number: float, odd: bool) -> None:
+def test_number_is_odd_if_sums_may_overflow_or_negative_zero(number: float, odd: bool) -> None:
     assert is_odd(bound("B", low=-2e99, high=number)) is odd
     assert is_odd(interlock("I", high=Linear((("v", 1.0),), number))) is odd
     assert is_odd(interlock("I", high=Linear((("v", number),)))) is odd
 
 
-def test_of_several_trust_regions_the_tightest_is_asked() -> None:
+def test_tightest_of_several_trust_regions_decides() -> None:
     near, far, other = (
         TrustRegion(id=name, **WHY, setpoint=on, distance=away)
         for name, on, away in (("A", "x", 2.0), ("B", "x", 3.0), ("C", "y", 9.0))
@@ -122,7 +122,7 @@ def test_of_several_trust_regions_the_tightest_is_asked() -> None:
         assert all(rules[at] is rule for at, rule in _tightest(rules))
 
 
-def test_no_more_numbers_are_looked_at_together_than_are_quick_and_each_once() -> None:
+def test_finiteness_check_groups_numbers_and_reads_each_once() -> None:
     for count, calls in ((1, 1), (28, 1), (29, 2), (56, 2), (57, 3)):
         (text,) = finite([f"x{at}" for at in range(count)])
         assert text.count("hypot(") == calls
@@ -150,12 +150,12 @@ def test_like_demands_stand_side_by_side() -> None:
     assert sum(one != other for one, other in pairwise(is_distance)) == 1
 
 
-def test_the_shape_of_a_text_is_what_is_left_without_its_numbers() -> None:
+def test_shape_of_a_text_is_the_text_without_numbers() -> None:
     assert _shape(["x1 < 2.5", " and y10"]) == ("x <  and y", "x1 < 2.5 and y10")
     assert sorted(["b < 1", "a < 20", "a > 1", "a < 3"], key=_shape) == ["a < 20", "a < 3", "a > 1", "b < 1"]
 
 
-def test_where_target_and_step_are_one_only_one_is_looked_at() -> None:
+def test_equal_target_and_step_are_looked_up_once() -> None:
     compiled = Compiled((bound("B"), interlock("I", when=parse_when("v > 1"), low=Linear((), 1.0))))
     assert "s0" in compiled.margins.__code__.co_varnames
     assert "s0" in compiled.accepts.__code__.co_varnames

@@ -29,7 +29,7 @@ RULES = {rule.id: rule for rule in ENVELOPE.state_rules}
 NOW = np.array([0])
 
 
-def test_every_form_agrees_and_every_rule_accepted_refused_and_was_the_sole_reason() -> None:
+def test_every_form_agrees_and_every_rule_is_fully_exercised() -> None:
     mix = run(range(1, 5), batches=1, service_every=20, processes=1)
     assert mix.wrong == []
     assert mix.idle() == []
@@ -39,18 +39,18 @@ def test_every_form_agrees_and_every_rule_accepted_refused_and_was_the_sole_reas
         for counts in (mix.accepted, mix.refused, mix.sole, mix.near):
             assert min(counts[key] for key in mine) > 10, (kind, counts)
         assert (sum(mix.unknown[key] for key in mine) > 0) is (kind != "Watchdog")
-    assert 0.3 < mix.well / mix.cases < 0.7
+    assert 0.3 < mix.satisfied / mix.cases < 0.7
     assert min(mix.quiet, mix.unusual) > 0.05 * mix.cases
-    assert mix.quiet + mix.unusual == mix.well
+    assert mix.quiet + mix.unusual == mix.satisfied
 
 
-def test_on_delays_are_met_before_at_and_after_they_have_run_out() -> None:
+def test_on_delays_are_drawn_before_at_and_after_their_end() -> None:
     cases, trip = cases_of(ENVELOPE, 3, 20_000), replace(RULES["INLET-TRIP"], on_delay_us=300_000_000)
     found = watch((trip,), cases.seen, {trip.id: cases.states[trip.id]})[trip.id]
-    unwell_us = found.state[:, 0]
-    assert ((found.margin == 0) & (unwell_us > 0)).any()
-    assert ((found.margin < 0) & (unwell_us >= 300_000_000)).any()
-    assert not ((found.margin < 0) & (unwell_us < 300_000_000)).any()
+    violated_us = found.state[:, 0]
+    assert ((found.margin == 0) & (violated_us > 0)).any()
+    assert ((found.margin < 0) & (violated_us >= 300_000_000)).any()
+    assert not ((found.margin < 0) & (violated_us < 300_000_000)).any()
 
 
 WRONG: Mapping[str, Mapping[str, Callable[[Any], float]]] = {
@@ -67,9 +67,7 @@ WRONG: Mapping[str, Mapping[str, Callable[[Any], float]]] = {
 
 
 @pytest.mark.parametrize("name", sorted(RULES))
-def test_a_form_that_is_wrong_by_one_bit_or_one_microsecond_is_noticed(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_form_wrong_by_one_bit_or_one_microsecond_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def wider(rules: Iterable[StateRule], seen: Observations, states: Mapping[str, Floats]) -> dict[str, Found]:
         (what,) = WRONG[name].items()
         return watch(
@@ -101,7 +99,7 @@ def log_of(seed: int, *, ticks: int, lanes: int) -> tuple[Observations, dict[str
     return log, dict(cases[0].states), cases
 
 
-def test_a_log_is_replayed_as_the_kernel_lives_through_it() -> None:
+def test_a_log_is_replayed_as_the_kernel_runs_it() -> None:
     ticks, lanes = 36, 60
     log, states, cases = log_of(1, ticks=ticks, lanes=lanes)
     found = replay(ENVELOPE.state_rules, log, states)
@@ -110,14 +108,14 @@ def test_a_log_is_replayed_as_the_kernel_lives_through_it() -> None:
         memory = replace(fresh_memory(ENVELOPE), rules=rows[0][lane][1])
         for tick in range(ticks):
             seen, _, elapsed_us = rows[tick][lane]
-            memory, told = observe_plainly(seen, ENVELOPE, memory, elapsed_us)
-            unwell = {name for name, each in found.items() if not each.well[tick, lane]}
-            assert {finding.rule for finding in told} == unwell
+            memory, findings = observe_plainly(seen, ENVELOPE, memory, elapsed_us)
+            violated = {name for name, each in found.items() if not each.satisfied[tick, lane]}
+            assert {finding.rule for finding in findings} == violated
             for rule, _ in ENVELOPE.stateful:
                 assert repr(tuple(found[rule.id].state[tick, lane].tolist())) == repr(memory.rules[rule.id])
-            for finding in told:
+            for finding in findings:
                 assert same_bits(found[finding.rule].margin[tick, lane], np.array(finding.margin))
-    assert all(0 < each.well.sum() < ticks * lanes for each in found.values())
+    assert all(0 < each.satisfied.sum() < ticks * lanes for each in found.values())
 
 
 @given(seed=st.integers(0, 10**6), cut=st.integers(0, 12))
@@ -138,7 +136,7 @@ def picked(states: Mapping[str, Floats], which: Any) -> dict[str, Floats]:
 
 @given(seed=st.integers(0, 10**6), order=st.permutations(range(25)))
 @settings(max_examples=25, derandomize=True, deadline=None)
-def test_the_order_of_lanes_does_not_matter_and_one_lane_knows_nothing_of_another(seed: int, order: list[int]) -> None:
+def test_lanes_are_independent_and_their_order_does_not_matter(seed: int, order: list[int]) -> None:
     cases = cases_of(ENVELOPE, seed, 25)
     together = watch(RULES.values(), cases.seen, cases.states)
     shuffled = watch(RULES.values(), cases.seen.at(order), picked(cases.states, order))
@@ -168,23 +166,23 @@ def margin_of(rule: StateRule, seen: Observations, state: RuleState | None = Non
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_what_is_not_known_of_anything_is_well_only_where_nothing_was_told_or_heard_of_late(rule: StateRule) -> None:
+def test_unknown_observation_satisfies_only_readback_and_watchdog(rule: StateRule) -> None:
     nothing = Observations(NOW)
     assert margin_of(rule, nothing) == rule.margin(Observation("p", "", 0, {}), rule.fresh()) or isnan(
         margin_of(rule, nothing)
     )
-    assert watch((rule,), nothing, {})[rule.id].well[0] == isinstance(rule, Readback | Watchdog)
+    assert watch((rule,), nothing, {})[rule.id].satisfied[0] == isinstance(rule, Readback | Watchdog)
 
 
-def test_a_command_without_its_readback_is_unknown_and_no_command_is_well() -> None:
-    rule, told = RULES["AIR-OBEYED"], {"air": np.array([1.0]), "water": np.array([2.0])}
-    masked = {name: np.ma.masked_array(values, True) for name, values in told.items()}
-    assert margin_of(rule, Observations(NOW, applied=told, readback=told)) > 0
-    assert isnan(margin_of(rule, Observations(NOW, applied=told)))
-    assert isnan(margin_of(rule, Observations(NOW, applied=told, readback=masked)))
-    assert isnan(margin_of(rule, Observations(NOW, applied={**told, "air": masked["air"]}, readback=told)))
-    assert margin_of(rule, Observations(NOW, readback=told)) == inf
-    assert margin_of(rule, Observations(NOW, applied=masked, readback=told)) == inf
+def test_missing_readback_is_unknown_and_no_command_is_satisfied() -> None:
+    rule, commanded = RULES["AIR-OBEYED"], {"air": np.array([1.0]), "water": np.array([2.0])}
+    masked = {name: np.ma.masked_array(values, True) for name, values in commanded.items()}
+    assert margin_of(rule, Observations(NOW, applied=commanded, readback=commanded)) > 0
+    assert isnan(margin_of(rule, Observations(NOW, applied=commanded)))
+    assert isnan(margin_of(rule, Observations(NOW, applied=commanded, readback=masked)))
+    assert isnan(margin_of(rule, Observations(NOW, applied={**commanded, "air": masked["air"]}, readback=commanded)))
+    assert margin_of(rule, Observations(NOW, readback=commanded)) == inf
+    assert margin_of(rule, Observations(NOW, applied=masked, readback=commanded)) == inf
 
 
 def test_times_that_no_float_holds_are_compared_as_integers() -> None:
@@ -204,7 +202,7 @@ def test_times_that_no_float_holds_are_compared_as_integers() -> None:
 
 
 @pytest.mark.parametrize("state", [(0.0, 0.0), (5e6, 1.0), (0.0, 1.0)])
-def test_a_trip_that_nobody_sees_keeps_its_count_even_where_no_other_lane_is_unwell(state: RuleState) -> None:
+def test_unseen_trip_keeps_its_count_without_another_violated_lane(state: RuleState) -> None:
     trip = Trip(id="T", tier=Tier.T1, signal="a", low=0.0, high=1.0, on_delay_us=8_000_000, **WHY)
     elapsed_us, values = np.full((4, 1), 4_000_000), np.array([[nan], [nan], [2.0], [0.5]])
     found = replay((trip,), Observations(elapsed_us, {"a": values}), {"T": np.array([state])})["T"]
@@ -236,17 +234,17 @@ def test_zeros_keep_their_signs(low: float, high: float, value: float) -> None:
 def test_a_rise_without_signals_is_a_number() -> None:
     rule = Recoverability(id="R", tier=Tier.T5, signal="a", rise=Linear((), 0.5), horizon_us=2_000_000, high=5.0, **WHY)
     seen = Observations(np.zeros(3, dtype=int), {"a": np.array([4.0, 4.5, nan])})
-    assert np.array_equal(watch((rule,), seen, {})["R"].well, [True, False, False])
+    assert np.array_equal(watch((rule,), seen, {})["R"].satisfied, [True, False, False])
 
 
-def test_no_lanes_and_no_ticks_are_no_trouble() -> None:
+def test_empty_lanes_and_ticks_give_empty_answers() -> None:
     nobody = watch(RULES.values(), Observations(np.array([], dtype=int)), {})
     never = replay(RULES.values(), Observations(np.zeros((0, 4), dtype=int)), {})
-    assert {(each.margin.shape, each.well.shape) for each in nobody.values()} == {((0,), (0,))}
+    assert {(each.margin.shape, each.satisfied.shape) for each in nobody.values()} == {((0,), (0,))}
     assert {(each.margin.shape, each.state.shape[:2]) for each in never.values()} == {((0, 4), (0, 4))}
 
 
-def test_a_state_of_another_shape_is_refused_with_what_is_wanted() -> None:
+def test_state_of_another_shape_is_refused_with_expected_shape() -> None:
     with pytest.raises(
         ValueError, match=r"state of rule `HEART` has shape \(1, 3\), wanted \(1, 2\): give a row per lane"
     ):
@@ -273,7 +271,7 @@ def test_each_kind_agrees_on_numbers_anybody_can_check() -> None:
     assert [each.state[0].tolist() for each in found] == [[0.0, 1.0], [7e6, 1.0], [8e6, 1.0]]
 
 
-def test_the_comparison_itself_tells_a_zero_from_its_negative_and_finds_a_lie() -> None:
+def test_comparison_separates_negative_zero_and_finds_a_wrong_answer() -> None:
     assert same_bits(np.array([0.0, nan, 1.0]), np.array([-0.0, nan, 1.0])).tolist() == [False, True, True]
     cases = cases_of(ENVELOPE, 5, 50)
     many = watch(RULES.values(), cases.seen, cases.states)
@@ -284,15 +282,15 @@ def test_the_comparison_itself_tells_a_zero_from_its_negative_and_finds_a_lie() 
     assert differing("here", plain, many) == ["here differ in `HEART`"]
 
 
-def test_the_command_prints_its_mix_and_fails_where_it_compared_too_little(
+def test_command_prints_its_mix_and_fails_on_too_few_cases(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(differential_states, "BATCH", 40)
     assert main(["--cases", "40", "--envelopes", "1", "--processes", "1"]) == 1
-    said = capsys.readouterr().out
-    assert "| vectorised against rule by rule | 40 |" in said
-    assert "| disagreements | 0 |" in said
-    assert "never was the sole reason" in said
+    printed = capsys.readouterr().out
+    assert "| vectorised against rule by rule | 40 |" in printed
+    assert "| disagreements | 0 |" in printed
+    assert "never was the sole reason" in printed
     monkeypatch.setattr(differential_states, "BATCH", 1500)
     assert main(["--cases", "1500", "--envelopes", "1", "--processes", "1"]) == 0
 

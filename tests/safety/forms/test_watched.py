@@ -111,8 +111,8 @@ def test_the_shipped_envelopes_are_watched_alike(path: Path) -> None:
     assert "def quiet" in pickle.loads(pickle.dumps(envelope)).watched.source()
 
 
-def test_a_ramp_from_a_permitted_command_need_not_ask_what_it_would_enter() -> None:
-    asked = Counter[bool]()
+def test_ramp_from_a_permitted_command_skips_the_entry_check() -> None:
+    judged = Counter[bool]()
     for seed in range(4):
         envelope = envelope_of(seed, setpoints=6, signals=8, rules=40)
         batch = batch_of(envelope, seed, 150, wild=0.0)
@@ -120,11 +120,11 @@ def test_a_ramp_from_a_permitted_command_need_not_ask_what_it_would_enter() -> N
             target, _, now = situation_of(batch, at, envelope)
             assert now.last is not None
             standing = is_permitted(envelope.entered, now.last, now)
-            asked[standing] += 1
+            judged[standing] += 1
             for keep in (False, True):
                 plain = ramp(target, now, envelope.ramp_plan, keep_discrete=keep)
                 assert ramp(target, now, envelope.ramp_plan, keep_discrete=keep, standing=standing) == plain
-    assert min(asked[True], asked[False]) > 20, asked
+    assert min(judged[True], judged[False]) > 20, judged
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -145,7 +145,7 @@ def test_what_is_permitted_is_the_narrowest_of_all_boxes(seed: int) -> None:
                 assert found[spec.name].wait_us == 0
 
 
-def test_a_memory_that_is_not_a_plants_own_is_asked_rule_by_rule() -> None:
+def test_memory_of_another_plant_is_judged_rule_by_rule() -> None:
     envelope, draw = replace(made_up()), np.random.default_rng(0)
     seen, _ = drawn(draw, 0.0)
     assert envelope.watched.quiet(seen, {}, 1) is None
@@ -170,7 +170,7 @@ def test_watched_rules_make_their_function_once_and_nothing_else() -> None:
     assert watched.quiet(Observation("small", "plant", 0, {}), states, 5) is None
 
 
-def test_what_is_written_out_is_not_asked_besides() -> None:
+def test_written_out_rules_are_not_judged_again() -> None:
     written = tuple(rule for rule in RULES if not isinstance(rule, Watchdog))
     source = replace(made_up(), state_rules=written, command_rules=()).watched.source()
     assert ".aged(" not in source

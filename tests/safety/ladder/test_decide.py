@@ -39,8 +39,8 @@ def test_the_folder_says_which_case_fails(tmp_path: Path) -> None:
         (tmp_path / "envelopes" / name).write_text((FOLDER.cases / "envelopes" / name).read_text())
     text = (FOLDER.cases / "decisions" / "hold.toml").read_text().replace('rung = "hold"', 'rung = "incumbent"')
     (tmp_path / "decisions" / "wrong.toml").write_text(text)
-    (said,) = type(FOLDER)(tmp_path, FOLDER.sites).failures()
-    assert said.startswith("wrong: With both sources refused the last command is held.: `rung` is hold")
+    (line,) = type(FOLDER)(tmp_path, FOLDER.sites).failures()
+    assert line.startswith("wrong: With both sources refused the last command is held.: `rung` is hold")
 
 
 def test_a_case_with_an_unknown_part_is_refused(tmp_path: Path) -> None:

@@ -27,21 +27,21 @@ def seen(**signals: Signal) -> Observation:
 
 
 @pytest.mark.parametrize("rung", list(Rung))
-def test_nothing_happens_while_all_is_well(rung: Rung) -> None:
+def test_nothing_happens_while_every_rule_is_satisfied(rung: Rung) -> None:
     guarded = guard(WELL, LAST, ENVELOPE, memory(rung), elapsed_us=30_000_000)
     assert not guarded.decide_now
     assert guarded.removed == frozenset()
     assert guarded.memory.since_us == 30_000_000
 
 
-def test_a_command_that_no_longer_stands_costs_the_candidate_its_authority() -> None:
+def test_candidate_loses_authority_when_its_command_no_longer_stands() -> None:
     guarded = guard(seen(dew_point_c=Signal(20.0)), LAST, ENVELOPE, memory(), elapsed_us=1)
     assert guarded.decide_now
     assert guarded.removed == {Source.CANDIDATE}
     assert [finding.rule for finding in guarded.findings] == ["DEW"]
 
 
-def test_the_incumbent_is_asked_again_rather_than_removed() -> None:
+def test_guard_requests_a_decision_and_keeps_the_incumbent() -> None:
     guarded = guard(seen(dew_point_c=Signal(20.0)), LAST, ENVELOPE, memory(Rung.INCUMBENT), elapsed_us=1)
     assert guarded.decide_now
     assert guarded.removed == frozenset()
@@ -53,12 +53,12 @@ def test_a_stale_sensor_removes_the_candidate_at_once() -> None:
     assert guarded.removed == {Source.CANDIDATE}
 
 
-def test_a_stale_sensor_is_no_hurry_while_the_incumbent_acts() -> None:
+def test_stale_sensor_waits_while_the_incumbent_acts() -> None:
     old = seen(inlet_c=Signal(24.0, age_us=200_000_000))
     assert not guard(old, LAST, ENVELOPE, memory(Rung.INCUMBENT), elapsed_us=1).decide_now
 
 
-def test_a_trip_between_decisions_latches_and_asks_for_a_decision_that_saves_it() -> None:
+def test_trip_between_decisions_latches_and_requests_a_decision() -> None:
     guarded = guard(seen(inlet_c=Signal(33.0)), LAST, ENVELOPE, memory(Rung.INCUMBENT), elapsed_us=1)
     assert guarded.decide_now
     assert [latch.rule for latch in guarded.memory.latches] == ["INLET-TRIP"]

@@ -29,7 +29,7 @@ def good(a: float, b: float = 99.0, state: tuple[float, ...] = (), elapsed_s: fl
     return signal.good
 
 
-def test_a_plausible_signal_keeps_its_good_name() -> None:
+def test_a_plausible_signal_stays_good() -> None:
     assert good(20.0)
     assert good(20.0, state=(18.0, 0.0, 0.0))
 
@@ -39,7 +39,7 @@ def test_a_signal_out_of_range_is_bad() -> None:
     assert not good(-0.5)
 
 
-def test_a_signal_that_moves_too_fast_is_bad_and_may_take_its_time() -> None:
+def test_signal_that_moves_too_fast_is_bad() -> None:
     assert not good(26.0, state=(20.0, 0.0, 0.0))
     assert good(26.0, state=(20.0, 10.0 * S, 0.0))
 
@@ -67,7 +67,7 @@ def voted(a: Any, b: Any, c: Any) -> float | None:
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "c", "said"),
+    ("a", "b", "c", "expected"),
     [
         (20.0, 21.0, 22.0, 21.0),
         (20.0, 21.0, 40.0, 21.0),
@@ -79,8 +79,8 @@ def voted(a: Any, b: Any, c: Any) -> float | None:
         (0.0, 20.0, 40.0, None),
     ],
 )
-def test_two_out_of_three(a: float | None, b: float | None, c: float | None, said: float | None) -> None:
-    assert voted(a, b, c) == said
+def test_two_out_of_three(a: float | None, b: float | None, c: float | None, expected: float | None) -> None:
+    assert voted(a, b, c) == expected
 
 
 @seeded(300)
@@ -93,10 +93,10 @@ def test_two_out_of_three(a: float | None, b: float | None, c: float | None, sai
 def test_one_liar_cannot_move_the_vote_beyond_the_honest(
     truth: float, errors: tuple[float, float], liar: float, order: list[int]
 ) -> None:
-    said = [truth + errors[0], truth + errors[1], liar]
-    result = voted(*(said[at] for at in order))
+    sensors = [truth + errors[0], truth + errors[1], liar]
+    result = voted(*(sensors[at] for at in order))
     assert result is not None
-    assert min(said[:2]) <= result <= max(said[:2]) or abs(result - truth) <= 1.0 + VOTE.deviation
+    assert min(sensors[:2]) <= result <= max(sensors[:2]) or abs(result - truth) <= 1.0 + VOTE.deviation
 
 
 def test_an_age_is_that_of_the_oldest_voter() -> None:
@@ -147,7 +147,7 @@ def test_a_vote_that_makes_no_sense_is_refused(changes: dict[str, Any], message_
     assert caught.value.id == message_id
 
 
-def test_amended_signals_are_the_old_ones_with_the_new_in_their_place() -> None:
+def test_amended_signals_are_the_old_with_the_new_replaced() -> None:
     rest, new = {"a": Signal(1.0), "b": Signal(2.0)}, {"b": Signal(3.0), "c": Signal(4.0)}
     amended = Amended(rest, new)
     assert list(amended) == ["a", "b", "c"]

@@ -64,7 +64,7 @@ def test_a_relinquished_plant_gets_an_empty_command() -> None:
     assert ruling.judgements == ()
 
 
-def test_a_rule_that_fails_is_told_with_its_tier_and_its_error() -> None:
+def test_failing_rule_is_reported_with_its_tier_and_error() -> None:
     broken = Broken(id="BROKEN", tier=Tier.T2, hazard="h", basis="b")
     envelope = replace(ENVELOPE, command_rules=(*ENVELOPE.command_rules, broken))
     now = situation(SEEN, Memory(last=LAST, since_us=300 * S, rules=fresh_memory(ENVELOPE).rules), envelope)
@@ -81,46 +81,55 @@ def test_a_rule_that_fails_is_told_with_its_tier_and_its_error() -> None:
     assert not judgement.verdict.accepted
 
 
-def test_a_state_rule_that_fails_is_told_twice_and_counts_as_refusing() -> None:
-    unwell = BrokenState(
-        id="UNWELL", tier=Tier.T5, applies_to="policy", hazard="h", basis="b", signal="inlet_c", high=1.0
+def test_failing_state_rule_is_reported_twice_and_refuses() -> None:
+    failing = BrokenState(
+        id="FAILING", tier=Tier.T5, applies_to="policy", hazard="h", basis="b", signal="inlet_c", high=1.0
     )
-    envelope = replace(ENVELOPE, state_rules=(unwell,))
+    envelope = replace(ENVELOPE, state_rules=(failing,))
     ruling = ruled(envelope=envelope)
     assert sorted(map(repr, ruling.state)) == sorted(
-        repr(Finding("UNWELL", Tier.T5, Outcome.ERROR, nan, "state", detail)) for detail in (FAILED, f"{FAILED} twice")
+        repr(Finding("FAILING", Tier.T5, Outcome.ERROR, nan, "state", detail)) for detail in (FAILED, f"{FAILED} twice")
     )
     assert ruling.removed == (Source.CANDIDATE,)
 
 
-def test_what_no_source_said_is_told_by_its_status() -> None:
+def test_source_without_an_answer_is_reported_by_its_status() -> None:
     for status in Status:
         if status is Status.OK:
             continue
         for detail in ("", "it said why"):
             ruling = ruled(proposals={Source.CANDIDATE: Proposal(Source.CANDIDATE, {}, status, detail)})
-            said = detail or f"the candidate gave no answer: {status}"
-            finding = Finding(f"T0-{status}", Tier.T0, Outcome.VETO, nan, "target", said)
+            reason = detail or f"the candidate gave no answer: {status}"
+            finding = Finding(f"T0-{status}", Tier.T0, Outcome.VETO, nan, "target", reason)
             verdict = Verdict(False, (finding,), {finding.rule: nan}, finding.rule, ENVELOPE.digest)
             assert repr(ruling.judgements) == repr((Judgement(Rung.CANDIDATE, {}, {}, verdict),))
 
 
-def test_what_is_malformed_is_told_by_name_and_value() -> None:
-    def told(targets: dict[str, object]) -> str:
+def test_malformed_setpoints_are_named_with_their_values() -> None:
+    def refusal(targets: dict[str, object]) -> str:
         (judgement,) = ruled(proposals={Source.CANDIDATE: Proposal(Source.CANDIDATE, targets)}).judgements  # type: ignore[arg-type]
         (finding,) = judgement.verdict.findings
         assert (finding.tier, finding.outcome, finding.about) == (Tier.T0, Outcome.VETO, "target")
         return f"{finding.rule}: {finding.detail}"
 
-    assert told({**LAST, "odd": 1.0}) == "T0-schema: setpoints missing or not known: odd"
-    assert told({"supply_c": 1.0}) == (
+    assert refusal({**LAST, "odd": 1.0}) == "T0-schema: setpoints missing or not known: odd"
+    assert refusal({"supply_c": 1.0}) == (
         "T0-schema: setpoints missing or not known: chillers_on, fan_frac, flow_a_kg_s, flow_b_kg_s"
     )
-    assert told({**LAST, "supply_c": nan, "fan_frac": 2.0}) == (
-        "T0-range: not a finite value of its range: `supply_c` nan, `fan_frac` 2.0"
+    both = refusal({**LAST, "supply_c": nan, "fan_frac": 2.0})
+    assert both.startswith("T0-range: `supply_c` = nan ")
+    assert "`fan_frac` = 2.0 " in both
+    assert refusal({**LAST, "supply_c": "warm"}).startswith("T0-range: `supply_c` = 'warm' ")
+    assert refusal({**LAST, "chillers_on": 1.5}).startswith("T0-range: `chillers_on` = 1.5 ")
+
+
+def test_value_that_does_not_fit_is_named_with_what_fits() -> None:
+    supply, chillers = (
+        next(spec for spec in ENVELOPE.setpoints if spec.name == name) for name in ("supply_c", "chillers_on")
     )
-    assert told({**LAST, "supply_c": "warm"}) == "T0-range: not a finite value of its range: `supply_c` 'warm'"
-    assert told({**LAST, "chillers_on": 1.5}) == "T0-range: not a finite value of its range: `chillers_on` 1.5"
+    assert supply.misfit(99.0) == f"`supply_c` = 99.0 is outside its range {supply.low:g} to {supply.high:g} C"
+    values = ", ".join(f"{value:g}" for value in chillers.values or ())
+    assert chillers.misfit(1.5) == f"`chillers_on` = 1.5 is not one of its values {values}"
 
 
 def test_whole_numbers_are_numbers() -> None:
@@ -139,7 +148,7 @@ def test_each_source_has_its_rung() -> None:
     }
 
 
-def test_a_step_takes_a_period_at_most_and_last_is_ours_before_it_is_read_back() -> None:
+def test_step_lasts_at_most_a_period_and_command_precedes_readback() -> None:
     other = {**LAST, "supply_c": 19.0}
     memory = Memory(last=LAST, since_us=900 * S)
     assert situation(SEEN, memory, ENVELOPE).dt_s == 300.0
@@ -152,7 +161,7 @@ def test_a_step_takes_a_period_at_most_and_last_is_ours_before_it_is_read_back()
         assert situation(replace(SEEN, readback=gone), replace(memory, last=None), ENVELOPE).last is None
 
 
-def test_a_last_resort_waives_all_but_its_static_limits_and_says_so() -> None:
+def test_last_resort_records_all_but_static_limits_as_waived() -> None:
     wet = replace(SEEN, signals={"inlet_c": Signal(24.0), "dew_point_c": Signal(20.0)})
     ruling = ruled(observation=wet)
     assert ruling.command.rung is Rung.FAILSAFE
@@ -182,7 +191,7 @@ def test_a_last_resort_outside_a_static_limit_is_never_commanded() -> None:
     assert "PUMP-SHARE" in {finding.rule for finding in ruling.chosen.verdict.findings}
 
 
-def test_a_last_resort_of_another_envelope_is_chosen_anew() -> None:
+def test_last_resort_of_another_envelope_is_chosen_again() -> None:
     memory = replace(fresh_memory(ENVELOPE), last=LAST, rung=Rung.FAILSAFE, failsafe="OF-ANOTHER")
     ruling = ruled(memory=memory)
     assert (ruling.command.rung, ruling.memory.failsafe) == (Rung.FAILSAFE, "FULL-COOLING")
@@ -198,12 +207,12 @@ class Counting(Novelty):
         return f"asked with {state!r}"
 
 
-def test_a_rule_without_memory_is_asked_with_an_empty_one() -> None:
+def test_rule_without_memory_gets_an_empty_state() -> None:
     counting = Counting(id="COUNTING", tier=Tier.T5, applies_to="policy", hazard="h", basis="b", signal="x", high=0.0)
     assert ruled(envelope=replace(ENVELOPE, state_rules=(counting,))).state == ()
     refusing = replace(counting, high=1.0)
-    said = Finding("COUNTING", Tier.T5, Outcome.VETO, -1.0, "state", "asked with ()")
-    assert ruled(envelope=replace(ENVELOPE, state_rules=(refusing,))).state == (said,)
+    finding = Finding("COUNTING", Tier.T5, Outcome.VETO, -1.0, "state", "asked with ()")
+    assert ruled(envelope=replace(ENVELOPE, state_rules=(refusing,))).state == (finding,)
 
 
 def test_a_target_that_is_refused_makes_no_discrete_value_wait() -> None:

@@ -1,4 +1,4 @@
-"""Measures of a proposal are judged as signals of the same name are, wherever they are handed in."""
+"""Measures of a proposal are judged as signals of the same name are, in every call that takes them."""
 
 from dataclasses import replace
 from pathlib import Path

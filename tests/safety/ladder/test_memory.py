@@ -109,7 +109,7 @@ def test_a_command_restarts_the_clock_and_hold_keeps_counting() -> None:
     assert led.held_us == 0
 
 
-def test_relinquishing_leaves_no_command_of_ours() -> None:
+def test_relinquishing_leaves_no_command_in_force() -> None:
     memory = remembered(
         Memory(last=USUAL["targets"]), ENVELOPE, USUAL["targets"], Command({}, Rung.RELINQUISH, 1, 1), "X"
     )
@@ -149,7 +149,7 @@ def test_time_on_hold_counts_on_that_rung_only() -> None:
         assert memory.held_us == (15 if rung is Rung.HOLD else 10)
 
 
-def test_a_reset_is_granted_on_the_very_edge_and_says_why_it_is_refused() -> None:
+def test_reset_succeeds_on_the_edge_and_gives_reasons_beyond_it() -> None:
     tripped_memory = tripped(Memory(), "INLET-TRIP", "hot")
     assert reset(tripped_memory, ENVELOPE, seen(32.0), "INLET-TRIP").latches == ()
     assert reset(tripped_memory, ENVELOPE, seen(31.5), "INLET-TRIP").latches == ()
@@ -161,7 +161,7 @@ def test_a_reset_is_granted_on_the_very_edge_and_says_why_it_is_refused() -> Non
     assert str(caught.value) == "no latch of rule `INLET-TRIP` is set: nothing to reset"
 
 
-def test_a_reset_believes_its_sensors_no_more_than_a_decision_does() -> None:
+def test_reset_manages_its_inputs_as_a_decision_does() -> None:
     plausible = Plausibility(id="INLET-OK", signal="inlet_c", low=0, high=60, rate_per_s=0.001)
     envelope = replace(ENVELOPE, inputs=(plausible,))
     memory = tripped(Memory(rules={"INLET-OK": (33.0, 0.0, 0.0)}), "INLET-TRIP", "hot")
@@ -187,7 +187,7 @@ class Odd(Trip):
         return f"asked with {state!r}"
 
 
-def test_a_rule_that_cannot_age_is_told_of_and_remembers_nothing() -> None:
+def test_rule_that_cannot_age_is_reported_and_remembers_nothing() -> None:
     odd = Odd(id="ODD", tier=Tier.T1, hazard="h", basis="b", signal="inlet_c", low=0, high=10)
     envelope = replace(ENVELOPE, state_rules=(odd,))
     memory, faults = aged(Memory(rules={"ODD": (5.0, 1.0)}), envelope, seen(24.0), 5)

@@ -34,7 +34,7 @@ HOLES = {
 
 
 @pytest.mark.parametrize("hole", HOLES)
-def test_old_ruling_through_a_closed_hole_comes_out_as_its_golden_decision(hole: str) -> None:
+def test_old_ruling_through_a_closed_hole_matches_its_golden_decision(hole: str) -> None:
     decision = decode((CASES / "records" / "holes" / f"v1-{hole}.bin").read_bytes())
     case = read(CASES / "decisions" / f"{hole}.toml")
     assert HOLES[hole].items() <= decision.command.setpoints.items()

@@ -67,13 +67,13 @@ def vectors(draw: st.DrawFn) -> dict[str, float]:
 @st.composite
 def observations(draw: st.DrawFn) -> Observation:
     signals = {}
-    well = draw(st.integers(0, 3)) > 0
+    all_good = draw(st.integers(0, 3)) > 0
     for name, values in (("inlet_c", st.floats(15, 33)), ("dew_point_c", st.floats(0, 15))):
-        fate = "good" if well else draw(st.sampled_from(["good", "bad", "stale", "odd", "gone"]))
+        fate = "good" if all_good else draw(st.sampled_from(["good", "bad", "stale", "odd", "gone"]))
         value = draw(ANY_FLOAT if fate == "odd" else values)
         quality = Quality(fate) if fate in ("bad", "stale") else Quality.GOOD
         if fate != "gone":
-            signals[name] = Signal(value, quality, 0 if well else draw(st.sampled_from([0, 10**8, 10**9, -1])))
+            signals[name] = Signal(value, quality, 0 if all_good else draw(st.sampled_from([0, 10**8, 10**9, -1])))
     applied = draw(st.none() | vectors())
     return Observation(
         "small",
@@ -81,7 +81,7 @@ def observations(draw: st.DrawFn) -> Observation:
         0,
         signals,
         applied=applied,
-        readback=applied if well else draw(st.none() | vectors()),
+        readback=applied if all_good else draw(st.none() | vectors()),
         authority=Authority.LOCAL if draw(st.integers(0, 15)) == 0 else Authority.OURS,
     )
 
@@ -201,12 +201,12 @@ def test_adding_a_command_rule_never_accepts_more(call: dict[str, Any], name: st
 @given(calls())
 def test_an_erroring_rule_refuses_and_raises_nothing(call: dict[str, Any]) -> None:
     broken = Broken(id="BROKEN", tier=Tier.T1, hazard="h", basis="b")
-    unwell = BrokenState(id="UNWELL", tier=Tier.T2, hazard="h", basis="b", signal="inlet_c", high=1.0)
+    failing = BrokenState(id="FAILING", tier=Tier.T2, hazard="h", basis="b", signal="inlet_c", high=1.0)
     ruling = ruled(call, replace(ENVELOPE, command_rules=(*ENVELOPE.command_rules, broken)))
     assert ruling.command.rung in (Rung.FAILSAFE, Rung.RELINQUISH)
-    ruling = ruled(call, replace(ENVELOPE, state_rules=(*ENVELOPE.state_rules, unwell)))
+    ruling = ruled(call, replace(ENVELOPE, state_rules=(*ENVELOPE.state_rules, failing)))
     assert ruling.command.rung not in (Rung.CANDIDATE, Rung.OPERATOR, Rung.INCUMBENT)
-    assert "UNWELL" in {finding.rule for finding in ruling.state}
+    assert "FAILING" in {finding.rule for finding in ruling.state}
 
 
 @usual
@@ -248,9 +248,9 @@ def test_what_took_authority_away_is_named_whole(call: dict[str, Any]) -> None:
     """Lift every named state rule, latch, guard and local system, and every source may act; leave one, and some may not."""
     ruling = ruled(call)
     named = {finding.rule for finding in ruling.state}
-    well = replace(call["observation"], authority=Authority.OURS)
+    regained = replace(call["observation"], authority=Authority.OURS)
     lifted = replace(ENVELOPE, state_rules=tuple(r for r in ENVELOPE.state_rules if r.id not in named))
-    free = {**call, "observation": well, "without": frozenset(), "memory": replace(call["memory"], latches=())}
+    free = {**call, "observation": regained, "without": frozenset(), "memory": replace(call["memory"], latches=())}
     assert ruled(free, lifted).removed == ()
     for left in named:
         kept = tuple(r for r in ENVELOPE.state_rules if r.id == left or r.id not in named)
@@ -280,7 +280,7 @@ def test_the_same_inputs_give_the_same_bits_in_every_process() -> None:
         "from tests.records.record_corpus import decision_of\n"
         "print([decision_of(read(path)).ruling_digest for path in paths()])"
     )
-    said = set()
+    digests = set()
     for seed in ("0", "1", "4242"):
         done = subprocess.run(
             [sys.executable, "-c", code],
@@ -289,21 +289,21 @@ def test_the_same_inputs_give_the_same_bits_in_every_process() -> None:
             text=True,
             check=True,
         )
-        said.add(done.stdout)
-    assert len(said) == 1
+        digests.add(done.stdout)
+    assert len(digests) == 1
 
 
 @usual
 @given(calls())
-def test_the_step_of_every_accepted_proposal_keeps_its_rates_unless_that_is_recorded(call: dict[str, Any]) -> None:
+def test_every_accepted_step_keeps_its_rates_or_records_a_waiver(call: dict[str, Any]) -> None:
     ruling = ruled(call)
     now = situation_of(call, ruling)
     for judgement in ruling.judgements:
         if not judgement.verdict.accepted:
             continue
-        told = {f.rule for f in judgement.verdict.findings}
+        named = {f.rule for f in judgement.verdict.findings}
         for rule in ENVELOPE.binding[judgement.rung]:
-            if rule.step_only and rule.id not in told:
+            if rule.step_only and rule.id not in named:
                 assert rule.margin(judgement.step, now) >= 0
 
 

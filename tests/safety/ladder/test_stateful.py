@@ -1,4 +1,4 @@
-"""A plant lived through at random: ticks, guards, sensor faults, clock jumps, dead policy, dead incumbent, resets,
+"""A plant driven at random: ticks, guards, sensor faults, clock jumps, dead policy, dead incumbent, resets,
 overrides, a local system that takes over, a plant that disobeys, and envelopes that are reloaded.
 
 A second bookkeeper (`Book`) keeps the timers and latches from what it sees go in and out, sharing nothing with
@@ -56,7 +56,7 @@ STEADY: st.SearchStrategy[dict[str, float]] = st.just({}) | st.fixed_dictionarie
     {"supply_c": st.floats(15, 26), "flow_a_kg_s": st.floats(1, 10)}
 )
 DEAD = [Status.LATE, Status.FAILED, Status.NOT_FINITE, Status.WRONG_SHAPE, Status.ABSENT]
-# Half of the sources are well; those that are not say so, say nothing, or say nonsense.
+# Half of the sources answer; the others report a failure, stay silent, or send nonsense.
 FATES = st.sampled_from(["well"] * 8 + [each.value for each in DEAD] + ["gone", "nan", "short", "word"])
 ELAPSED = st.sampled_from([PERIOD_US] * 4 + [30 * S, 7200 * S, 0, -5, -3600 * S])
 
@@ -97,8 +97,8 @@ class Book:
         self.now_us += passed
         self.held_us += passed if rung is Rung.HOLD else 0
         self.starts_us = [at for at in self.starts_us if self.now_us - at < WINDOW_US]
-        told, does = (seen.applied or {}).get("supply_c"), (seen.readback or {}).get("supply_c")
-        if told is None or does is None or abs(told - does) <= 0.5:
+        commanded, read = (seen.applied or {}).get("supply_c"), (seen.readback or {}).get("supply_c")
+        if commanded is None or read is None or abs(commanded - read) <= 0.5:
             self.disagrees_since_us = None
         elif self.disagrees_since_us is None:
             self.disagrees_since_us = self.now_us
@@ -152,7 +152,7 @@ class PlantLife(RuleBasedStateMachine):
         self.before: Memory = self.memory
         self.last: dict[str, float] | None = None
         self.ruling: Ruling | None = None
-        self.asked: Source = Source.INCUMBENT
+        self.assigned: Source = Source.INCUMBENT
         self.waited_us = (0, 0)
 
     def seen(self) -> Observation:
@@ -195,7 +195,7 @@ class PlantLife(RuleBasedStateMachine):
             Source.OPERATOR: None if operator is None else proposal(Source.OPERATOR, operator, "well"),
         }
         given = {source: each for source, each in proposed.items() if each is not None}
-        seen, self.before, self.last, self.asked = self.seen(), self.memory, self.in_force(), assigned
+        seen, self.before, self.last, self.assigned = self.seen(), self.memory, self.in_force(), assigned
         self.book.sees(seen, elapsed_us, self.memory.rung)
         self.waited_us = (self.book.now_us - self.book.raised_us, self.book.now_us - self.book.lowered_us)
         self.ruling = decide(
@@ -213,7 +213,7 @@ class PlantLife(RuleBasedStateMachine):
     @rule(two=STEADY)
     def a_usual_day(self, two: dict[str, float]) -> None:
         """Chance alone makes few of them: what the examples are depends on all that is imported beside this file."""
-        self.all_is_well_again()
+        self.everything_recovers()
         for assigned in (Source.INCUMBENT, Source.CANDIDATE, Source.CANDIDATE):
             self.tick(two, two, "well", "well", assigned, PERIOD_US)
 
@@ -242,7 +242,7 @@ class PlantLife(RuleBasedStateMachine):
         self.signals = {**self.signals, name: Signal(value, quality, age_us)}
 
     @rule()
-    def all_is_well_again(self) -> None:
+    def everything_recovers(self) -> None:
         self.signals = {name: Signal(value) for name, value in USUAL["signals"].items()}
         self.readback = dict(self.memory.last or USUAL_TARGETS)
 
@@ -329,7 +329,7 @@ class PlantLife(RuleBasedStateMachine):
         if self.ruling is None:
             return
         judged = {judgement.rung: judgement.verdict.accepted for judgement in self.ruling.judgements}
-        able = [s for s in (self.asked, Source.INCUMBENT) if judged.get(RUNG_OF[s]) and s not in self.ruling.removed]
+        able = [s for s in (self.assigned, Source.INCUMBENT) if judged.get(RUNG_OF[s]) and s not in self.ruling.removed]
         rung = self.ruling.command.rung
         assert rung is RUNG_OF[able[0]] if able else rung in (Rung.HOLD, Rung.FAILSAFE, Rung.RELINQUISH)
 

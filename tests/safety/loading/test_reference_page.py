@@ -36,6 +36,6 @@ def test_the_generated_page_is_that_of_the_shipped_envelope(site: str) -> None:
     path = FOLDER.sites / site / "envelope.toml"
     assert load_envelope(path).digest in (ROOT / "docs" / "reference" / f"envelope-{site}.md").read_text()
     made = make_page(path, FOLDER.cases, FOLDER.sites)
-    assert made.well
+    assert made.passed
     assert "FAILED" not in made.made.decode()
     assert made.made.decode() == (ROOT / "docs" / "reference" / f"envelope-{site}.md").read_text()

@@ -49,7 +49,7 @@ def test_several_processes_give_the_same_answers_in_the_same_order() -> None:
     assert together.certificate().canonical() == alone.certificate().canonical()
 
 
-def test_a_counterexample_in_floats_is_told_to_the_last_bit() -> None:
+def test_a_counterexample_in_floats_is_written_to_the_last_bit() -> None:
     x = z3.FP("x", z3.Float64())
     one = z3.FPVal(1.0, z3.Float64())
     above = [z3.fpGT(x, one), z3.fpLT(x, z3.FPVal(1.0000000000000004, z3.Float64()))]
@@ -79,8 +79,8 @@ def test_the_formulas_are_the_rules(seed: int) -> None:
         for rule in envelope.command_rules:
             if "Relation" in type(rule).__name__:
                 continue  # forgives its last bit; see below
-            said = z3.simplify(z3.substitute(formulas[rule.id], *values))
-            assert z3.is_true(said) == (rule.margin(step, now) >= 0), (rule, step, now)
+            value = z3.simplify(z3.substitute(formulas[rule.id], *values))
+            assert z3.is_true(value) == (rule.margin(step, now) >= 0), (rule, step, now)
 
 
 def drawn(envelope: Envelope, draw: np.random.Generator) -> tuple[list[Any], Situation, dict[str, float]]:
@@ -138,7 +138,7 @@ def test_a_relation_forgives_no_more_than_rounding() -> None:
             assert not (exact > Fraction(1, 10**12) * 2 and accepted)
 
 
-def test_a_last_resort_that_breaks_an_interlock_is_found_and_reproduced() -> None:
+def test_last_resort_breaking_an_interlock_is_found_and_reproduced() -> None:
     found = [each for each in last_resorts_stand(SMALL) if each.fails]
     assert {each.name for each in found} == {"failsafe/COLD-HALL/DEW", "failsafe/FULL-COOLING/DEW"}
     assert all(each.answer is Answer.REFUTED for each in found)
@@ -150,7 +150,7 @@ def test_a_last_resort_that_breaks_an_interlock_is_found_and_reproduced() -> Non
     assert all(each.example["known.dew_point_c"] is True for each in found)
 
 
-def test_a_last_resort_that_holds_only_while_a_signal_is_good_is_found() -> None:
+def test_last_resort_that_needs_a_good_signal_is_found() -> None:
     """The dew point is never above 13 C here, so that what is wrong is that it may be unknown."""
     dry = replace(SMALL, signals=tuple(replace(s, high=13.0) if s.name == "dew_point_c" else s for s in SMALL.signals))
     found = [each for each in last_resorts_stand(dry) if each.fails and each.name.startswith("failsafe/FULL-COOLING")]
@@ -158,7 +158,7 @@ def test_a_last_resort_that_holds_only_while_a_signal_is_good_is_found() -> None
     assert "signal that is not good" in found[0].detail
 
 
-def test_an_example_is_the_same_whatever_was_asked_before() -> None:
+def test_an_example_does_not_depend_on_earlier_queries() -> None:
     """z3 numbers all it has ever met, and its answers depend on it."""
     x, flag = z3.Real("x"), z3.Bool("flag")
     facts = [z3.Or(x > 3, x < -3), z3.Implies(flag, x * x > 10)]
@@ -169,7 +169,7 @@ def test_an_example_is_the_same_whatever_was_asked_before() -> None:
     assert all(example["flag"] is False and float(example["x"]).is_integer() for example in before)
 
 
-def test_an_example_on_an_edge_that_floats_round_away_gives_way_to_another() -> None:
+def test_example_on_an_edge_lost_to_rounding_is_replaced() -> None:
     x = z3.Real("x")
     ground = Ground([3 * x > 10, 7 * x < 60])
     values = [example["x"] for example in ground.examples()]
@@ -189,7 +189,7 @@ def test_rules_that_contradict_each_other_are_named() -> None:
     assert "`LOW`" in found["consistent"].detail
 
 
-def test_a_dead_rule_is_refused_and_a_shadowed_one_is_warned_of() -> None:
+def test_dead_rule_is_refused_and_shadowed_rule_warned_of() -> None:
     dead = {"id": "DEAD", "kind": "bound", "tier": "T2", "setpoint": "fan_frac", "low": 0, "high": 1, "unit": "frac"}
     shadowed = {**dead, "id": "SHADOWED", "low": 0.1}
     why = {"hazard": "h", "basis": "b"}
@@ -204,14 +204,14 @@ def test_a_claim_that_anything_would_follow_from_is_not_proved() -> None:
     assert prove("n", "s", [x > 1, x < 0], x == 7, Seeded("eight", x == 8)).answer is Answer.REFUTED
 
 
-def test_a_proof_that_could_not_find_a_mistake_is_not_one() -> None:
+def test_proof_that_misses_the_seeded_mistake_fails() -> None:
     x = z3.Real("x")
     assert prove("n", "s", [x > 1], x > 0, Seeded("nothing wrong", x > 0)).answer is Answer.REFUTED
     found = prove("n", "s", [x > 1], x > 0, Seeded("two", x > 2))
     assert (found.answer, found.seeded) == (Answer.PROVED, "two")
 
 
-def test_a_counterexample_that_does_not_reproduce_fails_as_a_fault_of_the_prover() -> None:
+def test_counterexample_that_does_not_reproduce_is_a_prover_fault() -> None:
     x = z3.Real("x")
     seeded = Seeded("two", x > 2)
     assert prove("n", "s", [x > 1], x > 3, seeded, replay=lambda example: None).answer is Answer.UNKNOWN
@@ -219,7 +219,7 @@ def test_a_counterexample_that_does_not_reproduce_fails_as_a_fault_of_the_prover
     assert (found.answer, found.detail) == (Answer.REFUTED, "it is 2")
 
 
-def test_a_kind_without_a_formula_is_an_error_and_not_a_pass() -> None:
+def test_kind_without_a_formula_is_an_error() -> None:
     class Unheard(CommandRule):
         """A kind the prover does not know."""
 
@@ -228,7 +228,7 @@ def test_a_kind_without_a_formula_is_an_error_and_not_a_pass() -> None:
         satisfied(rule, vector(SMALL, "step"), world(SMALL))
 
 
-def test_a_certificate_is_the_same_bytes_every_time_and_of_one_envelope(proof: Proof) -> None:
+def test_certificate_is_reproducible_and_of_one_envelope(proof: Proof) -> None:
     certificate = proof.certificate()
     assert (
         certificate.canonical()
@@ -251,7 +251,7 @@ def test_a_certificate_of_a_failure_is_refused() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b'{"version":2}', b"\xff"])
-def test_what_is_no_certificate_is_refused(data: bytes) -> None:
+def test_bytes_that_are_not_a_certificate_are_refused(data: bytes) -> None:
     with pytest.raises(CertificateError):
         Certificate.parse(data)
 
@@ -271,7 +271,7 @@ def test_nothing_changed_needs_nobody() -> None:
     assert (found.rules, found.looser, found.tighter, found.approvals) == ((), (), (), 0)
 
 
-def test_a_wider_limit_is_shown_with_an_example_and_needs_two() -> None:
+def test_wider_limit_shows_an_example_and_needs_two() -> None:
     found = difference(SMALL, changed(**{"SUPPLY-BOUND": {"high": 31}}))
     assert found.looser
     assert not found.tighter
@@ -280,14 +280,14 @@ def test_a_wider_limit_is_shown_with_an_example_and_needs_two() -> None:
     assert any("`high` 30.0 -> 31.0" in line for line in found.lines())
 
 
-def test_a_tighter_hard_limit_needs_two_as_well() -> None:
+def test_a_tighter_hard_limit_also_needs_two() -> None:
     found = difference(SMALL, changed(**{"SUPPLY-BOUND": {"high": 29}}))
     assert found.tighter
     assert not found.looser
     assert found.approvals == 2
 
 
-def test_a_tighter_rule_of_the_policy_needs_one_and_a_looser_one_two() -> None:
+def test_tighter_policy_rule_needs_one_approval_and_looser_two() -> None:
     assert difference(SMALL, changed(TRUST={"distance": 2})).approvals == 1
     assert difference(SMALL, changed(TRUST={"distance": 4})).approvals == 2
     older, fresher = (difference(SMALL, changed(**{"INLET-FRESH": {"max_age_s": age}})) for age in (500, 30))
@@ -296,7 +296,7 @@ def test_a_tighter_rule_of_the_policy_needs_one_and_a_looser_one_two() -> None:
     assert "only the policy's own rules get tighter" in "\n".join(fresher.lines())
 
 
-def test_a_rule_of_the_policy_that_counts_time_takes_two_whichever_way_it_changes() -> None:
+def test_changed_timed_rule_of_the_policy_needs_two_approvals() -> None:
     slow = {"id": "BEAT", "kind": "watchdog", "tier": "T5", "signal": "inlet_c", "max_silence_s": 600, "unit": "s"}
     slow |= {"hazard": "h", "basis": "b"}
     one, other = (build_envelope(model_of({"add": [{**slow, "max_silence_s": each}]})) for each in (600, 300))
@@ -306,9 +306,9 @@ def test_a_rule_of_the_policy_that_counts_time_takes_two_whichever_way_it_change
 
 def test_a_rule_deleted_or_a_setting_changed_is_shown() -> None:
     found = difference(SMALL, build_envelope(model_of({"remove": ["DEW"], "set": {"hold_max_s": 900}})))
-    said = [change.says for change in found.rules]
-    assert "rule `DEW` (T2) is gone" in said
-    assert "`hold_max_s` 600 s -> 900 s" in said
+    sentences = [change.says for change in found.rules]
+    assert "rule `DEW` (T2) is gone" in sentences
+    assert "`hold_max_s` 600 s -> 900 s" in sentences
     assert found.approvals == 2
 
 

@@ -48,7 +48,7 @@ def test_the_vote_in_symbols_is_the_kernels() -> None:
 def test_the_plausibility_in_symbols_is_the_kernels() -> None:
     believed, draw = plausibility_in_symbols(), np.random.default_rng(2)
     evaluate = evaluator([believed.good])
-    said = []
+    answers = []
     for _ in range(4000):
         given: dict[str, Any] = {"value": float(draw.integers(-8, 40)) / 8, "before": float(draw.integers(0, 32)) / 8}
         given |= {"low": 0.0, "high": 4.0, "rate_per_s": float(draw.integers(0, 9)) / 8, "stuck_us": 60e6}
@@ -61,11 +61,11 @@ def test_the_plausibility_in_symbols_is_the_kernels() -> None:
         signal, _ = kind.managed(signals, state, elapsed_us)
         assert signal is not None
         assert evaluate(exact(given)) == [signal.good], given
-        said.append(signal.good)
-    assert 0.1 < sum(said) / len(said) < 0.9
+        answers.append(signal.good)
+    assert 0.1 < sum(answers) / len(answers) < 0.9
 
 
-def test_every_theorem_of_the_input_manager_is_proved_with_a_mistake_found() -> None:
+def test_every_input_manager_theorem_is_proved_with_mistakes_found() -> None:
     found = list(inputs_are_sound(build_envelope(model_of({}))))
     assert {each.name.split("/")[0] for each in found} == {"vote", "plausibility"}
     assert all(each.answer is Answer.PROVED and each.seeded for each in found)

@@ -52,7 +52,7 @@ class Both:
 
     def predicted(self, given: Drawn) -> dict[str, Any]:
         values = self.evaluate({k: v if isinstance(v, bool) else Fraction(v) for k, v in given.items()})
-        return told(values, self.names)
+        return named_values(values, self.names)
 
     def ruling(self, given: Drawn) -> Ruling:
         return call_of(given, self.envelope).ruling(self.envelope)
@@ -68,15 +68,15 @@ def formulas_of(found: Decided, names: Sequence[str]) -> list[Any]:
     return made
 
 
-def told(values: list[Any], names: Sequence[str]) -> dict[str, Any]:
+def named_values(values: list[Any], names: Sequence[str]) -> dict[str, Any]:
     rest = iter(values)
-    said = {"rung": RUNGS[int(next(rest))], "entry": int(next(rest)), "held_us": next(rest), "latched": next(rest)}
-    said["removed"] = tuple(source for source in SOURCES if next(rest))
+    predicted = {"rung": RUNGS[int(next(rest))], "entry": int(next(rest)), "held_us": next(rest), "latched": next(rest)}
+    predicted["removed"] = tuple(source for source in SOURCES if next(rest))
     waits = (len(values) - 7) // 3 - 1 - len(names)
     for source in SOURCES:
         accepted, step = next(rest), {name: next(rest) for name in names}
-        said[source] = (accepted, step, tuple(next(rest) for _ in range(waits)))
-    return said
+        predicted[source] = (accepted, step, tuple(next(rest) for _ in range(waits)))
+    return predicted
 
 
 def drawing_of(name: str, seed: int) -> Drawing:
@@ -89,20 +89,20 @@ def both(name: str) -> Both:
 
 
 def differences(of: Both, given: Drawn) -> list[str]:
-    """What the prover's ladder and the kernel say differently of one moment."""
-    said, ruling = of.predicted(given), of.ruling(given)
+    """The differences between the prover's ladder and the kernel at one moment."""
+    predicted, ruling = of.predicted(given), of.ruling(given)
     ids = [entry.id for entry in of.envelope.failsafe]
     place = -1 if ruling.memory.failsafe is None else ids.index(ruling.memory.failsafe)
     pairs = {
-        "rung": (said["rung"], ruling.command.rung),
-        "removed": (tuple(sorted(said["removed"])), ruling.removed),
-        "entry": (said["entry"], place),
-        "held_us": (said["held_us"], ruling.memory.held_us),
-        "latched": (said["latched"], bool(ruling.memory.latches)),
+        "rung": (predicted["rung"], ruling.command.rung),
+        "removed": (tuple(sorted(predicted["removed"])), ruling.removed),
+        "entry": (predicted["entry"], place),
+        "held_us": (predicted["held_us"], ruling.memory.held_us),
+        "latched": (predicted["latched"], bool(ruling.memory.latches)),
     }
     for judgement in ruling.judgements:
         source = Source(judgement.rung.value)
-        accepted, step, waiting = said[source]
+        accepted, step, waiting = predicted[source]
         pairs[f"{source} accepted"] = (accepted, judgement.verdict.accepted)
         if judgement.verdict.accepted:
             waits = tuple(name in judgement.waiting for name in of.envelope.ramp_plan.discrete)
@@ -140,15 +140,15 @@ def test_the_guard_in_symbols_is_the_kernels(name: str) -> None:
     looks: Counter[bool] = Counter()
     for _ in range(250):
         given = drawing.moment(symbols) | {f"without.{source}": False for source in SOURCES}
-        told = guarded(given, envelope)
+        seen = guarded(given, envelope)
         decide_now, *removed = evaluate({k: v if isinstance(v, bool) else Fraction(v) for k, v in given.items()})
-        assert decide_now == told.decide_now, given
-        assert {source for source, gone in zip(SOURCES, removed, strict=True) if gone} == told.removed, given
-        looks[told.decide_now] += 1
+        assert decide_now == seen.decide_now, given
+        assert {source for source, gone in zip(SOURCES, removed, strict=True) if gone} == seen.removed, given
+        looks[seen.decide_now] += 1
     assert min(looks[True], looks[False]) > 5
 
 
-def test_what_is_proved_of_the_guard_is_refuted_with_a_mistake() -> None:
+def test_guard_theorems_are_refuted_with_a_seeded_mistake() -> None:
     found = list(the_guard(both("small").envelope))
     assert [each.name for each in found] == ["guard/limits", "guard/authority"]
     assert all(each.answer is Answer.PROVED and each.seeded for each in found)
@@ -200,7 +200,7 @@ def test_everything_about_the_ladder_is_proved_of_small(ladder: Ladder) -> None:
         (Mistake.FAILSAFE_FLAPS, "induction/failsafe"),
     ],
 )
-def test_a_ladder_with_a_mistake_is_refuted_and_the_kernel_does_not_show_it(
+def test_seeded_mistake_refutes_the_ladder_and_not_the_kernel(
     ladder: Ladder, mistake: Mistake, obligation: str
 ) -> None:
     """The counterexample is of the mistake: the kernel, asked about the same moment, does not reproduce it."""
@@ -235,8 +235,8 @@ def test_what_the_formulas_say_is_what_z3_says() -> None:
     pairs = [(symbols[name], constant(symbols[name], value)) for name, value in given.items() if name in symbols]
     values = of.evaluate({k: v if isinstance(v, bool) else Fraction(v) for k, v in given.items()})
     for formula, value in zip(of.formulas, values, strict=True):
-        said = z3.simplify(z3.substitute(formula, *pairs))
-        assert z3.is_true(said) == value if z3.is_bool(formula) else Fraction(str(said)) == value
+        simplified = z3.simplify(z3.substitute(formula, *pairs))
+        assert z3.is_true(simplified) == value if z3.is_bool(formula) else Fraction(str(simplified)) == value
 
 
 def constant(symbol: Any, value: float | bool) -> Any:

@@ -48,15 +48,15 @@ def test_the_reset_in_symbols_is_the_kernels() -> None:
     now, latching = moment(small()), [rule for rule in small().state_rules if rule.latching]
     formulas = [resettable(rule, now) for rule in latching]
     evaluate, symbols = evaluator(formulas), symbols_of([*formulas, *now.assumed])
-    drawing, said = Drawing(small(), 11), Counter[tuple[str, bool]]()
+    drawing, counts = Drawing(small(), 11), Counter[tuple[str, bool]]()
     for _ in range(400):
         given = drawing.moment(symbols)
         answers = evaluate({k: v if isinstance(v, bool) else Fraction(v) for k, v in given.items()})
         for rule, answer in zip(latching, answers, strict=True):
             assert bool(answer) == is_reset(given, rule), (rule.id, given)
-            said[rule.id, bool(answer)] += 1
+            counts[rule.id, bool(answer)] += 1
     assert len(latching) > 1
-    assert min(said[rule.id, answer] for rule in latching for answer in (True, False)) > 5, said
+    assert min(counts[rule.id, answer] for rule in latching for answer in (True, False)) > 5, counts
 
 
 def test_a_latch_clears_only_on_its_own_evidence() -> None:
@@ -65,7 +65,7 @@ def test_a_latch_clears_only_on_its_own_evidence() -> None:
     assert all(each.answer is Answer.PROVED and "missing signal" in each.seeded for each in found)
 
 
-def test_a_reset_that_looks_at_another_signal_is_refuted_and_shown_in_an_operators_words(
+def test_reset_on_another_signal_is_refuted_with_a_readable_example(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The kernel does not do so, and says so: such a formula is a fault of the prover and proves nothing."""
@@ -77,11 +77,11 @@ def test_a_reset_that_looks_at_another_signal_is_refuted_and_shown_in_an_operato
     monkeypatch.setattr(about_latches, "resettable", careless)
     found = {each.name: each for each in latches_clear_on_their_own_evidence(small())}["latch/reset/LATE-TRIP"]
     assert found.answer is Answer.UNKNOWN
-    assert "mend the prover" in found.detail
+    assert "fault of the prover" in found.detail
     assert any("`dew_point_c`" in line for line in shown(found.example, small()))
 
 
-def test_a_kind_that_latches_without_a_formula_of_its_reset_is_an_error() -> None:
+def test_latching_kind_without_a_reset_formula_is_an_error() -> None:
     class Unheard(StateRule):
         """A kind the prover does not know."""
 

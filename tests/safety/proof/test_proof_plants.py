@@ -43,14 +43,14 @@ def test_a_sound_plant_is_proved_and_handed_over(name: str) -> None:
         each.by and (each.seeded or each.by == "analytic") for each in proof.obligations if each.answer is Answer.PROVED
     )
     swept = sweep(plant(name, drop="MAINS"), 100, seed=3)
-    assert swept.well, "\n".join(swept.lines())
+    assert swept.passes, "\n".join(swept.lines())
 
 
 def test_a_limit_that_nothing_can_break_is_dead() -> None:
     rule = {"id": "ROOMY", "kind": "bound", "tier": "T2", "setpoint": "charge_kw", "low": -90, "high": 90, "unit": "kW"}
     found = failures(sets(plant("battery", add=(rule,))))["alive/ROOMY"]
     assert found.answer is Answer.REFUTED
-    assert found.detail == "nothing in the declared domain breaks it: widen the domain, mend the rule, or drop it"
+    assert "widen the domain" in found.detail
 
 
 def test_limits_that_leave_no_command_are_named_together() -> None:
@@ -62,13 +62,13 @@ def test_limits_that_leave_no_command_are_named_together() -> None:
     assert found.detail == "no command satisfies `AT-LEAST` and `AT-MOST` together: one of them has to give way"
 
 
-def test_a_last_resort_that_breaks_a_moving_limit_is_shown_with_the_moment() -> None:
+def test_last_resort_breaking_a_moving_limit_shows_its_moment() -> None:
     envelope = plant("battery", failsafe=[{"id": "CHARGE", "vector": {"charge_kw": 5}}])
     found = failures(last_resorts_stand(envelope))
     assert set(found) == {"failsafe/CHARGE/NOT-OVERFULL", "failsafe/CHARGE/NOT-EMPTY"}
-    told = found["failsafe/CHARGE/NOT-OVERFULL"]
-    assert told.detail.startswith("`charge_kw` 5 kW is outside")
-    assert any("soc_frac" in line for line in shown(told.example, envelope))
+    obligation = found["failsafe/CHARGE/NOT-OVERFULL"]
+    assert obligation.detail.startswith("`charge_kw` 5 kW is outside")
+    assert any("soc_frac" in line for line in shown(obligation.example, envelope))
 
 
 def test_a_last_resort_that_breaks_a_relation_is_shown() -> None:
@@ -78,7 +78,7 @@ def test_a_last_resort_that_breaks_a_relation_is_shown() -> None:
     assert "failsafe/FILL/FULL" in found
 
 
-def test_a_start_demanded_by_one_rule_and_forbidden_by_another_stops_the_incumbent() -> None:
+def test_start_both_demanded_and_forbidden_stops_the_incumbent() -> None:
     """Above 5.2 m pump A must run; without suction it may not start: from a standstill no step is accepted."""
     rule = {
         "id": "EMPTY-IT",
@@ -92,14 +92,15 @@ def test_a_start_demanded_by_one_rule_and_forbidden_by_another_stops_the_incumbe
     envelope = plant("water", add=(rule,))
     found = failures(the_incumbent_regains_the_plant(envelope))
     assert set(found) >= {"handover/first_step"}
-    told = found["handover/first_step"]
+    obligation = found["handover/first_step"]
     assert (
-        told.detail == "`PRIMED-A` refuses the step: `pump_a_on` may not be raised to 1: its permissive does not hold"
+        obligation.detail
+        == "`PRIMED-A` refuses the step: `pump_a_on` may not be raised to 1: its permissive does not hold"
     )
-    assert any("`level_m`" in line for line in shown(told.example, envelope))
+    assert any("`level_m`" in line for line in shown(obligation.example, envelope))
 
 
-def test_a_limit_that_looks_at_a_discrete_setpoint_is_warned_of_with_an_example() -> None:
+def test_limit_on_a_discrete_setpoint_is_warned_of_with_example() -> None:
     found = {each.name: each for each in the_incumbent_regains_the_plant(plant("greenhouse"))}["handover/lamps_on"]
     assert found.answer is Answer.WARNED
     assert "`MAINS` refuses the step" in found.detail

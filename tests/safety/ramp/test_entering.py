@@ -78,9 +78,9 @@ def test_every_rung_sends_only_values_that_t0_permits(
     assert not escaped(ENVELOPE, ruling, last)
     assert all(spec.fits(ruling.command.setpoints[spec.name]) for spec in ENVELOPE.setpoints)
     if ruling.command.rung is Rung.INCUMBENT:
-        sent, told = ruling.command.setpoints["units_on"], ruling.chosen
-        assert sent == target["units_on"] or "units_on" in told.waiting
-        assert sent in (target["units_on"], last["units_on"]) or waived(told) & {"UNITS-DWELL", "UNITS-FLOW"}
+        sent, judged = ruling.command.setpoints["units_on"], ruling.chosen
+        assert sent == target["units_on"] or "units_on" in judged.waiting
+        assert sent in (target["units_on"], last["units_on"]) or waived(judged) & {"UNITS-DWELL", "UNITS-FLOW"}
 
 
 @seeded(200)
@@ -102,7 +102,7 @@ def test_hold_and_guard_refuse_what_t0_does_not_permit(last: dict[str, float], m
 
 @seeded(600)
 @given(low=st.sampled_from([50, 70, 90]), target=targets, last=forbidden, measured=signals)
-def test_slew_gives_way_for_one_setpoint_no_further_than_it_must(
+def test_slew_gives_way_for_one_setpoint_only_as_needed(
     low: int, target: dict[str, float], last: dict[str, float], measured: dict[str, float]
 ) -> None:
     envelope = PUMPS[low]
@@ -168,10 +168,10 @@ def test_every_form_refuses_a_step_that_t0_does_not_permit(rung: Rung, name: str
     step = {**USUAL, name: value}
     given = {"return_c": Signal(20.0), "flow_kg_s": Signal(20.0)}
     now = Situation(given, step, step, 300.0, {"UNITS-DWELL": (7200e6, 7200e6)})
-    told = judge_plainly(step, Ramped(step), rung, now, ENVELOPE)
-    refusing = {finding.rule for finding in told.findings if finding.refuses}
+    judged = judge_plainly(step, Ramped(step), rung, now, ENVELOPE)
+    refusing = {finding.rule for finding in judged.findings if finding.refuses}
     assert refusing == {"T0-range"} if 0.0 <= step["units_on"] <= 4.0 else "T0-range" in refusing
-    assert repr(judge(step, Ramped(step), rung, now, ENVELOPE)) == repr(told)
+    assert repr(judge(step, Ramped(step), rung, now, ENVELOPE)) == repr(judged)
     forms = ENVELOPE.compiled[rung]
     for target in (step, USUAL):
         assert forms.accepts(target, step, now) is None

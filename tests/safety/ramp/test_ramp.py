@@ -104,7 +104,7 @@ def hold_to_the_edge(last: float, dew_point_c: float, target: float) -> None:
 
 @seeded(300)
 @given(last=st.floats(10, 30), dew_point_c=st.floats(10, 28), target=st.floats(10, 30))
-def test_a_forbidden_last_command_is_left_for_the_edge_and_no_further(
+def test_forbidden_last_command_moves_to_the_edge_and_no_further(
     last: float, dew_point_c: float, target: float
 ) -> None:
     hold_to_the_edge(last, dew_point_c, target)
@@ -114,18 +114,14 @@ def test_a_forbidden_last_command_is_left_for_the_edge_and_no_further(
 @given(
     dew_point_c=st.floats(13, 28), nearer=st.integers(-8, 8) | st.integers(-(10**6), 10**6), beyond_k=st.floats(0, 1)
 )
-def test_slew_gives_way_to_the_last_bit_of_what_entering_asks_for(
-    dew_point_c: float, nearer: int, beyond_k: float
-) -> None:
+def test_slew_gives_way_exactly_as_far_as_entering_needs(dew_point_c: float, nearer: int, beyond_k: float) -> None:
     """The last command lies one step below the edge, but for some units in the last place."""
     one_step_below = dew_point_c
     hold_to_the_edge(one_step_below + nearer * ulp(one_step_below), dew_point_c, dew_point_c + 1.0 + beyond_k)
 
 
 @pytest.mark.parametrize(("last", "edge", "target"), [(8.0, 14.0, 29.5), (36.0, 30.0, 14.5)])
-def test_between_two_limits_the_nearer_edge_is_entered_whatever_the_other_says(
-    last: float, edge: float, target: float
-) -> None:
+def test_nearer_edge_is_entered_whatever_the_other_limit_is(last: float, edge: float, target: float) -> None:
     ramped = ramp(vector(supply_c=target), now(vector(supply_c=last), dew_point_c=0.0), PLAN)
     assert ramped.step["supply_c"] == edge
     assert ramped.waived == {"supply_c"}

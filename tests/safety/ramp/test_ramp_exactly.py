@@ -48,7 +48,7 @@ def low(name: str, edge: float, **more: Any) -> Any:
     return made(Interlock, name, setpoint="x", low=Linear((), edge), **more)
 
 
-def test_setpoints_share_a_ramp_where_a_relation_joins_them_and_only_there() -> None:
+def test_setpoints_share_a_ramp_only_where_a_relation_joins_them() -> None:
     """In the order in which they are declared, which is not the one of the alphabet."""
     specs = [Spec("z"), Spec("c"), N, Spec("y"), Spec("b"), Spec("a"), Spec("x")]
     rules = [relation("R", z=1.0, b=1.0), relation("S", y=1.0, x=-1.0), relation("T", b=2.0, a=1.0, n=1.0), SLOW]
@@ -71,7 +71,7 @@ def test_what_no_rule_demands_keeps_its_rate() -> None:
     assert ramped.waived == frozenset()
 
 
-def test_a_last_value_that_is_forbidden_is_left_for_the_edge_and_its_slew_gives_way() -> None:
+def test_forbidden_last_value_moves_to_the_edge_with_slew_waived() -> None:
     ramped = moved([X], [SLOW, low("FLOOR", 5.0)], {"x": 0.0}, {"x": 10.0})
     assert ramped.step == {"x": 5.0}
     assert ramped.waived == {"x"}
@@ -81,13 +81,13 @@ def test_a_target_on_the_very_edge_is_entered_too() -> None:
     assert moved([X], [SLOW, low("FLOOR", 5.0)], {"x": 0.0}, {"x": 5.0}).step == {"x": 5.0}
 
 
-def test_a_target_that_is_forbidden_too_is_approached_at_its_rate_and_never_mended() -> None:
+def test_forbidden_target_is_approached_at_rate_and_never_repaired() -> None:
     ramped = moved([X], [SLOW, low("HIGH", 20.0)], {"x": 0.0}, {"x": 10.0})
     assert 1.0 - 1e-8 < ramped.step["x"] <= 1.0
     assert ramped.waived == frozenset()
 
 
-def test_one_rule_is_entered_without_mending_another() -> None:
+def test_one_rule_is_entered_without_repairing_another() -> None:
     assert moved([X], [SLOW, low("FLOOR", 5.0), low("HIGH", 20.0)], {"x": 0.0}, {"x": 10.0}).step == {"x": 5.0}
 
 
@@ -127,7 +127,7 @@ def test_setpoint_joined_to_one_that_enters_keeps_its_rate() -> None:
     assert ramped.waived == frozenset()
 
 
-def test_setpoint_whose_relation_would_break_makes_way_no_further_than_that() -> None:
+def test_setpoint_gives_way_only_as_far_as_its_relation_needs() -> None:
     ramped = moved([X, Y], [SLOW, SLOW_TOO, SHARE, low("FLOOR", 5.0)], {"x": 0.0, "y": 7.0}, {"x": 8.0, "y": 0.0})
     assert ramped.step == {"x": 5.0, "y": pytest.approx(3.0)}
     assert ramped.waived == {"x", "y"}
@@ -160,7 +160,7 @@ def test_where_rounding_misses_the_edge_a_little_more_is_tried(last: float, targ
     assert ramped.step["x"] == pytest.approx(0.7, abs=1e-9)
 
 
-def test_what_cannot_be_entered_on_the_way_is_entered_at_its_end() -> None:
+def test_rule_not_entered_on_the_way_is_entered_at_end() -> None:
     assert moved([X], [SLOW, made(Island, "ISLAND")], {"x": 0.0}, {"x": 30.0}).step == {"x": 30.0}
 
 
@@ -187,7 +187,7 @@ def test_a_discrete_value_on_its_edge_is_not_forbidden() -> None:
     assert ramped == Ramped({"n": 1.0}, ("n",))
 
 
-def test_values_that_are_to_be_kept_are_kept_unless_they_are_forbidden() -> None:
+def test_kept_discrete_values_change_only_where_forbidden() -> None:
     must = made(Interlock, "MUST", setpoint="n", low=Linear((), 2.0))
     target = {"m": 2.0, "n": 2.0}
     assert moved([M, N], [must], {"m": 1.0, "n": 1.0}, target, keep=True) == Ramped({"m": 1.0, "n": 2.0}, ("m",))
@@ -211,7 +211,7 @@ def test_what_a_demanded_value_forbids_is_entered_at_once() -> None:
         assert ramped.waived == {"x"}
 
 
-def test_what_a_wanted_value_forbids_waives_nothing_beside_a_demanded_one() -> None:
+def test_wanted_value_waives_nothing_beside_a_demanded_one() -> None:
     must = made(Interlock, "MUST", setpoint="m", low=Linear((), 1.0))
     ramped = moved([M, N, X], [SLOW, must, COUPLED], {"m": 0.0, "n": 1.0, "x": 10.0}, {"m": 1.0, "n": 2.0, "x": 4.0})
     assert (ramped.step["m"], ramped.step["n"], ramped.waived) == (1.0, 2.0, frozenset())
@@ -238,7 +238,7 @@ def between(name: str, condition: str, lowest: float, highest: float) -> Any:
     )
 
 
-def test_what_the_new_discrete_value_has_already_made_good_need_not_be_entered() -> None:
+def test_rule_satisfied_by_new_discrete_value_need_not_be_entered() -> None:
     rules = [SLOW, between("ONE", "n == 1", 6.0, 9.0), between("TWO", "n == 2", 3.0, 4.0)]
     both = made(Interlock, "BOTH", setpoint="x", low=parse_linear("9 - 3 * n"), high=parse_linear("10 - 3 * n"))
     assert moved([N, X], rules, {"n": 1.0, "x": 3.0}, {"n": 2.0, "x": 4.0}).step["x"] == pytest.approx(4.0)
@@ -248,7 +248,7 @@ def test_what_the_new_discrete_value_has_already_made_good_need_not_be_entered()
     assert ramped.waived == frozenset()
 
 
-def test_a_margin_that_shrinks_is_no_reason_to_hurry() -> None:
+def test_shrinking_margin_waives_no_slew() -> None:
     wide = made(Interlock, "WIDE", setpoint="x", low=parse_linear("20 - 10 * n"), high=Linear((), 30.2))
     slow = made(Slew, "SLOW", Tier.T4, setpoint="x", up_per_s=0.1, down_per_s=inf)
     ramped = moved([N, X], [slow, wide], {"n": 1.0, "x": 0.5}, {"n": 2.0, "x": 30.0})
@@ -256,7 +256,7 @@ def test_a_margin_that_shrinks_is_no_reason_to_hurry() -> None:
     assert ramped.waived == frozenset()
 
 
-def test_a_relation_that_a_new_discrete_value_has_made_good_is_no_reason_to_hurry() -> None:
+def test_relation_satisfied_by_a_new_discrete_value_waives_no_slew() -> None:
     share = made(Relation, "SHARE", Tier.T1, terms=(("x", 1.0), ("y", 1.0)), limit=parse_linear("n * 2 + 8.5"))
     ramped = moved([N, X, Y], [SLOW, share], {"n": 1.0, "x": 6.0, "y": 6.0}, {"n": 2.0, "x": 8.0, "y": 4.3})
     assert 7.0 - 1e-7 < ramped.step["x"] <= 7.0

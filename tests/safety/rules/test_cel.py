@@ -78,10 +78,10 @@ def test_a_condition_means_what_cel_says_it_means(text: str, values: dict[str, f
 def test_what_we_accept_is_cel_and_means_the_same(words: list[str], values: dict[str, float]) -> None:
     text = " ".join(words)
     try:
-        said = we_say(text, values)
+        answer = we_say(text, values)
     except WhenError:
         return  # we may refuse more than CEL does, never less
-    assert said is cel_says(text, values)
+    assert answer is cel_says(text, values)
 
 
 def test_a_missing_signal_decides_in_cel_and_never_here() -> None:

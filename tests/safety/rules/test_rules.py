@@ -63,7 +63,7 @@ def test_an_interlock_sleeps_until_its_condition_holds() -> None:
     assert "now in force" in INTERLOCK.explain({"x": 1.0}, now(s=Signal(2.0)))
 
 
-def test_an_interlock_on_an_unknown_signal_refuses_or_takes_its_declared_limits() -> None:
+def test_interlock_on_an_unknown_signal_refuses_or_uses_if_unknown() -> None:
     bad = now(s=Signal(2.0, Quality.BAD))
     assert isnan(INTERLOCK.margin({"x": 4.0}, bad))
     assert "not good" in INTERLOCK.explain({"x": 4.0}, bad)
@@ -72,12 +72,12 @@ def test_an_interlock_on_an_unknown_signal_refuses_or_takes_its_declared_limits(
 
 
 @pytest.mark.parametrize("value", [inf, -inf, nan])
-def test_an_interlock_with_one_end_accepts_nothing_that_is_not_finite(value: float) -> None:
+def test_interlock_with_one_end_accepts_only_finite_values(value: float) -> None:
     for ends in ({"low": Linear((), 3.0)}, {"high": Linear((), 3.0)}):
         assert isnan(Interlock(**WHY, setpoint="x", **ends).margin({"x": value}, now()))
 
 
-def test_a_direction_without_a_rate_is_free_in_no_time_too() -> None:
+def test_direction_without_a_rate_is_free_in_zero_time() -> None:
     assert Slew(**WHY, setpoint="x", up_per_s=inf, down_per_s=0.5).reach(now(dt_s=0.0)) == (inf, 0.0)
     assert SLEW.reach(now(dt_s=0.0)) == (0.0, inf)
 
@@ -87,7 +87,7 @@ def test_an_unknown_condition_counts_as_active() -> None:
     assert rule.margin({"x": 6.0}, now()) == -1.0
 
 
-def test_a_relation_on_a_bad_signal_refuses_or_takes_its_declared_limit() -> None:
+def test_relation_on_a_bad_signal_refuses_or_uses_if_unknown() -> None:
     assert isnan(RELATION.margin({"x": 0.0, "y": 0.0}, now(s=Signal(9.0, Quality.STALE))))
     assert "not good" in RELATION.explain({"x": 0.0, "y": 0.0}, now())
     declared = replace(RELATION, if_unknown=4.0)
@@ -135,7 +135,7 @@ def test_dwell_remembers_changes_and_forgets_starts_that_left_the_window() -> No
     assert DWELL.aged(state, seen(), 600) == (1200.0, 1700.0)
 
 
-def test_dwell_takes_what_a_local_system_may_have_done_for_a_change() -> None:
+def test_dwell_counts_local_system_control_as_a_change() -> None:
     assert DWELL.applied((500.0, 500.0, 7.0), {"n": 1.0}, {}) == (0.0, 0.0, 7.0)
     assert DWELL.applied((500.0, 500.0), None, {"n": 1.0}) == (0.0, 0.0)
 
@@ -153,7 +153,7 @@ BACK = Readback(**WHY, setpoint="x", tolerance=0.5, delay_us=100)
 
 
 @pytest.mark.parametrize(
-    ("signal", "well"),
+    ("signal", "satisfied"),
     [
         (Signal(1.0, age_us=1_000_000), True),
         (Signal(1.0, age_us=1_000_001), False),
@@ -163,9 +163,9 @@ BACK = Readback(**WHY, setpoint="x", tolerance=0.5, delay_us=100)
         (None, False),
     ],
 )
-def test_staleness(signal: Signal | None, well: bool) -> None:
-    assert (STALE.margin(seen(signal), ()) >= 0) is well
-    assert well or "`s`" in STALE.explain(seen(signal), ())
+def test_staleness(signal: Signal | None, satisfied: bool) -> None:
+    assert (STALE.margin(seen(signal), ()) >= 0) is satisfied
+    assert satisfied or "`s`" in STALE.explain(seen(signal), ())
 
 
 def test_a_trip_counts_its_delay_from_the_first_sight() -> None:
@@ -188,16 +188,16 @@ def test_an_unknown_trip_signal_stops_the_delay_and_refuses() -> None:
 
 
 def test_readback_waits_and_then_refuses() -> None:
-    told = {"applied": {"x": 1.0}, "readback": {"x": 2.0}}
-    state = BACK.aged(BACK.fresh(), seen(**told), 0)
-    assert BACK.margin(seen(**told), state) == 0.0
-    state = BACK.aged(state, seen(**told), 100)
-    assert BACK.margin(seen(**told), state) == -0.5
-    assert "reads back 2" in BACK.explain(seen(**told), state)
+    differing = {"applied": {"x": 1.0}, "readback": {"x": 2.0}}
+    state = BACK.aged(BACK.fresh(), seen(**differing), 0)
+    assert BACK.margin(seen(**differing), state) == 0.0
+    state = BACK.aged(state, seen(**differing), 100)
+    assert BACK.margin(seen(**differing), state) == -0.5
+    assert "read back 2" in BACK.explain(seen(**differing), state)
     assert BACK.margin(seen(applied={"x": 1.0}, readback={"x": 1.25}), state) == 0.25
 
 
-def test_a_command_without_a_readback_is_unknown_and_no_command_is_well() -> None:
+def test_readback_is_unknown_without_values_and_satisfied_without_a_command() -> None:
     assert isnan(BACK.margin(seen(applied={"x": 1.0}), BACK.fresh()))
     assert "no read-back" in BACK.explain(seen(applied={"x": 1.0}), ())
     assert BACK.margin(seen(), BACK.fresh()) == inf
@@ -212,7 +212,7 @@ def test_every_rule_carries_its_reason() -> None:
     assert {"id", "tier", "hazard", "basis", "unit", "applies_to"} <= {field.name for field in fields(Rule)}
 
 
-def test_a_kind_that_answers_nothing_cannot_be_asked() -> None:
+def test_kind_without_a_margin_raises() -> None:
     for kind in (CommandRule(**WHY), StateRule(**WHY)):
         with pytest.raises(NotImplementedError):
             kind.margin({}, now())  # type: ignore[arg-type, call-arg]
@@ -231,12 +231,12 @@ def test_a_rate_window_counts_all_movement_both_ways() -> None:
     assert rule.applied(state, None, {"x": 9.0}) == state
 
 
-def test_standing_still_is_permitted_in_a_window_that_is_used_up() -> None:
+def test_standing_still_is_permitted_in_a_used_up_window() -> None:
     rule = RateWindow(**WHY, setpoint="x", most=3.0, window_us=100)
     assert rule.margin({"x": 0.0}, now({"x": 0.0}, states={"R": (0.0, 9.0)})) == inf
 
 
-def test_a_permissive_must_hold_to_start_and_not_to_go_on() -> None:
+def test_permissive_must_hold_to_start_and_not_to_continue() -> None:
     rule = Permissive(**WHY, setpoint="n", require=parse_when("s > 0"))
     assert rule.margin({"n": 2.0}, now({"n": 1.0}, s=Signal(1.0))) == 0.0
     assert rule.margin({"n": 2.0}, now({"n": 1.0}, s=Signal(-1.0))) == -1.0
@@ -273,7 +273,7 @@ def test_money_that_is_not_known_is_spent(odd: float) -> None:
     assert "not known" in BUDGET.explain({"x": 5.0}, money(odd, 0, 100, 1))
 
 
-def test_a_watchdog_wants_a_beat_that_changes() -> None:
+def test_a_watchdog_requires_a_beat_that_changes() -> None:
     dog = Watchdog(**WHY, signal="s", max_silence_us=100)
     state = dog.aged(dog.fresh(), seen(Signal(1.0)), 60)
     assert state == (1.0, 0.0)
@@ -291,7 +291,7 @@ def test_recoverability_looks_ahead() -> None:
     assert "could pass 30" in rule.explain(seen(Signal(25.0)), ())
 
 
-def test_novelty_is_a_bound_on_what_is_handed_in() -> None:
+def test_novelty_is_a_bound_on_a_given_measure() -> None:
     rule = Novelty(**WHY, signal="s", high=3.0)
     assert rule.margin(seen(Signal(2.0)), ()) == 1.0
     assert isnan(rule.margin(seen(Signal(2.0, Quality.BAD)), ()))

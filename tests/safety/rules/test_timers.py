@@ -50,7 +50,7 @@ def test_a_raise_a_lowering_and_standing_still_are_remembered_apart() -> None:
     assert PLAIN.applied((7.0, 8.0), {"n": 1.0}, {"n": 2.0}) == (0.0, 8.0)
 
 
-def test_the_oldest_of_as_many_starts_as_may_be_must_leave_the_window() -> None:
+def test_oldest_start_must_leave_a_full_window() -> None:
     def wait(*state: float) -> float:
         return DWELL.wait_us({"n": 2.0}, now({"n": 1.0}, *state))
 
@@ -75,7 +75,7 @@ def test_moves_leave_their_window_oldest_first_and_keep_their_distance() -> None
         WINDOW.aged((1.0, 2.0, 3.0), seen(), 1)
 
 
-def test_a_move_counts_by_its_distance_and_standing_still_does_not() -> None:
+def test_window_counts_distance_moved_and_not_standing_still() -> None:
     assert WINDOW.applied((), {"x": 5.0}, {"x": 7.0}) == (0.0, 2.0)
     assert WINDOW.applied((), {"x": 7.0}, {"x": 5.0}) == (0.0, 2.0)
     assert WINDOW.applied((1.0, 1.0), {"x": 5.0}, {"x": 5.0}) == (1.0, 1.0)
@@ -88,7 +88,7 @@ def test_a_window_nothing_is_remembered_of_is_whole() -> None:
     assert WINDOW.margin({"x": 1.0}, now(None)) == inf
 
 
-def test_a_trip_counts_from_first_sight_and_forgets_inside_edges_included() -> None:
+def test_trip_counts_from_first_sight_and_clears_at_the_edges() -> None:
     assert TRIP.fresh() == (0.0, 0.0)
     assert TRIP.aged((0.0, 0.0), seen(11.0), 60) == (0.0, 1.0)
     assert TRIP.aged((0.0, 1.0), seen(11.0), 60) == (60.0, 1.0)
@@ -104,19 +104,19 @@ def test_a_trip_counts_from_first_sight_and_forgets_inside_edges_included() -> N
 
 
 def test_a_disagreement_is_forgotten_once_both_agree() -> None:
-    def told(does: float, **more: Any) -> Observation:
+    def observed(does: float, **more: Any) -> Observation:
         return seen(applied={"x": 1.0}, readback={"x": does}, **more)
 
     assert BACK.fresh() == (0.0, 0.0)
-    assert BACK.aged((0.0, 0.0), told(2.0), 60) == (0.0, 1.0)
-    assert BACK.aged((30.0, 1.0), told(2.0), 60) == (90.0, 1.0)
-    assert BACK.aged((30.0, 1.0), told(1.5), 60) == (0.0, 0.0)
+    assert BACK.aged((0.0, 0.0), observed(2.0), 60) == (0.0, 1.0)
+    assert BACK.aged((30.0, 1.0), observed(2.0), 60) == (90.0, 1.0)
+    assert BACK.aged((30.0, 1.0), observed(1.5), 60) == (0.0, 0.0)
     assert BACK.aged((30.0, 1.0), seen(), 60) == (0.0, 0.0)
-    assert BACK.margin(told(1.5), (0.0, 1.0)) == 0.0
-    assert BACK.margin(told(1.25), (0.0, 1.0)) == 0.25
-    assert BACK.margin(told(2.0), (99.0, 1.0)) == 0.0
-    assert BACK.margin(told(2.0), (100.0, 1.0)) == -0.5
-    assert BACK.margin(told(0.0), (100.0, 1.0)) == -0.5
+    assert BACK.margin(observed(1.5), (0.0, 1.0)) == 0.0
+    assert BACK.margin(observed(1.25), (0.0, 1.0)) == 0.25
+    assert BACK.margin(observed(2.0), (99.0, 1.0)) == 0.0
+    assert BACK.margin(observed(2.0), (100.0, 1.0)) == -0.5
+    assert BACK.margin(observed(0.0), (100.0, 1.0)) == -0.5
 
 
 @pytest.mark.parametrize("more", [{"readback": {"y": 1.0}}, {"readback": {}}, {"readback": None}])
@@ -135,14 +135,14 @@ def test_a_heart_beats_by_changing() -> None:
     assert DOG.margin(seen(), (4.0, 3.0 * S + 1)) < 0
 
 
-def test_the_oldest_signal_decides_and_age_is_told_in_seconds() -> None:
+def test_the_oldest_signal_decides_and_age_is_in_seconds() -> None:
     rule = Staleness(**WHY, signals=("s", "t"), max_age_us=90 * S)
     both = {"s": Signal(1.0, age_us=30 * S), "t": Signal(1.0, age_us=60 * S)}
     assert rule.margin(Observation("p", "p", 0, both), ()) == 30.0
     assert rule.margin(Observation("p", "p", 0, {"s": Signal(1.0), "t": Signal(1.0)}), ()) == 90.0
 
 
-def test_a_rise_may_be_linear_in_signals_and_is_unknown_with_them() -> None:
+def test_linear_rise_is_unknown_when_its_signals_are() -> None:
     rule = Recoverability(**WHY, signal="s", rise=Linear((("t", 0.5),), 0.5), horizon_us=2 * S, high=10.0)
     assert rule.margin(Observation("p", "p", 0, {"s": Signal(4.0), "t": Signal(3.0)}), ()) == 2.0
     assert isnan(rule.margin(Observation("p", "p", 0, {"s": Signal(4.0)}), ()))
@@ -152,7 +152,7 @@ LEDGER = {"spent": "a", "reserved": "b", "limit": "c", "max_charge": "d"}
 
 
 @pytest.mark.parametrize(("left", "high"), [(0, inf), (-1, 0.5), (1, inf)])
-def test_money_is_counted_to_the_micro_also_where_floats_are_coarse(left: int, high: float) -> None:
+def test_money_is_exact_to_the_micro_where_floats_are_coarse(left: int, high: float) -> None:
     limit = 2**53 - 1
     signals = {"a": limit - 10 - left, "b": 4, "c": limit, "d": 6}
     here = Situation({name: Signal(float(value)) for name, value in signals.items()}, None, None, 0.0, {})
@@ -193,12 +193,12 @@ def test_a_plausible_signal_holds_its_edges(value: float, state: tuple[float, ..
     assert after == (value, 0.0, 0.0)
 
 
-def test_three_that_deviate_by_just_as_much_as_may_be_agree() -> None:
+def test_three_sensors_exactly_at_the_permitted_deviation_agree() -> None:
     signals = {"a": Signal(18.0, age_us=3), "b": Signal(20.0, age_us=2), "c": Signal(22.0)}
     assert VOTE.managed(signals, (), 0) == (Signal(20.0, Quality.GOOD, 3), ())
 
 
-def test_of_two_the_safe_side_is_taken_with_the_age_of_the_older() -> None:
+def test_vote_of_two_takes_safe_side_and_older_age() -> None:
     signals = {"a": Signal(18.0, age_us=3), "b": Signal(20.0, age_us=9)}
     assert VOTE.managed(signals, (), 0) == (Signal(18.0, Quality.GOOD, 9), ())
     high = Vote(id="V", signal="v", sensors=("a", "b", "c"), deviation=2.0, safe_side="high")
@@ -209,7 +209,7 @@ def test_a_vote_without_two_voices_says_nothing() -> None:
     assert VOTE.managed({"a": Signal(18.0)}, (), 0) == (Signal(0.0, Quality.BAD, 0), ())
 
 
-def test_inputs_remember_under_their_own_names_and_time_never_goes_back() -> None:
+def test_inputs_remember_by_name_and_time_never_goes_back() -> None:
     raw = {"a": Signal(20.0), "b": Signal(20.5), "c": Signal(21.0)}
     observation = Observation("p", "p", 0, raw)
     states = {"P": (20.0, 5.0, 7.0)}

@@ -1,9 +1,9 @@
 """Small envelopes of all kinds of command rules, and judgements that lie on each rule's own edge.
 
 `envelope_of_some_kinds` draws an envelope in which no rule hides behind another, so that each can be the sole cause of a
-refusal; a few envelopes together have every kind. `cases_of` draws situations (signals that are good, bad, stale, missing,
-NaN or infinite; memory aged by a clock that may go back) and, for each, many pairs of target and step: near what is
-permitted, up to 2 ulp to either side of a rule's edge, beyond it, or no number at all. All of it is drawn with numpy, and
+refusal; a few envelopes together have every kind. `cases_of` draws situations: signals that are good, bad, stale, missing,
+NaN or infinite, and memory aged by a clock that may go back. For each it draws many pairs of target and step: near what is
+permitted, up to 2 ulp to either side of a rule's edge, beyond it, or not a number. All of it is drawn with numpy, and
 the timers are worked out here once more: a second bookkeeper beside `safety.memory`.
 """
 
@@ -81,7 +81,7 @@ class _Drawn:
         return {"id": name, "kind": kind, "tier": tier, "unit": unit, **WHY, **more}
 
     def still(self) -> list[dict[str, Any]]:
-        """What a setpoint may be, wherever it comes from."""
+        """The rules on the value of a setpoint, wherever it comes from."""
         n = self.number
         one, two = (str(name) for name in self.draw.choice(SIGNALS, 2, replace=False))
         when = str(self.draw.choice(CONDITIONS)).format(a=one, b=two, n=n(-5, 5), m=n(-5, 5))
@@ -103,7 +103,7 @@ class _Drawn:
         ]  # fmt: skip
 
     def moving(self) -> list[dict[str, Any]]:
-        """How far and when a setpoint may be changed."""
+        """The rules on how far and when a setpoint may be changed."""
         n = self.number
         free = {"down": n(6, 9)} | self.maybe(up=n(4, 6))
         starts = self.maybe(max_starts=int(self.draw.integers(1, AT_MOST)), window_s=3600)
@@ -190,7 +190,7 @@ class _World:
         self.states = {name: self._aged(self.rules[name], state) for name, state in self.before.items()}
 
     def _signals(self) -> tuple[Floats, NDArray[np.str_]]:
-        """Values and what has become of them `[situations, signals]`; most situations know everything."""
+        """Values and their qualities `[situations, signals]`; most situations know everything."""
         draw, size = self.draw, self.size
         raw = np.empty((size, len(SIGNALS) + len(LEDGER)))
         raw[:, : len(SIGNALS)] = draw.normal(0.0, 6.0, (size, len(SIGNALS)))
@@ -232,7 +232,7 @@ class _World:
         return np.where(absent[:, :, None], np.nan, np.stack([np.sort(ages, axis=1)[:, ::-1], distances], axis=2))
 
     def _aged(self, rule: CommandRule, before: Floats) -> Floats:
-        """What a timed rule remembers once time has passed, as the vectorised form takes it. Back in time is no time."""
+        """The state of a timed rule once time has passed, as the vectorised form takes it. A clock that went back adds none."""
         passed = np.maximum(self.elapsed_us, 0).astype(float)
         if isinstance(rule, Dwell):
             ages = before[:, 2:] + passed[:, None]

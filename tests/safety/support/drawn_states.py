@@ -1,4 +1,4 @@
-"""Moments of a decision, drawn by the names of the prover's symbols: near what a plant lives through, and now and then far off.
+"""Moments of a decision, drawn by the names of the prover's symbols: near what a plant runs through, and now and then far off.
 
 Values are multiples of 1/64, so that floats and exact numbers can be held against each other.
 """

@@ -1,9 +1,9 @@
 """State rules of all six kinds, and observations that lie on each rule's own edge.
 
 `watching_envelope` draws an envelope whose state rules do not hide behind one another, so that each can be the sole
-reason. `cases_of` draws observations and memories: mostly well, else up to 2 ulp (or 2 us) to either side of a rule's
-edge, or beyond it; signals that are bad, stale, missing, NaN or infinite; ages below zero; commands without read-back,
-and vectors that lack a name; memories that are lost, cut short, or no numbers; a clock that stands still or goes back.
+reason. `cases_of` draws observations and memories: mostly satisfied, else up to 2 ulp (or 2 us) to either side of a rule's
+edge, or beyond it. Signals are also bad, stale, missing, NaN or infinite, and ages below zero. Commands come without
+read-back, and vectors lack a name. Memories are lost, cut short, or NaN; the clock stands still or goes back.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -29,11 +29,11 @@ WHY = {"hazard": "made up", "basis": "made up"}
 _ELAPSED_US = (0, 1, 30_000_000, 300_000_000, 10**10, -1, -(10**12))
 _US = 1_000_000
 
-# What has become of a signal, and of the vectors of a case.
-_WELL, _BAD, _STALE, _MISSING = range(4)
+# The fate of a signal, and of the vectors of a case.
+_GOOD, _BAD, _STALE, _MISSING = range(4)
 _WHOLE, _NONE, _EMPTY, _LACKING = range(4)
-_QUALITY = {_WELL: Quality.GOOD, _BAD: Quality.BAD, _STALE: Quality.STALE}
-# What has become of a state: as it was, not there, too short, no number, or infinities that cancel out.
+_QUALITY = {_GOOD: Quality.GOOD, _BAD: Quality.BAD, _STALE: Quality.STALE}
+# The fate of a state: as it was, not there, too short, no number, or infinities that cancel out.
 _KEPT, _LOST, _SHORT, _NAN, _OPPOSED = range(5)
 
 
@@ -77,7 +77,7 @@ def watching_envelope(seed: int) -> Envelope:
 class Cases:
     """Many cases: `seen` and `states` for all at once, and what the plain form needs to be given the same.
 
-    `lost` by rule id `[n]`: what has become of its state; `fate` by signal, `applied` and `readback` alike.
+    `lost` by rule id `[n]`: the fate of its state; `fate` by signal, `applied` and `readback` alike.
     """
 
     seen: Observations
@@ -101,13 +101,13 @@ class Cases:
             yield observation, {name: state for name, state in kept.items() if state is not None}, elapsed_us[at]
 
     def _signals(self, name: str) -> list[Signal | None]:
-        told = zip(
+        rows = zip(
             self.seen.signals[name].tolist(), self.fate[name].tolist(), self.seen.ages_us[name].tolist(), strict=True
         )
         # What the plain form may not use is given a value all the same: it must not be looked at.
         return [
             None if fate == _MISSING else Signal(20.0 if fate else value, _QUALITY[fate], age_us)
-            for value, fate, age_us in told
+            for value, fate, age_us in rows
         ]
 
 
@@ -156,7 +156,7 @@ class _Drawn:
         fate = {name: self._spoilt(name) for name in SIGNALS}
         lost = {name: self._forgotten(state) for name, state in self.states.items()}
         applied, readback = self._vectors(self.applied), self._vectors(self.readback)
-        signals = {name: np.where(fate[name] == _WELL, values, np.nan) for name, values in self.signals.items()}
+        signals = {name: np.where(fate[name] == _GOOD, values, np.nan) for name, values in self.signals.items()}
         seen = Observations(self.elapsed_us, signals, self.ages_us, applied[0], readback[0])
         states = {name: values for name, values in self.states.items() if values.shape[1]}
         return Cases(seen, states, lost, fate, applied[1], readback[1])
@@ -171,9 +171,9 @@ class _Drawn:
                 same, self.draw.integers(0, _US, self.size), self.draw.integers(0, 10**12, self.size)
             )
         elif state.shape[1]:
-            unwell = self.draw.random(self.size) < 0.3
-            state[:, 0] = np.where(unwell, self.draw.integers(0, 1000 * _US, self.size), 0.0)
-            state[:, 1] = np.where(unwell, self.draw.choice([1.0, 1.0, 1.0, 0.5, -0.0], self.size), 0.0)
+            violated = self.draw.random(self.size) < 0.3
+            state[:, 0] = np.where(violated, self.draw.integers(0, 1000 * _US, self.size), 0.0)
+            state[:, 1] = np.where(violated, self.draw.choice([1.0, 1.0, 1.0, 0.5, -0.0], self.size), 0.0)
         return state
 
     def _put_on_edge(self, rule: StateRule, mine: NDArray[np.int64]) -> None:
@@ -219,7 +219,7 @@ class _Drawn:
         return np.asarray(edge_us + self.draw.integers(-2, 3, size) + beyond)
 
     def _nearly_over(self, rule: StateRule, mine: NDArray[np.int64], delay_us: int) -> None:
-        """Half of them remember a time unwell that ends now, give or take 2 us."""
+        """Half of them remember a violation whose delay ends now, give or take 2 us."""
         own = mine[self.draw.random(len(mine)) < 0.5]
         self.states[rule.id][own, 0] = delay_us - self.passed_us[own] + self.draw.integers(-2, 3, len(own))
         self.states[rule.id][own, 1] = 1.0
@@ -231,15 +231,15 @@ class _Drawn:
         return total
 
     def _spoilt(self, name: str) -> Integers:
-        """What becomes of a signal; some stay good and have an odd value."""
+        """Draw the fate of a signal; some stay good and have an odd value."""
         draw, size = self.draw, self.size
         odd = draw.random(size) < 0.01
         self.signals[name] = np.where(odd, draw.choice(ODD, size), self.signals[name])
         self.ages_us[name] = np.where(draw.random(size) < 0.005, -1, self.ages_us[name])
-        return np.where(draw.random(size) < 0.01, draw.choice([_BAD, _STALE, _MISSING], size), _WELL)
+        return np.where(draw.random(size) < 0.01, draw.choice([_BAD, _STALE, _MISSING], size), _GOOD)
 
     def _forgotten(self, state: Floats) -> Integers:
-        """What becomes of a rule's states; those that the plain form is not given, or too few of, are NaN to the other."""
+        """Draw the fate of a rule's states; those that the plain form is not given, or too few of, are NaN to the other."""
         how = self.draw.integers(_LOST, _OPPOSED + 1, self.size)
         how = np.where(self.draw.random(self.size) < 0.02, how, _KEPT)
         if state.shape[1]:
@@ -249,7 +249,7 @@ class _Drawn:
         return how
 
     def _vectors(self, given: Mapping[str, Floats]) -> tuple[dict[str, Floats], Integers]:
-        """Masked arrays, and what has become of each vector: none, an empty one, or one that lacks a name."""
+        """Masked arrays, and the fate of each vector: none, an empty one, or one that lacks a name."""
         draw, size = self.draw, self.size
         fate: Integers = draw.choice([_WHOLE, _NONE, _EMPTY, _LACKING], size, p=[0.9, 0.05, 0.02, 0.03])
         lacking = draw.choice(SETPOINTS, size)

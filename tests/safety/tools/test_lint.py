@@ -1,4 +1,4 @@
-"""What `understudy envelope check` asks to be looked at, and that it is so."""
+"""The advice of `understudy envelope check`, on envelopes that need it and on those that do not."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -57,11 +57,11 @@ def test_a_limit_by_a_signal_that_nothing_watches_is_noted() -> None:
 
 
 @pytest.mark.parametrize("more", [watching("staleness", STALENESS), watching("watchdog", WATCHDOG), STUCK])
-def test_what_makes_an_old_value_unknown_or_takes_authority_is_enough(more: str) -> None:
+def test_staleness_or_plausibility_is_enough_to_watch_a_signal(more: str) -> None:
     assert list(advice(tank(more))) == []
 
 
-def test_a_rule_that_takes_only_the_policys_authority_watches_nobody_elses_limits() -> None:
+def test_policy_only_rule_watches_no_limits_of_other_sources() -> None:
     assert len(list(advice(tank(watching("staleness", STALENESS, 'applies_to = "policy"'))))) == 1
 
 
@@ -75,9 +75,9 @@ def test_a_long_list_is_cut_and_novelty_has_no_age() -> None:
 
 
 def test_notes_do_not_refuse() -> None:
-    said = actions.check(FOLDER.sites / "demo" / "envelope.toml")
-    assert said.well
-    assert [line.partition(":")[0] for line in said.lines[2:]] == ["note", "note"]
+    report = actions.check(FOLDER.sites / "demo" / "envelope.toml")
+    assert report.passed
+    assert [line.partition(":")[0] for line in report.lines[2:]] == ["note", "note"]
 
 
 def test_age_alone_makes_no_signal_unknown() -> None:

@@ -1,8 +1,8 @@
 """A slip in a shipped rule file (a limit moved, a comparator flipped, a rule deleted, a timer halved) is caught.
 
-By the loader, which refuses it; by `diff`, with an example that one file accepts and the other refuses; by a golden
-decision that comes out differently; or, where a rule only takes authority away or only counts time, by `diff` naming the
-rule and asking for two people. New sites and new rules are mutated as they come.
+By the loader, which refuses it; by `diff`, with an example that one file accepts and the other refuses; or by a golden
+decision that comes out differently. Where a rule only takes authority away or only counts time, `diff` names the rule and
+requires two approvals. New sites and new rules are mutated as they come.
 """
 
 import re
@@ -124,15 +124,15 @@ def test_every_mutant_of_a_shipped_rule_file_is_caught(path: Path) -> None:
     site = path.parent.name
     shipped = built(raw)
     assert shipped is not None
-    said = {(rule, what): caught_by(site, shipped, rule, mutant) for rule, what, mutant in mutants(raw)}
-    counts = Counter(said.values())
-    assert counts["nothing"] == 0, [key for key, by in said.items() if by == "nothing"]
-    # A command rule that is deleted must be missed by somebody who can show it: an example or a decision.
+    found = {(rule, what): caught_by(site, shipped, rule, mutant) for rule, what, mutant in mutants(raw)}
+    counts = Counter(found.values())
+    assert counts["nothing"] == 0, [key for key, by in found.items() if by == "nothing"]
+    # A command rule that is deleted must be shown by an example or a decision.
     commanding = {rule.id for rule in shipped.command_rules}
-    unseen = [key for key, by in said.items() if by == "named" and key[1] == "deleted" and key[0] in commanding]
+    unseen = [key for key, by in found.items() if by == "named" and key[1] == "deleted" and key[0] in commanding]
     assert unseen == [], unseen
-    # And what is told by name alone is timed, or moved to where the plant's own range ends before.
-    by_name = [key for key, by in said.items() if by == "named" and key[0] in commanding]
+    # And what is named alone is timed, or moved to where the plant's own range ends before.
+    by_name = [key for key, by in found.items() if by == "named" and key[0] in commanding]
     idle = [key for key in by_name if not key[1].startswith(TIMED) and "moved" not in key[1]]
     assert idle == [], idle
 
@@ -165,7 +165,7 @@ def _changed(key: str, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.parent.relative_to(ROOT)))
-def test_every_change_outside_of_the_rules_is_told_by_diff(path: Path) -> None:
+def test_diff_names_every_change_outside_of_the_rules(path: Path) -> None:
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
     shipped = built(raw)
     assert shipped is not None
@@ -178,7 +178,7 @@ def test_every_change_outside_of_the_rules_is_told_by_diff(path: Path) -> None:
     assert missed == []
 
 
-def test_a_mutant_nobody_notices_would_be_told() -> None:
+def test_unnoticed_mutant_is_reported() -> None:
     raw = tomllib.loads((ROOT / "deploy/sites/demo/envelope.toml").read_text(encoding="utf-8"))
     shipped = built(raw)
     assert shipped is not None

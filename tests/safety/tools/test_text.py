@@ -3,7 +3,7 @@
 from safety.text import first_few, quoted
 
 
-def test_what_is_few_is_named_whole_and_of_many_the_first_and_a_number() -> None:
+def test_short_lists_are_named_whole_and_long_ones_counted() -> None:
     assert first_few([], 2) == ""
     assert first_few(["a", "b"], 2) == "a, b"
     assert first_few(["a", "b", "c", "d"], 2) == "a, b and 2 more"

@@ -184,10 +184,10 @@ def _permitted(name: str, target: Setpoints, step: Setpoints, now: Situation, pl
     """
     assert now.last is not None
     last, goal = now.last[name], target[name]
-    rules = [rule for rule in plan.by_setpoint[name] if rule.tier <= Tier.T2]
+    rules = [rule for rule in plan.by_setpoint[name] if is_entered(rule)]
     kept = _headed(name, last, target, step, plan)
     forbidden = last not in plan.values[name] or any(
-        is_entered(rule) and rule.margin(now.last, now) < 0 and rule.margin(kept, now) < 0 for rule in rules
+        rule.margin(now.last, now) < 0 and rule.margin(kept, now) < 0 for rule in rules
     )
     if not forbidden:
         return []

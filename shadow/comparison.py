@@ -12,7 +12,7 @@ from safety.values import Judgement, Rung, Setpoints
 COMPARATOR_VERSION = 1
 
 
-class Klass(StrEnum):
+class ComparisonClass(StrEnum):
     """The kinds of disagreement, the more serious ones last."""
 
     AGREE = "agree"
@@ -30,7 +30,7 @@ class Comparison:
     plant: str
     subject: str
     taken_at: int
-    comparison_class: Klass
+    comparison_class: ComparisonClass
     channels: Mapping[str, float]
     flips: tuple[str, ...]
     in_control: Rung
@@ -58,17 +58,17 @@ def _class_of(
     candidate: Judgement | None,
     channels: Mapping[str, float],
     deadbands: Mapping[str, float],
-) -> Klass:
+) -> ComparisonClass:
     if candidate is None or not candidate.step:
-        return Klass.CANDIDATE_FAILED
+        return ComparisonClass.CANDIDATE_FAILED
     refused = not candidate.verdict.accepted
     incumbent_refused = incumbent is None or not incumbent.verdict.accepted
     if refused:
-        return Klass.BOTH_REFUSED if incumbent_refused else Klass.ONLY_CANDIDATE_REFUSED
+        return ComparisonClass.BOTH_REFUSED if incumbent_refused else ComparisonClass.ONLY_CANDIDATE_REFUSED
     if incumbent_refused:
-        return Klass.ONLY_INCUMBENT_REFUSED
+        return ComparisonClass.ONLY_INCUMBENT_REFUSED
     differs = any(abs(difference) > deadbands.get(name, 0.0) for name, difference in channels.items())
-    return Klass.DIFFER if differs else Klass.AGREE
+    return ComparisonClass.DIFFER if differs else ComparisonClass.AGREE
 
 
 def _differences(

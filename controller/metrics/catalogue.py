@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from controller.records.operator_queue import Kind
 from safety.values import Quality, Rung, Source, Status
-from shadow.comparison import Klass
+from shadow.comparison import ComparisonClass
 
 Kinds = Literal["counter", "gauge", "histogram"]
 COUNTER: Kinds = "counter"
@@ -27,7 +27,7 @@ LABELS: Mapping[str, tuple[str, ...]] = {
     "source": tuple(source.value for source in Source),
     "status": tuple(status.value for status in Status),
     "quality": (Quality.BAD.value, Quality.STALE.value),
-    "comparison_class": tuple(each.value for each in Klass),
+    "comparison_class": tuple(each.value for each in ComparisonClass),
     "mode": ("shadow", "rollout", "override", "stopped", "tripped", "paused", "aborted", "completed"),
     "outcome": ("pending", "passed", "failed", "inconclusive", "errored"),
     "arm": ("applied", "incumbent", "candidate", "best_static"),

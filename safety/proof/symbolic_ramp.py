@@ -15,7 +15,6 @@ from safety.proof.symbolic_rules import Vector, World, margin, number, reach, ri
 from safety.ramp import RampGroup, is_entered, may_give_way
 from safety.rules.base import CommandRule
 from safety.rules.command_rules import Dwell, RateWindow, Relation, Slew
-from safety.values import Tier
 
 # As `safety.ramp` shortens a step so that rounding cannot carry it over.
 _SHORTER = 1.0 - 1e-9
@@ -104,16 +103,12 @@ def _timed(name: str, walk: _Walk) -> z3.BoolRef:
 def _permitted(name: str, walk: _Walk) -> dict[float, z3.BoolRef]:
     """Of each value of a discrete setpoint, whether it is one to be entered: on the way, permitted, the last one forbidden."""
     last, target = walk.at.last[name], walk.target[name]
-    rules = [rule for rule in walk.envelope.ramp_plan.by_setpoint[name] if rule.tier <= Tier.T2]
+    rules = [rule for rule in walk.envelope.ramp_plan.by_setpoint[name] if is_entered(rule)]
     values = walk.envelope.ramp_plan.values[name]
     kept = headed(name, last, walk.target, walk.step, walk.envelope)
     forbidden = z3.Or(
         z3.And([last != number(value) for value in values]),
-        *(
-            z3.And(violated(rule, walk.at.last, walk.at), violated(rule, kept, walk.at))
-            for rule in rules
-            if is_entered(rule)
-        ),
+        *(z3.And(violated(rule, walk.at.last, walk.at), violated(rule, kept, walk.at)) for rule in rules),
     )
     found = {}
     for value in values:
@@ -162,12 +157,14 @@ def _move(group: RampGroup, walk: _Walk, forced: Vector) -> None:
             walk.facts += _proved_of_lines(group, here, goal, line, engaged, walk)
     for name in group.setpoints:
         walk.step[name] = z3.If(moves, line[name], here[name])
-    for slew in group.slews:
-        needs = z3.Or(list(engaged.values()))
-        if walk.name is not None and not walk.whole_groups:
-            needs = needs_to(slew, group, here, walk.step, walk.at)
-        gave_way = z3.And(moves, needs, z3.Not(satisfied(slew, walk.step, walk.at)))
-        walk.waived[slew.setpoint] = z3.Or(walk.waived[slew.setpoint], gave_way)
+    left_open = walk.name is not None and not walk.whole_groups
+    for name in {slew.setpoint for slew in group.slews}:
+        kept, right = [], []
+        for slew in (each for each in group.slews if each.setpoint == name):
+            kept.append(satisfied(slew, walk.step, walk.at))
+            needs = needs_to(slew, group, here, walk.step, walk.at) if left_open else z3.Or(list(engaged.values()))
+            right.append(z3.Or(kept[-1], needs))
+        walk.waived[name] = z3.And(moves, z3.Not(z3.And(kept)), *right)
 
 
 def needs_to(slew: Slew | RateWindow, group: RampGroup, here: Vector, step: Vector, at: World) -> z3.BoolRef:

@@ -20,7 +20,7 @@ from controller.metrics.control import ControlMetrics, control_registry, serve
 from controller.metrics.dashboards import DASHBOARDS, expressions, render
 from controller.ports import Event
 from safety.values import Rung
-from shadow.comparison import Comparison, Klass
+from shadow.comparison import Comparison, ComparisonClass
 from tests.console.console_server import serving
 from tests.loop.fakes import FakeSite
 from tests.metrics.conftest import metrics_of
@@ -86,7 +86,7 @@ class Fed:
         self.site.tick(24)
         for decision in self.site.history[before:]:
             seen = decision.observation
-            kind, channels = Klass.DIFFER, dict.fromkeys(decision.command.setpoints, 0.5)
+            kind, channels = ComparisonClass.DIFFER, dict.fromkeys(decision.command.setpoints, 0.5)
             self.metrics.decided(
                 decision, Comparison(seen.plant, "plant", seen.taken_at, kind, channels, (), Rung.INCUMBENT)
             )

@@ -11,7 +11,7 @@ from controller.rollout import gates
 from controller.rollout import state as rollout
 from controller.rollout.spec import INSTANT_CAUSES
 from safety import values
-from shadow.comparison import Klass
+from shadow.comparison import ComparisonClass
 from tests.docs.pages import inline_code, name_of, pages, prose, rows
 from tests.language.texts import Text, files, read
 from tests.paths import ROOT
@@ -36,7 +36,7 @@ SEEN_BY_OPERATORS = {
     "outcome of a rule": _members(values.Outcome),
     "outcome of a check": _members(gates.GateOutcome),
     "status of a rollout": _members(rollout.RolloutStatus),
-    "comparison": _members(Klass),
+    "comparison": _members(ComparisonClass),
     "cause of a trip": set(INSTANT_CAUSES),
     "act": set(get_args(Kind)),
     "outcome of an act": {"pending", *get_args(Resolution)},

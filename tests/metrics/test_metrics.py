@@ -12,7 +12,7 @@ from controller.metrics.reference import render
 from controller.metrics.web import WebMetrics, area_of
 from controller.ports import Event
 from safety.values import Rung
-from shadow.comparison import Comparison, Klass
+from shadow.comparison import Comparison, ComparisonClass
 from tests.loop.fakes import WALL_US, ZONES, FakeSite
 from tests.metrics.conftest import STAGES
 from tests.paths import ROOT
@@ -20,7 +20,7 @@ from tests.paths import ROOT
 UNITS = {"seconds": "_seconds", "ratio": "_ratio", "bytes": "_bytes"}
 
 
-def compared(site: FakeSite, kind: Klass, **channels: float) -> Comparison:
+def compared(site: FakeSite, kind: ComparisonClass, **channels: float) -> Comparison:
     return Comparison(site.plant, "plant", site.now_us(), kind, channels, (), Rung.INCUMBENT)
 
 
@@ -69,7 +69,7 @@ def test_running_site_exports_exactly_the_catalogue(
 ) -> None:
     site.tick(30)
     for decision in site.history:
-        metrics.decided(decision, compared(site, Klass.DIFFER, supply_air_c=1.0))
+        metrics.decided(decision, compared(site, ComparisonClass.DIFFER, supply_air_c=1.0))
     assert set(exported(registry)) == {metric.name for metric in CONTROL}
 
 
@@ -117,7 +117,7 @@ def test_a_difference_is_a_share_of_the_setpoints_range(
     metrics: ControlMetrics, registry: CollectorRegistry, site: FakeSite
 ) -> None:
     site.tick()
-    metrics.decided(site.history[0], compared(site, Klass.DIFFER, supply_air_c=-2.5))
+    metrics.decided(site.history[0], compared(site, ComparisonClass.DIFFER, supply_air_c=-2.5))
     labels = {"plant": "hall-a", "setpoint": "supply_air_c"}
     assert registry.get_sample_value("understudy_step_difference_ratio_sum", labels) == pytest.approx(2.5 / 25)
 

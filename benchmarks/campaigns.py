@@ -103,17 +103,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--from", dest="folder", type=Path, help="take the reports of this folder and run nothing")
     parser.add_argument("--only", choices=[campaign.name for campaign in CAMPAIGNS], help="run this one alone")
     parser.add_argument("--page", type=Path, default=PAGE)
-    asked = parser.parse_args(argv)
-    folder = asked.folder or REPORTS
-    if asked.folder is None:
+    args = parser.parse_args(argv)
+    folder = args.folder or REPORTS
+    if args.folder is None:
         print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         for campaign in CAMPAIGNS:
-            if asked.only in (None, campaign.name):
+            if args.only in (None, campaign.name):
                 run(campaign, folder)
     reports = reports_in(folder)
     wrong = {each.name: failures(each, reports[each.name]) for each in CAMPAIGNS if each.name in reports}
     rows = [(each.name, each.expected, reports.get(each.name), wrong.get(each.name, [])) for each in CAMPAIGNS]
-    asked.page.write_text(page(rows))
+    args.page.write_text(page(rows))
     for name, _, report, failed in rows:
         print(f"{name}: {'no report' if report is None else '; '.join(failed) or 'as expected'}")
     return int(any(report is None or failed for _, _, report, failed in rows))

@@ -15,7 +15,7 @@ REFUSALS = (UnderstudyError, ValueError, RecordsError, ForeignKernelError)
 TREE = {
     "run": Entry("running", "run", "Run a site: control, policy, shipping, and unless headless the operator's pages."),
     "replay": Entry(
-        "records", "replay", "Judge a stored decision again. Exit code 1 if verdict or command differ by a bit."
+        "records", "replay", "Judge a stored decision again. Exit code 1 if a recorded id or value differs by a bit."
     ),
     "override": Entry(
         "acts",

@@ -15,15 +15,15 @@ from rich.console import Console
 
 from controller import bootstrap
 from controller.cli.view import TerminalView
-from controller.console.pages import View as Page
+from controller.console.pages import PageView as Page
 from controller.console.pages import fragments
 from controller.console.present import banner
 from controller.console.trends import heading
 from controller.metrics.control import ControlMetrics
 from controller.plants.push.plant import Pushed
+from controller.plants.push.settings import PushSettings
 from controller.ports import OutcomeSpec, Quantity
 from controller.protocol.status import PlantStatus, SignalStatus, decode
-from controller.settings import PushSettings
 from safety.values import Observation, Proposal, Signal, Source
 from tests.loop.loop_fixture import run_ticks
 from tests.paths import ROOT

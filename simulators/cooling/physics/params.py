@@ -1,7 +1,7 @@
 """Every number of the plant, with its unit, where it comes from, and how far it may plausibly lie from that.
 
-`ZoneParams` and `PlantParams` declare the numbers once: physics reads them as records, `PARAMETERS` lists them for
-randomisation, calibration and the reference page, and `Params` holds them for a batch in which each lane may be a
+`ZoneParams` and `PlantParams` declare the numbers once. Physics reads them as records. `PARAMETERS` lists them for
+randomisation, calibration and the reference page. `Params` holds them for a batch in which each lane may be a
 different plant.
 """
 

@@ -1,8 +1,8 @@
 """Bytes against everything that reads a file or a socket: `make fuzz`, or
 `python -m tests.safety.campaigns.fuzzing envelope --seconds 60`.
 
-A target takes bytes and returns "accepted" or "refused". It fails with any exception that escapes it: a loader raised
-something other than its documented error, or accepted what its own serialisation does not reproduce. atheris feeds the
+A target takes bytes and returns "accepted" or "refused". It fails if a loader raises
+something other than its documented error, or accepts what its own serialisation does not reproduce. atheris feeds the
 targets, guided by coverage, from the seeds in `tests/cases/fuzz/<target>` and the files the other tests use. Every crash it
 has found is a seed by now, and `test_fuzzing.py` runs all seeds in every run.
 """

@@ -2,7 +2,7 @@
 `python -m tests.safety.campaigns.fuzzing envelope --seconds 60`.
 
 A target takes bytes and returns "accepted" or "refused". It fails if a loader raises
-something other than its documented error, or accepts what its own serialisation does not reproduce. atheris feeds the
+something other than its documented error, or accepts what its own serialisation does not reproduce. `atheris` feeds the
 targets, guided by coverage, from the seeds in `tests/cases/fuzz/<target>` and the files the other tests use. Every crash it
 has found is a seed by now, and `test_fuzzing.py` runs all seeds in every run.
 """

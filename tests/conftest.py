@@ -1,4 +1,4 @@
-"""What every test shares: the meaning of `needs`, and nothing else."""
+"""What every test shares: the meaning of `needs`, and that end-to-end tests come last."""
 
 import importlib.util
 import os
@@ -23,6 +23,11 @@ PRESENT = {
     "shared": SHARED.is_dir,
     "torch": lambda: importlib.util.find_spec("torch") is not None,
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the end-to-end tests last, so that their running services are not kept beside all other tests."""
+    items.sort(key=lambda item: "e2e" in item.path.parts)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

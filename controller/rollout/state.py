@@ -131,7 +131,7 @@ def from_plain(plain: Any, spec: RolloutSpec, rollout_id: str, now_us: int) -> R
         state = msgspec.convert({k: v for k, v in plain.items() if k != "schema"}, RolloutState)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         return unknown(rollout_id, now_us, f"stored state cannot be read: {error}")
-    if plain["schema"] == 1 and state.spec_digest == schema_1.digest_of(spec.model_dump()):
+    if plain["schema"] == 1 and state.spec_digest in schema_1.digests_of(spec.model_dump()):
         state = replace(state, spec_digest=spec.digest())
     if state.rollout_id != rollout_id:
         return unknown(rollout_id, now_us, f"stored state belongs to rollout `{state.rollout_id}`")

@@ -187,7 +187,7 @@ FILES: dict[str, tuple[Breaks, tuple[str, ...]]] = {
     ),
     "an envelope's limits reversed": (
         edit("envelope.toml", "low = 16\nhigh = 26", "low = 26\nhigh = 16"),
-        ("`SUPPLY-BOUND`", "`low` 26", "`high` 16", "envelope.toml"),
+        ("`SUPPLY-BOUND`", "`low` 26", "`high` 16"),
     ),
     "a setpoint without a rule": (
         edit("envelope.toml", 'setpoint = "tower_c"', 'setpoint = "chws_c"', count=9),

@@ -11,6 +11,7 @@ from controller.certificates import CERTIFICATE, main
 from controller.cli import app
 from safety.proof.certificate import CertificateError
 from tests.loop.loop_fixture import ROOT, site_copy
+from tests.plants.test_third_plant import install
 
 SITES = [ROOT / "deploy/sites/demo", ROOT / "deploy/sites/bidding-demo", ROOT / "deploy/sites/push-demo"]
 TANK = ROOT / "examples" / "third_plant" / "site"
@@ -22,8 +23,9 @@ def prove(*words: str | Path) -> tuple[int, str]:
 
 
 @pytest.fixture
-def tank(tmp_path: Path) -> Path:
-    """The smallest shipped site, with a limit moved: nobody has proved this one."""
+def tank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The smallest shipped site, its plant's package installed, with a limit moved: this envelope is not proved."""
+    monkeypatch.syspath_prepend(install(tmp_path / "installed"))
     site = Path(shutil.copytree(TANK, tmp_path / "site"))
     text = (site / "envelope.toml").read_text()
     assert "hold_max_s = 600" in text

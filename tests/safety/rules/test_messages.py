@@ -115,7 +115,7 @@ def seen(**more: Any) -> Observation:
         ),
         (WARM, seen(signals={"s": 11.0}), -1.0, ("s", "11 C", "0", "10")),
         (WARM, seen(), nan, ("s",)),
-        (FOLLOWS, seen(applied={"x": 1.0}, readback={"x": 2.0}), -0.5, ("x", "1 C", "2", "0.5")),
+        (FOLLOWS, seen(applied={"x": 1.0}, readback={"x": 2.0}), -0.5, ("x", "1", "2", "0.5 C")),
         (FOLLOWS, seen(applied={"x": 1.0}, readback={}), nan, ("x",)),
         (FOLLOWS, seen(readback={"x": 1.0}), inf, ("x",)),
         (FOLLOWS, seen(applied={"x": 1.0}, readback={"y": 1.0}), nan, ("x",)),

@@ -139,4 +139,4 @@ def test_lower_slot_that_is_not_shown_costs_nothing() -> None:
 
 def test_sums_between_bounds_are_exact_with_empty_groups() -> None:
     values = np.asarray([2**61, 1, 5], dtype=np.int64)
-    assert segment_sums(np, values, np.asarray([0, 0, 2, 2, 3])).tolist() == [0, 2**61 + 1, 0, 5]
+    assert segment_sums(values, np.asarray([0, 0, 2, 2, 3])).tolist() == [0, 2**61 + 1, 0, 5]

@@ -28,7 +28,7 @@ def is_schema_1(plain: dict[str, Any]) -> bool:
 def digests_of(plain: dict[str, Any]) -> frozenset[str]:
     """The digests that the specification `plain`, as it is dumped today, may have had in the keys of schema version 1.
 
-    That version had room for one guard: without a guard or with several there is none. It could declare the breakers of
+    That version had room for one guard: without a guard or with several the result is empty. It could declare the breakers of
     `REMOVED`, which nothing ever tripped, at any place of its list.
     """
     if len(plain["outcome"]["guard_clips"]) != 1:
